@@ -1,0 +1,162 @@
+//! A destination says where uploads go and how their links are made.
+
+use serde::{Deserialize, Serialize};
+
+/// The destination that is there from the first start.
+pub const THIS_COMPUTER: &str = "this-computer";
+
+/// The longest life a presigned link can have: seven days, in seconds (SigV4, AWS "Authenticating requests: query parameters").
+pub const LONGEST_PRESIGN: u32 = 604_800;
+
+/// One destination, as it stands in `settings.toml` (`[[destinations]]`). It holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[ts(export)]
+pub struct Destination {
+    /// Made once from the name (`minio-frankfurt`), never changed; the journal refers to it. [`THIS_COMPUTER`] is reserved.
+    pub id: String,
+    /// What people call it. Unique, without regard to case.
+    pub name: String,
+    /// Which kind of store, and its address.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// Where new uploads go.
+    #[serde(default)]
+    pub bucket: String,
+    /// Below it; no slash at either end, may be empty.
+    #[serde(default)]
+    pub folder: String,
+    /// How links are made.
+    #[serde(default)]
+    pub link: LinkPolicy,
+    /// How objects are named.
+    #[serde(default)]
+    pub names: Names,
+    /// What is done to images on the way.
+    #[serde(default)]
+    pub images: Images,
+    /// Largest object taken, in bytes; `None`: no limit but the store's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(type = "number | null")]
+    pub max_bytes: Option<u64>,
+    /// Takes files that are no images too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub any_file: bool,
+}
+
+/// The kinds of store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[ts(export)]
+pub enum Kind {
+    /// The embedded bucket on loopback.
+    ThisComputer,
+    /// Any S3.
+    S3(S3Address),
+}
+
+/// What signs in at an S3 store, but for the secret key, which the keychain holds under endpoint and access key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[ts(export)]
+pub struct S3Address {
+    /// `https://host[:port]`, without bucket; a path below it is kept.
+    pub endpoint: String,
+    /// As the store signs: `us-east-1`, `auto`…
+    pub region: String,
+    /// Access key id. Not a secret.
+    pub access_key: String,
+    /// `https://host/bucket/key` instead of `https://bucket.host/key`.
+    #[serde(default)]
+    pub path_style: bool,
+    /// A PEM file with further certificate authorities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<std::path::PathBuf>,
+}
+
+/// How links are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(tag = "policy", rename_all = "kebab-case")]
+#[ts(export)]
+pub enum LinkPolicy {
+    /// Signed; opens for `seconds` (1 to [`LONGEST_PRESIGN`]).
+    Presigned {
+        /// Life in seconds.
+        seconds: u32,
+    },
+    /// Unsigned, below `base` (a CDN domain, say) or at the store's own address.
+    Public {
+        /// `https://cdn.example/path`; the key is appended, the bucket is not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base: Option<String>,
+    },
+}
+
+impl Default for LinkPolicy {
+    fn default() -> Self {
+        Self::Presigned { seconds: LONGEST_PRESIGN }
+    }
+}
+
+/// Naming templates; see [`crate::naming`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct Names {
+    /// For things that have a file name.
+    pub file: String,
+    /// For the clipboard and standard input.
+    pub clipboard: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            file: "{stem}-{hash:8}.{ext}".to_owned(),
+            clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{hash:8}.{ext}".to_owned(),
+        }
+    }
+}
+
+impl Names {
+    /// For places everybody can read: a hash can be guessed from the bytes, a random part cannot.
+    #[must_use]
+    pub fn unguessable() -> Self {
+        Self {
+            file: "{stem}-{random:8}.{ext}".to_owned(),
+            clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{random:8}.{ext}".to_owned(),
+        }
+    }
+}
+
+/// What is done to images on the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct Images {
+    /// Cut position and camera data (EXIF, XMP) out of JPEG, WebP and PNG, without touching a pixel.
+    pub strip_metadata: bool,
+}
+
+impl Default for Images {
+    fn default() -> Self {
+        Self { strip_metadata: true }
+    }
+}
+
+impl Destination {
+    /// The destination every home starts with.
+    #[must_use]
+    pub fn this_computer(name: String) -> Self {
+        Self {
+            id: THIS_COMPUTER.to_owned(),
+            name,
+            kind: Kind::ThisComputer,
+            bucket: "images".to_owned(),
+            folder: String::new(),
+            link: LinkPolicy::Public { base: None },
+            names: Names::unguessable(),
+            images: Images::default(),
+            max_bytes: None,
+            any_file: false,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The engine: from capture to link, without a window library.
+//!
+//! Data goes one way: [`capture::Capture`] → intake → journal → prepare → naming → [`store::Store::put`] → link → deliver. The only
+//! way back is [`event::Event`], through one subscription, and [`event::Snapshot`] when somebody opens a window or a menu.
+//!
+//! Pure modules (`capture`, `destination`, `error`, `event`, `link`, `naming`) import only each other; adapters (`home`, `journal`,
+//! `secrets`, `settings`, `sources`, `store`) import pure ones; `intake`, `queue` and `deliver` import both; `engine` imports all and
+//! nothing imports `engine`.
+
+pub mod capture;
+pub mod destination;
+pub mod error;
+pub mod event;
+pub mod link;
+pub mod naming;
+pub mod settings;
+pub mod store;
+
+pub use error::{Code, Error, Result};

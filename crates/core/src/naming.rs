@@ -1,0 +1,1 @@
+//! Template → object key. Pure.
