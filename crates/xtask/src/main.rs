@@ -1,2 +1,43 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: what a person working on imagepic does all day, each as one command that sets up what is missing by itself.
+//!
+//! It is plain std, so that it is built within seconds on a fresh machine, and it knows none of the project's other crates: it starts
+//! their programs. What the product does is tested in `tests/`; this only prepares and calls.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+
+mod rules;
+mod setup;
+mod sh;
+mod test;
+mod ui;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask setup                    find what is missing and install it
+cargo xtask test [--all] [FILTER]    everything CI runs; --all adds what takes minutes; FILTER: only Rust tests with this in their name
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", [].as_slice()),
+    };
+    let done = match command {
+        "setup" => setup::setup(rest),
+        "test" => test::test(rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => Err(format!("There is no task \"{other}\". These exist:\n\n{USAGE}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("\nxtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `cargo xtask test`: everything CI runs, in the order that fails soonest. Nothing is skipped in silence: what a test needs and cannot
+//! be had is a failure.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::sh::{self, Done, step};
+use crate::{rules, setup, ui};
+
+/// `cargo xtask test [--all] [FILTER]`
+pub(crate) fn test(arguments: &[String]) -> Done {
+    let mut all = false;
+    let mut filter = None;
+    for argument in arguments {
+        match argument.as_str() {
+            "--all" => all = true,
+            flag if flag.starts_with('-') => return Err(format!("test does not know {flag}; it takes --all and a filter")),
+            text if filter.is_none() => filter = Some(text.to_owned()),
+            surplus => return Err(format!("test takes one filter; \"{surplus}\" is a second one")),
+        }
+    }
+    setup::for_tests()?;
+    if let Some(filter) = filter {
+        step("programs and tests", programs)?;
+        return step(&format!("Rust tests with \"{filter}\""), || sh::run(nextest(all).arg(filter)));
+    }
+
+    let mut steps = Steps::default();
+    steps.run("formatting", || sh::run(sh::cargo().args(["fmt", "--all", "--check"])));
+    steps.run("dependency rules", rules::check);
+    steps.run("ui: types", ui::check);
+    steps.run("ui: unit tests", ui::test);
+    steps.run("clippy", || sh::run(locked("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"])));
+    steps.run("programs and tests", programs);
+    steps.run("doc tests", || sh::run(locked("test").args(["--workspace", "--doc", "--quiet"])));
+    steps.run("types made from Rust", bindings);
+    steps.run(if all { "Rust and desktop tests, the long ones too" } else { "Rust and desktop tests" }, || {
+        sh::run(&mut nextest(all))
+    });
+    steps.end()
+}
+
+fn locked(command: &str) -> std::process::Command {
+    let mut cargo = sh::cargo();
+    cargo.args([command, "--locked"]);
+    cargo
+}
+
+/// What the whole-program tests start, and the tests. In one call, so that cargo unites features once and builds nothing twice.
+fn programs() -> Done {
+    sh::run(locked("build").args(["--workspace", "--bins", "--tests"]))
+}
+
+fn nextest(all: bool) -> std::process::Command {
+    let mut nextest = sh::cargo();
+    nextest.args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]);
+    if std::env::var_os("CI").is_some() {
+        nextest.args(["--profile", "ci"]);
+    }
+    if all {
+        nextest.args(["--run-ignored", "all"]);
+    }
+    nextest
+}
+
+/// The committed types are those the Rust types make today. They are made elsewhere, so that the check changes nothing.
+fn bindings() -> Done {
+    let made = sh::target().join("bindings");
+    std::fs::remove_dir_all(&made).ok();
+    sh::run(nextest(false).args(["--status-level", "fail", "export_bindings"]).env("TS_RS_EXPORT_DIR", &made))?;
+    let committed = sh::root().join("ui/src/bindings");
+    let (made, committed) = (contents(&made)?, contents(&committed)?);
+    let mut differ: Vec<_> =
+        made.iter().filter(|file| !committed.contains(file)).map(|(name, _)| name.display().to_string()).collect();
+    differ.extend(
+        committed
+            .iter()
+            .filter(|(name, _)| !made.iter().any(|(other, _)| other == name))
+            .map(|(name, _)| format!("{} (no longer made)", name.display())),
+    );
+    if made.is_empty() {
+        return Err("no types were made".into());
+    }
+    if differ.is_empty() {
+        println!("  {} files are as committed", made.len());
+        Ok(())
+    } else {
+        Err(format!(
+            "ui/src/bindings is not what the Rust types make: {}. Run `cargo test -p imagepic-core export_bindings` and commit the result.",
+            differ.join(", ")
+        ))
+    }
+}
+
+fn contents(dir: &Path) -> Result<Vec<(PathBuf, String)>, String> {
+    let mut files = Vec::new();
+    let mut dirs = vec![dir.to_path_buf()];
+    while let Some(next) = dirs.pop() {
+        for entry in std::fs::read_dir(&next).map_err(|why| format!("{}: {why}", next.display()))?.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "ts") {
+                let text = std::fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))?;
+                files.push((path.strip_prefix(dir).unwrap_or(&path).to_path_buf(), text));
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// What was done and how it went, for the end.
+#[derive(Default)]
+struct Steps {
+    done: Vec<(String, Duration, Done)>,
+}
+
+impl Steps {
+    /// One failing step does not hide what the next ones would say.
+    fn run(&mut self, what: &str, work: impl FnOnce() -> Done) {
+        let start = Instant::now();
+        let done = step(what, work);
+        if let Err(why) = &done {
+            eprintln!("{why}");
+        }
+        self.done.push((what.to_owned(), start.elapsed(), done));
+    }
+
+    fn end(self) -> Done {
+        println!();
+        for (what, took, done) in &self.done {
+            println!("{} {:>7.1} s  {what}", if done.is_ok() { "✓" } else { "✗" }, took.as_secs_f64());
+        }
+        let failed: Vec<_> = self.done.iter().filter(|(.., done)| done.is_err()).map(|(what, ..)| what.as_str()).collect();
+        if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+    }
+}
