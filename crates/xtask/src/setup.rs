@@ -38,7 +38,7 @@ const PACKAGES: &[(&str, Probe, For)] = &[
     ("pkg-config", Program("pkg-config"), Build),
     ("libwebkit2gtk-4.1-dev", PkgConfig("webkit2gtk-4.1"), Build),
     ("librsvg2-dev", PkgConfig("librsvg-2.0"), Build),
-    ("libxdo-dev", PkgConfig("libxdo"), Build),
+    ("libxdo-dev", File("/usr/include/xdo.h"), Build),
     ("xvfb", Program("Xvfb"), VirtualDesktop),
     ("dbus", Program("dbus-daemon"), VirtualDesktop),
     ("openbox", Program("openbox"), VirtualDesktop),
