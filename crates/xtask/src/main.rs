@@ -1,11 +1,12 @@
 //! `cargo xtask`: what a person working on imagepic does all day, each as one command that sets up what is missing by itself.
 //!
-//! It is plain std, so that it is built within seconds on a fresh machine, and it knows none of the project's other crates: it starts
+//! It is plain std, so that it is built within seconds on a fresh machine, and it knows none of the product's crates: it starts
 //! their programs. What the product does is tested in `tests/`; this only prepares and calls.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod rules;
+mod run;
 mod setup;
 mod sh;
 mod test;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask setup                    find what is missing and install it
+cargo xtask run [FILES] [--once]     build and start the tray app; without a display on a virtual one, with a sample as proof
 cargo xtask test [--all] [FILTER]    everything CI runs; --all adds what takes minutes; FILTER: only Rust tests with this in their name
 ";
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     };
     let done = match command {
         "setup" => setup::setup(rest),
+        "run" => run::run(rest),
         "test" => test::test(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
