@@ -1,0 +1,166 @@
+//! The SDK's HTTP client on our own routes: pool, proxy, certificates and time-outs are those of [`Http`].
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::connect::Connector;
+use crate::{Failure, Http};
+
+/// Unused connections are closed after this; below the 60 s many servers and balancers use, so that they do not hang up first.
+pub(crate) const IDLE: Duration = Duration::from_secs(50);
+
+pub(crate) type Client = legacy::Client<Connector, SdkBody>;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Sdk(pub(crate) Http);
+
+impl HttpClient for Sdk {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Sdk {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let http = self.0.clone();
+        HttpConnectorFuture::new(async move { http.send(request).await })
+    }
+}
+
+impl Http {
+    fn client(&self) -> &Client {
+        self.0.client.get_or_init(|| {
+            legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .build(Connector::new(Arc::clone(&self.0)))
+        })
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let limit = self.0.settings.stall_timeout;
+        let activity = Arc::new(Activity::new());
+        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        let (mut head, body) = request.into_parts();
+        if head.uri.scheme_str() == Some("http")
+            && let Some(auth) = self.0.proxy_for(&head.uri).and_then(|proxy| proxy.basic_auth().cloned())
+        {
+            head.headers.insert(http::header::PROXY_AUTHORIZATION, auth);
+        }
+        let watched = SdkBody::from_body_1_x(Sending { body, activity: Arc::clone(&activity) });
+        let answer = self.client().request(http::Request::from_parts(head, watched));
+        let answer = tokio::select! {
+            answer = answer => answer.map_err(|error| connector_error(Failure::of(&error)))?,
+            () = activity.stalled(limit) => return Err(connector_error(Failure::Timeout)),
+        };
+        let answer = answer.map(|body| SdkBody::from_body_1_x(Receiving { body, limit, timer: None }));
+        HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
+    }
+}
+
+fn connector_error(failure: Failure) -> ConnectorError {
+    match failure {
+        Failure::Timeout => ConnectorError::timeout(failure.into()),
+        failure => ConnectorError::io(failure.into()),
+    }
+}
+
+/// When a byte last moved, in milliseconds since the request began.
+struct Activity {
+    began: Instant,
+    last: AtomicU64,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self { began: Instant::now(), last: AtomicU64::new(0) }
+    }
+
+    fn mark(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// Ends when nothing has moved for `limit`.
+    async fn stalled(&self, limit: Duration) {
+        loop {
+            let deadline = self.began + Duration::from_millis(self.last.load(Ordering::Relaxed)) + limit;
+            if Instant::now() >= deadline {
+                return;
+            }
+            tokio::time::sleep_until(deadline.into()).await;
+        }
+    }
+}
+
+/// A request's body, marking each time the connection asks for more.
+struct Sending {
+    body: SdkBody,
+    activity: Arc<Activity>,
+}
+
+impl Body for Sending {
+    type Data = Bytes;
+    type Error = aws_smithy_types::body::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if frame.is_ready() {
+            self.activity.mark();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        Body::size_hint(&self.body)
+    }
+}
+
+/// An answer's body that gives up when nothing more comes.
+struct Receiving {
+    body: hyper::body::Incoming,
+    limit: Duration,
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Body for Receiving {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.timer = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(|error| Failure::of(&error))));
+        }
+        let limit = self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        timer.as_mut().poll(cx).map(|()| Some(Err(Failure::Timeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
