@@ -2,6 +2,9 @@
 //!
 //! A store knows addresses, keys and bytes. It knows nothing of the journal, of naming or of settings: the queue asks, the store does.
 
+mod fault;
+mod s3;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,6 +14,8 @@ use bytes::Bytes;
 
 use crate::destination::LinkPolicy;
 use crate::error::Result;
+
+pub use s3::S3Store;
 
 /// A place that keeps objects. Every call has a time-out of its own; none retries (the queue does).
 #[async_trait]

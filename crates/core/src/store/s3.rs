@@ -1,0 +1,173 @@
+//! Any S3, and this computer's bucket, behind [`Store`]: the requests are `imagepic-s3`'s, the codes and sentences are made here.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use imagepic_net::{Http, Settings as Net};
+use imagepic_s3::{Client, Conditions, Config, encode_key};
+use imagepic_words::store as say;
+use secrecy::SecretString;
+
+use super::fault::{Subject, fault};
+use super::{Body, Bucket, Link, Object, Page, Progress, Put, Store, Stored};
+use crate::destination::{LinkPolicy, S3Address};
+use crate::error::{Code, Error, Result};
+use crate::settings::Proxy;
+
+/// An S3 store. Cheap to make: it opens nothing. Clones share connections, so keep one for each destination.
+#[derive(Debug, Clone)]
+pub struct S3Store {
+    pub(super) client: Client,
+}
+
+impl S3Store {
+    /// A store of [`crate::destination::Kind::S3`].
+    ///
+    /// # Errors
+    /// `BadRequest` for an address that is none, an empty region or access key, and a proxy address that is none.
+    pub fn open(address: &S3Address, secret: SecretString, proxy: &Proxy) -> Result<Self> {
+        let net = Net {
+            proxy: match proxy {
+                Proxy::System => imagepic_net::Proxy::System,
+                Proxy::None => imagepic_net::Proxy::None,
+                Proxy::Manual(address) => imagepic_net::Proxy::Manual(address.clone()),
+            },
+            ca_files: address.ca_file.iter().cloned().collect(),
+            ..Net::default()
+        };
+        let http = Http::new(net)
+            .map_err(|failure| Error::new(Code::BadRequest, say::proxy(shown(&address.endpoint))).because(failure))?;
+        let config = Config {
+            endpoint: address.endpoint.clone(),
+            region: address.region.clone(),
+            access_key: address.access_key.clone(),
+            secret_key: secret,
+            path_style: address.path_style,
+        };
+        Self::with(config, http)
+    }
+
+    /// This computer's bucket, at `http://127.0.0.1:{port}`. No proxy, no certificates; conditional puts are known to be honoured.
+    ///
+    /// # Errors
+    /// `BadRequest` for an endpoint that is no address.
+    pub fn this_computer(endpoint: &str, region: &str, access_key: &str, secret: SecretString) -> Result<Self> {
+        let config = Config {
+            endpoint: endpoint.to_owned(),
+            region: region.to_owned(),
+            access_key: access_key.to_owned(),
+            secret_key: secret,
+            path_style: true,
+        };
+        let store = Self::with(config, Http::default())?;
+        store.client.set_conditions(Conditions::Honoured);
+        Ok(store)
+    }
+
+    fn with(config: Config, http: Http) -> Result<Self> {
+        let endpoint = config.endpoint.clone();
+        let complete = !config.region.trim().is_empty() && !config.access_key.trim().is_empty();
+        let client = Client::new(config, http).map_err(|error| {
+            let text = if complete { say::address_invalid(&endpoint) } else { say::setting_missing(shown(&endpoint)) };
+            Error::new(Code::BadRequest, text).because(error)
+        })?;
+        Ok(Self { client })
+    }
+
+    /// The client below, for what only S3 has (policies, the probe).
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn at<'a>(&'a self, bucket: &'a str, key: &'a str) -> Subject<'a> {
+        Subject { client: &self.client, bucket, key }
+    }
+}
+
+/// The host of an address, or the address where it has none; never what may stand beside the host.
+fn shown(endpoint: &str) -> String {
+    let host = url::Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.unwrap_or_else(|| endpoint.to_owned())
+}
+
+#[async_trait]
+impl Store for S3Store {
+    async fn buckets(&self) -> Result<Vec<Bucket>> {
+        let buckets = self.client.buckets().await.map_err(|error| fault(error, &self.at("", "")))?;
+        Ok(buckets.into_iter().map(|bucket| Bucket { name: bucket.name, created: bucket.created }).collect())
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str, cursor: Option<&str>, limit: u16) -> Result<Page> {
+        let page = self.client.list(bucket, prefix, cursor, limit).await.map_err(|error| fault(error, &self.at(bucket, "")))?;
+        Ok(Page { folders: page.folders, objects: page.objects.into_iter().map(object).collect(), next: page.next })
+    }
+
+    async fn put(&self, put: Put, progress: Progress) -> Result<Stored> {
+        let request = imagepic_s3::Put {
+            bucket: put.bucket,
+            key: put.key,
+            body: match put.body {
+                Body::Bytes(bytes) => imagepic_s3::Body::Bytes(bytes),
+                Body::File(path) => imagepic_s3::Body::File(path),
+            },
+            size: put.size,
+            sha256: put.sha256,
+            content_type: put.content_type,
+            content_disposition: put.content_disposition,
+            if_absent: put.if_absent,
+        };
+        let progress = Arc::clone(&progress);
+        let stored = self.client.put(&request, progress).await;
+        stored.map(confirmed).map_err(|error| fault(error, &self.at(&request.bucket, &request.key)))
+    }
+
+    async fn stat(&self, bucket: &str, key: &str) -> Result<Option<Object>> {
+        let found = self.client.stat(bucket, key).await.map_err(|error| fault(error, &self.at(bucket, key)))?;
+        Ok(found.map(object))
+    }
+
+    async fn link(&self, bucket: &str, key: &str, policy: &LinkPolicy) -> Result<Link> {
+        match policy {
+            LinkPolicy::Presigned { seconds } => {
+                let (now, life) = (SystemTime::now(), Duration::from_secs(u64::from(*seconds)));
+                let url = self.client.presigned_get(bucket, key, now, life);
+                let url = url.map_err(|error| Error::new(Code::BadRequest, say::link_life(seconds)).because(error))?;
+                Ok(Link { url, expires: Some(now + life) })
+            }
+            LinkPolicy::Public { base: Some(base) } if !base.trim().is_empty() => {
+                Ok(Link { url: format!("{}/{}", base.trim().trim_end_matches('/'), encode_key(key)), expires: None })
+            }
+            LinkPolicy::Public { .. } => Ok(Link { url: self.client.public_url(bucket, key), expires: None }),
+        }
+    }
+
+    async fn copy(&self, bucket: &str, from: &str, to: &str) -> Result<Stored> {
+        let copied = self.client.copy(bucket, from, to).await;
+        copied.map(confirmed).map_err(|error| fault(error, &self.at(bucket, from)))
+    }
+
+    async fn remove(&self, bucket: &str, key: &str) -> Result<()> {
+        self.client.remove(bucket, key).await.map_err(|error| fault(error, &self.at(bucket, key)))
+    }
+
+    async fn make_bucket(&self, bucket: &str) -> Result<()> {
+        self.client.make_bucket(bucket).await.map_err(|error| fault(error, &self.at(bucket, "")))
+    }
+}
+
+fn object(object: imagepic_s3::Object) -> Object {
+    Object {
+        key: object.key,
+        size: object.size,
+        etag: object.etag,
+        content_type: object.content_type,
+        modified: object.modified,
+        sha256: object.sha256,
+    }
+}
+
+fn confirmed(stored: imagepic_s3::Stored) -> Stored {
+    Stored { etag: stored.etag, version_id: stored.version_id }
+}

@@ -1,0 +1,441 @@
+//! The client and its plain requests: buckets, listing, looking, copying, removing, policies and links.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sdk_s3::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
+use aws_sdk_s3::config::{
+    BehaviorVersion, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
+};
+use aws_sdk_s3::config::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_s3::primitives::DateTime;
+use aws_sdk_s3::types::EncodingType;
+use aws_smithy_types::endpoint::EndpointAuthScheme;
+use imagepic_net::Http;
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::address::{Address, encode_key, presign};
+use crate::error::{About, Kind, S3Error};
+use crate::put::Stored;
+use crate::quirks::{Conditions, Quirks};
+
+/// Where a store is and who asks.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `https://host[:port][/path]`, without bucket. Slashes and dots at its end do no harm.
+    pub endpoint: String,
+    /// As the store signs: `us-east-1`, `auto`…
+    pub region: String,
+    /// Access key id.
+    pub access_key: String,
+    /// Never printed, never logged.
+    pub secret_key: SecretString,
+    /// `https://host/bucket/key` instead of `https://bucket.host/key`.
+    pub path_style: bool,
+}
+
+/// One store, seen with one pair of keys. Clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) sdk: aws_sdk_s3::Client,
+    pub(crate) http: Http,
+    pub(crate) address: Arc<Address>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) quirks: Arc<Quirks>,
+    credentials: Credentials,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<SystemTime>,
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Full prefixes, ending in `/`.
+    pub folders: Vec<String>,
+    /// Objects directly in the place.
+    pub objects: Vec<Object>,
+    /// Give it back for the next page.
+    pub next: Option<String>,
+}
+
+/// An object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Object {
+    /// Full key.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// Without quotes.
+    pub etag: Option<String>,
+    /// Only from [`Client::stat`].
+    pub content_type: Option<String>,
+    /// When it was written.
+    pub modified: Option<SystemTime>,
+    /// `x-amz-meta-sha256`, in hex; only from [`Client::stat`].
+    pub sha256: Option<String>,
+}
+
+/// Addresses by our own rules: the SDK's know AWS's regions and partitions, and cost milliseconds to load.
+#[derive(Debug)]
+struct Resolver {
+    address: Arc<Address>,
+    region: String,
+}
+
+impl ResolveEndpoint for Resolver {
+    fn resolve_endpoint<'a>(&'a self, params: &'a Params) -> EndpointFuture<'a> {
+        let scheme = EndpointAuthScheme::with_capacity("sigv4", 3)
+            .put("disableDoubleEncoding", true)
+            .put("signingName", "s3".to_owned())
+            .put("signingRegion", self.region.clone());
+        EndpointFuture::ready(Ok(Endpoint::builder().url(self.address.of_bucket(params.bucket())).auth_scheme(scheme).build()))
+    }
+}
+
+impl Client {
+    /// Makes a client. No request, no file, no name look-up.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for an endpoint that is no address, and an empty region or access key.
+    pub fn new(config: Config, http: Http) -> Result<Self, S3Error> {
+        let address = Arc::new(Address::parse(&config.endpoint, config.path_style)?);
+        if config.region.trim().is_empty() || config.access_key.trim().is_empty() {
+            return Err(S3Error::new(Kind::Config, "region and access key must not be empty"));
+        }
+        let credentials = Credentials::new(config.access_key.trim(), config.secret_key.expose_secret(), None, None, "imagepic");
+        let sdk = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(credentials.clone())
+            .identity_cache(IdentityCache::no_cache())
+            .region(Region::new(config.region.trim().to_owned()))
+            .endpoint_resolver(Resolver { address: Arc::clone(&address), region: config.region.trim().to_owned() })
+            .http_client(http.sdk())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .disable_s3_express_session_auth(true)
+            .disable_clock_skew_correction(true)
+            .build();
+        let quirks = Quirks::of(&address.store());
+        if address.is_aws() {
+            quirks.learn(Conditions::Honoured);
+        }
+        Ok(Self { sdk: aws_sdk_s3::Client::from_conf(sdk), http, address, config: Arc::new(config), quirks, credentials })
+    }
+
+    /// Host and port, for people.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.address.host()
+    }
+
+    /// Who asks, and where.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What is known of conditional puts at this store.
+    #[must_use]
+    pub fn conditions(&self) -> Conditions {
+        self.quirks.conditions()
+    }
+
+    /// Tells what is known of conditional puts beforehand, so that no put looks first (this computer's bucket honours them).
+    pub fn set_conditions(&self, conditions: Conditions) {
+        self.quirks.learn(conditions);
+    }
+
+    /// The buckets these keys may list.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] where listing is not allowed, and every kind of [`S3Error`].
+    pub async fn buckets(&self) -> Result<Vec<Bucket>, S3Error> {
+        let answer = self.sdk.list_buckets().send().await.map_err(|error| S3Error::of(&error, About::Service))?;
+        // An answer of somebody else's that happens to be XML has no owner and no buckets: no store leaves both out.
+        if answer.buckets.is_none() && answer.owner.is_none() {
+            return Err(S3Error::new(Kind::NotS3, "the answer to ListBuckets names neither owner nor buckets"));
+        }
+        let buckets = answer.buckets.unwrap_or_default().into_iter();
+        Ok(buckets
+            .filter_map(|bucket| Some(Bucket { name: bucket.name?, created: bucket.creation_date.and_then(time) }))
+            .collect())
+    }
+
+    /// One page of what lies directly below `prefix`, in key order; `limit` from 1 to 1,000.
+    ///
+    /// # Errors
+    /// [`Kind::NoSuchBucket`], and every kind of [`S3Error`].
+    pub async fn list(&self, bucket: &str, prefix: &str, cursor: Option<&str>, limit: u16) -> Result<Page, S3Error> {
+        let limit = i32::from(limit.clamp(1, 1000));
+        let first_version = self.quirks.list_v1() || cursor.is_some_and(|cursor| cursor.starts_with("1:"));
+        let page = if first_version {
+            self.list_v1(bucket, prefix, cursor, limit).await
+        } else {
+            match self.list_v2(bucket, prefix, cursor, limit).await {
+                Err(error) if cursor.is_none() && error.kind == Kind::Unsupported => {
+                    let page = self.list_v1(bucket, prefix, None, limit).await?;
+                    self.quirks.learn_list_v1();
+                    Ok(page)
+                }
+                page => page,
+            }
+        }?;
+        self.quirks.saw(bucket);
+        Ok(page)
+    }
+
+    async fn list_v2(&self, bucket: &str, prefix: &str, cursor: Option<&str>, limit: i32) -> Result<Page, S3Error> {
+        let answer = self
+            .sdk
+            .list_objects_v2()
+            .bucket(bucket)
+            .prefix(prefix)
+            .delimiter("/")
+            .encoding_type(EncodingType::Url)
+            .max_keys(limit)
+            .set_continuation_token(cursor.map(|cursor| cursor.trim_start_matches("2:").to_owned()))
+            .send()
+            .await
+            .map_err(|error| S3Error::of(&error, About::Bucket))?;
+        if answer.name.is_none() && answer.key_count.is_none() {
+            return Err(S3Error::new(Kind::NotS3, "the answer to ListObjectsV2 is none"));
+        }
+        let encoded = answer.encoding_type == Some(EncodingType::Url);
+        let next = answer.next_continuation_token.filter(|_| answer.is_truncated == Some(true));
+        Ok(Page {
+            folders: folders(answer.common_prefixes, encoded),
+            objects: objects(answer.contents, prefix, encoded),
+            next: next.map(|token| format!("2:{token}")),
+        })
+    }
+
+    async fn list_v1(&self, bucket: &str, prefix: &str, cursor: Option<&str>, limit: i32) -> Result<Page, S3Error> {
+        let answer = self
+            .sdk
+            .list_objects()
+            .bucket(bucket)
+            .prefix(prefix)
+            .delimiter("/")
+            .encoding_type(EncodingType::Url)
+            .max_keys(limit)
+            .set_marker(cursor.map(|cursor| cursor.trim_start_matches("1:").to_owned()))
+            .send()
+            .await
+            .map_err(|error| S3Error::of(&error, About::Bucket))?;
+        let encoded = answer.encoding_type == Some(EncodingType::Url);
+        let folders = folders(answer.common_prefixes, encoded);
+        let objects = objects(answer.contents, prefix, encoded);
+        let last = || {
+            let object = objects.last().map(|object| object.key.clone());
+            object.max(folders.last().cloned())
+        };
+        let next = (answer.is_truncated == Some(true)).then(|| match answer.next_marker {
+            Some(marker) => Some(decode(&marker, encoded)),
+            None => last(),
+        });
+        Ok(Page { next: next.flatten().map(|marker| format!("1:{marker}")), folders, objects })
+    }
+
+    /// What is known of an object; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Kind::NoSuchBucket`], and every kind of [`S3Error`].
+    pub async fn stat(&self, bucket: &str, key: &str) -> Result<Option<Object>, S3Error> {
+        let found = self.look(bucket, key).await?;
+        if found.is_none() && !self.quirks.knows(bucket) {
+            self.head_bucket(bucket).await?;
+        }
+        Ok(found)
+    }
+
+    /// As [`Client::stat`], but a missing bucket reads as a missing object.
+    pub(crate) async fn look(&self, bucket: &str, key: &str) -> Result<Option<Object>, S3Error> {
+        match self.sdk.head_object().bucket(bucket).key(key).send().await {
+            Ok(answer) => {
+                self.quirks.saw(bucket);
+                Ok(Some(Object {
+                    key: key.to_owned(),
+                    size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+                    etag: answer.e_tag.as_deref().map(unquoted),
+                    content_type: answer.content_type,
+                    modified: answer.last_modified.and_then(time),
+                    sha256: answer.metadata.and_then(|mut metadata| metadata.remove("sha256")),
+                }))
+            }
+            Err(error) => match S3Error::of(&error, About::Object) {
+                missing if missing.kind == Kind::NoSuchKey => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Whether the bucket is there, and ours to look at.
+    ///
+    /// # Errors
+    /// [`Kind::NoSuchBucket`], [`Kind::Forbidden`], and every kind of [`S3Error`].
+    pub async fn head_bucket(&self, bucket: &str) -> Result<(), S3Error> {
+        match self.sdk.head_bucket().bucket(bucket).send().await {
+            Ok(_) => {
+                self.quirks.saw(bucket);
+                Ok(())
+            }
+            Err(error) => {
+                let error = S3Error::of(&error, About::Bucket);
+                if error.kind == Kind::NoSuchBucket {
+                    self.quirks.forget(bucket);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a bucket.
+    ///
+    /// # Errors
+    /// [`Kind::NameTaken`], [`Kind::NameRefused`], and every kind of [`S3Error`].
+    pub async fn make_bucket(&self, bucket: &str) -> Result<(), S3Error> {
+        use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+        let mut request = self.sdk.create_bucket().bucket(bucket);
+        // AWS wants the region said, but for the one that has no name for it; other stores take no constraint at all.
+        if self.address.is_aws() && self.config.region != "us-east-1" {
+            let constraint = BucketLocationConstraint::from(self.config.region.as_str());
+            request =
+                request.create_bucket_configuration(CreateBucketConfiguration::builder().location_constraint(constraint).build());
+        }
+        request.send().await.map_err(|error| S3Error::of(&error, About::Bucket))?;
+        self.quirks.saw(bucket);
+        Ok(())
+    }
+
+    /// Copies within the store; metadata goes along.
+    ///
+    /// # Errors
+    /// [`Kind::NoSuchKey`], and every kind of [`S3Error`].
+    pub async fn copy(&self, bucket: &str, from: &str, to: &str) -> Result<Stored, S3Error> {
+        let source = format!("{}/{}", encode_key(bucket), encode_key(from));
+        let request = self.sdk.copy_object().bucket(bucket).key(to).copy_source(source);
+        let answer = request.send().await.map_err(|error| S3Error::of(&error, About::Object))?;
+        // AWS says 200 first and may still fail in the body; a copy that has no ETag has not happened.
+        let etag = answer.copy_object_result.and_then(|result| result.e_tag);
+        match etag {
+            Some(etag) => Ok(Stored { etag: Some(unquoted(&etag)), version_id: answer.version_id }),
+            None => Err(S3Error::new(Kind::Busy, "the store did not confirm the copy")),
+        }
+    }
+
+    /// Removes an object; one that is not there is removed already.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`], and every kind of [`S3Error`].
+    pub async fn remove(&self, bucket: &str, key: &str) -> Result<(), S3Error> {
+        match self.sdk.delete_object().bucket(bucket).key(key).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match S3Error::of(&error, About::Object) {
+                gone if gone.kind == Kind::NoSuchKey => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// The bucket's policy as JSON; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`] where the store knows no policies, and every kind of [`S3Error`].
+    pub async fn policy(&self, bucket: &str) -> Result<Option<String>, S3Error> {
+        match self.sdk.get_bucket_policy().bucket(bucket).send().await {
+            Ok(answer) => Ok(answer.policy.filter(|policy| !policy.trim().is_empty())),
+            Err(error) => match S3Error::of(&error, About::Bucket) {
+                none if none.kind == Kind::NoSuchKey => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Replaces the bucket's policy.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`] where the store knows no policies, and every kind of [`S3Error`].
+    pub async fn set_policy(&self, bucket: &str, policy: &str) -> Result<(), S3Error> {
+        let request = self.sdk.put_bucket_policy().bucket(bucket).policy(policy);
+        request.send().await.map(|_| ()).map_err(|error| S3Error::of(&error, About::Bucket))
+    }
+
+    /// The object's address, for stores and prefixes everybody may read. Makes no request.
+    #[must_use]
+    pub fn public_url(&self, bucket: &str, key: &str) -> String {
+        self.address.of_object(bucket, key)
+    }
+
+    /// A link that opens the object for `life` (one second to seven days) from `now` on. Makes no request.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for a life that no signature can have.
+    pub fn presigned_get(&self, bucket: &str, key: &str, now: SystemTime, life: Duration) -> Result<String, S3Error> {
+        let url = self.address.of_object(bucket, key);
+        presign("GET", &url, &self.credentials, self.config.region.trim(), now, life, &[])
+    }
+
+    /// An address somebody else may put the object to, with exactly this content type. Makes no request.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for a life that no signature can have.
+    pub fn presigned_put(
+        &self,
+        bucket: &str,
+        key: &str,
+        content_type: &str,
+        now: SystemTime,
+        life: Duration,
+    ) -> Result<String, S3Error> {
+        let url = self.address.of_object(bucket, key);
+        let headers = [("content-type", content_type)];
+        presign("PUT", &url, &self.credentials, self.config.region.trim(), now, life, &headers)
+    }
+}
+
+pub(crate) fn unquoted(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}
+
+fn time(time: DateTime) -> Option<SystemTime> {
+    SystemTime::try_from(time).ok()
+}
+
+fn decode(text: &str, encoded: bool) -> String {
+    if !encoded {
+        return text.to_owned();
+    }
+    // `encoding-type=url` writes a blank as `+` (AWS) or `%20` (others); a plus is always `%2B`.
+    percent_decode_str(&text.replace('+', "%20")).decode_utf8_lossy().into_owned()
+}
+
+fn folders(prefixes: Option<Vec<aws_sdk_s3::types::CommonPrefix>>, encoded: bool) -> Vec<String> {
+    prefixes.unwrap_or_default().into_iter().filter_map(|prefix| Some(decode(&prefix.prefix?, encoded))).collect()
+}
+
+fn objects(contents: Option<Vec<aws_sdk_s3::types::Object>>, prefix: &str, encoded: bool) -> Vec<Object> {
+    let objects = contents.unwrap_or_default().into_iter().filter_map(|object| {
+        let key = decode(&object.key?, encoded);
+        Some(Object {
+            key,
+            size: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+            etag: object.e_tag.as_deref().map(unquoted),
+            modified: object.last_modified.and_then(time),
+            ..Object::default()
+        })
+    });
+    // The folder's own marker object ("a/" in the listing of "a/") is the place, not a thing in it.
+    objects.filter(|object| object.key != prefix || prefix.is_empty()).collect()
+}

@@ -1,0 +1,191 @@
+//! Large objects in parts: constant memory, every part confirmed by its SHA-256, the whole compared with what it was, and nothing
+//! left at the store when it fails or is dropped half-way.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncReadExt;
+
+use crate::body::{Body, InMemory, Progress, open};
+use crate::client::{Client, unquoted};
+use crate::error::{About, Kind, S3Error};
+use crate::put::{Hashed, Put, Stored, length, source};
+
+/// Size of a part; larger only where 10,000 of them (the most S3 takes) would not do.
+const PART: u64 = 16 * 1024 * 1024;
+/// Parts on their way at once: with the one being read, 48 MiB.
+const AT_ONCE: usize = 2;
+
+impl Client {
+    pub(crate) async fn put_in_parts(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
+        progress(0);
+        let answer = self
+            .sdk
+            .create_multipart_upload()
+            .bucket(&put.bucket)
+            .key(&put.key)
+            .content_type(&put.content_type)
+            .set_content_disposition(put.content_disposition.clone())
+            .metadata("sha256", hex::encode(put.sha256))
+            .send()
+            .await
+            .map_err(|error| S3Error::of(&error, About::Bucket))?;
+        let id = answer.upload_id.ok_or_else(|| S3Error::new(Kind::NotS3, "the answer to CreateMultipartUpload has no id"))?;
+        let mut open = Open { client: self.clone(), bucket: put.bucket.clone(), key: put.key.clone(), id: Some(id.clone()) };
+        let sent = match self.send_parts(put, &id, progress).await {
+            Ok(parts) => self.complete(put, &id, parts, condition).await,
+            Err(error) => Err(error),
+        };
+        if sent.is_ok() {
+            open.id = None;
+        } else {
+            open.abort().await;
+        }
+        sent
+    }
+
+    async fn send_parts(&self, put: &Put, id: &str, progress: &Progress) -> Result<Vec<CompletedPart>, S3Error> {
+        let size = PART.max(put.size.div_ceil(10_000));
+        let count = put.size.div_ceil(size);
+        let mut reader = Reader::open(&put.body).await.map_err(|error| source(&error))?;
+        let whole = Arc::new(std::sync::Mutex::new(Sha256::new()));
+        let sent = Arc::new(AtomicU64::new(0));
+        let mut parts = Vec::new();
+        let mut going = FuturesOrdered::new();
+        for number in 1..=count {
+            let length = size.min(put.size - (number - 1) * size);
+            let piece = reader.next(length).await.map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => S3Error::new(Kind::Source, "the file is shorter than it was"),
+                _ => source(&error),
+            })?;
+            let (piece, hash) = hashed(piece, &whole).await?;
+            if going.len() == AT_ONCE
+                && let Some(part) = going.next().await
+            {
+                parts.push(part?);
+            }
+            going.push_back(self.send_part(put, id, number, piece, hash, Arc::clone(&sent), Arc::clone(progress)));
+        }
+        let whole = std::mem::take(&mut *whole.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        if <[u8; 32]>::from(whole.finalize()) != put.sha256 {
+            return Err(S3Error::new(Kind::Source, "the file is not the one that was measured"));
+        }
+        while let Some(part) = going.next().await {
+            parts.push(part?);
+        }
+        Ok(parts)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one part is all of these, and nobody else sends one")]
+    async fn send_part(
+        &self,
+        put: &Put,
+        id: &str,
+        number: u64,
+        piece: Bytes,
+        hash: String,
+        sent: Arc<AtomicU64>,
+        progress: Progress,
+    ) -> Result<CompletedPart, S3Error> {
+        let number = i32::try_from(number).map_err(|_| S3Error::new(Kind::TooLarge, "too many parts"))?;
+        let size = length(piece.len() as u64)?;
+        let before = AtomicU64::new(0);
+        let told: Progress = Arc::new(move |now| {
+            let new = now - before.swap(now, Ordering::Relaxed);
+            progress(sent.fetch_add(new, Ordering::Relaxed) + new);
+        });
+        let body = ByteStream::new(SdkBody::from_body_1_x(InMemory { left: piece, sent: 0, progress: told }));
+        let request = self.sdk.upload_part().bucket(&put.bucket).key(&put.key).upload_id(id).part_number(number);
+        let request = request.content_length(size).body(body).customize().interceptor(Hashed(hash));
+        let answer = request.send().await.map_err(|error| S3Error::of(&error, About::Object))?;
+        let etag = answer.e_tag.ok_or_else(|| S3Error::new(Kind::NotS3, "the answer to UploadPart has no ETag"))?;
+        Ok(CompletedPart::builder().part_number(number).e_tag(etag).build())
+    }
+
+    async fn complete(&self, put: &Put, id: &str, parts: Vec<CompletedPart>, condition: bool) -> Result<Stored, S3Error> {
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let request =
+            self.sdk.complete_multipart_upload().bucket(&put.bucket).key(&put.key).upload_id(id).multipart_upload(parts);
+        let request = request.set_if_none_match(condition.then(|| "*".to_owned()));
+        let answer = request.send().await.map_err(|error| S3Error::of(&error, About::Object))?;
+        // AWS may say 200 before it knows, and put the error into the body.
+        let etag = answer.e_tag.ok_or_else(|| S3Error::new(Kind::Busy, "the store did not confirm the parts"))?;
+        Ok(Stored { etag: Some(unquoted(&etag)), version_id: answer.version_id })
+    }
+}
+
+/// Hashes a part, and the whole as far as it has come, away from the async threads.
+async fn hashed(piece: Bytes, whole: &Arc<std::sync::Mutex<Sha256>>) -> Result<(Bytes, String), S3Error> {
+    let whole = Arc::clone(whole);
+    let work = move || {
+        let hash = hex::encode(Sha256::digest(&piece));
+        whole.lock().unwrap_or_else(std::sync::PoisonError::into_inner).update(&piece);
+        (piece, hash)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|stopped| S3Error::new(Kind::Source, stopped.to_string()))
+}
+
+enum Reader {
+    Bytes(Bytes),
+    File(tokio::fs::File),
+}
+
+impl Reader {
+    async fn open(body: &Body) -> io::Result<Self> {
+        Ok(match body {
+            Body::Bytes(bytes) => Self::Bytes(bytes.clone()),
+            Body::File(path) => Self::File(open(path).await?),
+        })
+    }
+
+    async fn next(&mut self, length: u64) -> io::Result<Bytes> {
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        match self {
+            Self::Bytes(bytes) if bytes.len() < length => Err(io::ErrorKind::UnexpectedEof.into()),
+            Self::Bytes(bytes) => Ok(bytes.split_to(length)),
+            Self::File(file) => {
+                let mut piece = vec![0; length];
+                file.read_exact(&mut piece).await?;
+                Ok(piece.into())
+            }
+        }
+    }
+}
+
+/// An upload in parts that has begun. Dropped half-way (a person cancelled), it still ends at the store.
+struct Open {
+    client: Client,
+    bucket: String,
+    key: String,
+    id: Option<String>,
+}
+
+impl Open {
+    async fn abort(&mut self) {
+        if let Some(id) = self.id.take() {
+            abort(&self.client, &self.bucket, &self.key, &id).await;
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let (Some(id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) else { return };
+        let (client, bucket, key) = (self.client.clone(), std::mem::take(&mut self.bucket), std::mem::take(&mut self.key));
+        runtime.spawn(async move { abort(&client, &bucket, &key, &id).await });
+    }
+}
+
+async fn abort(client: &Client, bucket: &str, key: &str, id: &str) {
+    if let Err(error) = client.sdk.abort_multipart_upload().bucket(bucket).key(key).upload_id(id).send().await {
+        let error = S3Error::of(&error, About::Object);
+        tracing::warn!(%error, "an upload in parts could not be ended at the store; its lifecycle rules will remove it");
+    }
+}

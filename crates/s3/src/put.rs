@@ -1,0 +1,167 @@
+//! Storing: one signed request up to [`MULTIPART_FROM`], parts above it; the store confirms the bytes by their SHA-256.
+
+use std::io;
+use std::sync::Arc;
+
+use aws_runtime::auth::PayloadSigningOverride;
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use md5::{Digest as _, Md5};
+
+use crate::body::{Body, Progress};
+use crate::client::{Client, unquoted};
+use crate::error::{About, Kind, S3Error};
+use crate::quirks::Conditions;
+
+/// From this size on an object travels in parts: what breaks then costs a part and not the whole.
+pub(crate) const MULTIPART_FROM: u64 = 64 * 1024 * 1024;
+
+/// Up to this size the MD5 is sent too, for stores that do not look at the payload's SHA-256; it costs half a millisecond at most.
+const MD5_UP_TO: usize = 256 * 1024;
+
+/// What to store.
+#[derive(Clone)]
+pub struct Put {
+    /// Target bucket.
+    pub bucket: String,
+    /// Target key, without a leading slash.
+    pub key: String,
+    /// The bytes.
+    pub body: Body,
+    /// Their number.
+    pub size: u64,
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
+    /// Media type.
+    pub content_type: String,
+    /// `inline` or `attachment; …`.
+    pub content_disposition: Option<String>,
+    /// Refuse when the key exists.
+    pub if_absent: bool,
+}
+
+/// The store's confirmation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Without quotes.
+    pub etag: Option<String>,
+    /// Where the bucket keeps versions.
+    pub version_id: Option<String>,
+}
+
+impl Client {
+    /// Stores an object. It is there, whole and as it was, when this returns; after an error it is not, or is what it was before
+    /// (a connection that breaks at the very end leaves that open: look at [`Client::stat`]'s `sha256`).
+    ///
+    /// # Errors
+    /// [`Kind::NameTaken`] with `if_absent`; [`Kind::ChecksumMismatch`]; [`Kind::Source`] for a file that cannot be read or changed
+    /// meanwhile; and every kind of [`S3Error`].
+    pub async fn put(&self, put: &Put, progress: Progress) -> Result<Stored, S3Error> {
+        if put.if_absent && self.quirks.conditions() != Conditions::Honoured {
+            self.refuse_taken(put).await?;
+        }
+        let stored = match self.put_with(put, put.if_absent, &progress).await {
+            Err(error) if put.if_absent && error.kind == Kind::Unsupported && self.quirks.conditions() != Conditions::Refused => {
+                let stored = self.put_with(put, false, &progress).await;
+                if stored.is_ok() {
+                    self.quirks.learn(Conditions::Refused);
+                }
+                stored
+            }
+            stored => stored,
+        };
+        match &stored {
+            Ok(_) => self.quirks.saw(&put.bucket),
+            Err(error) if error.kind == Kind::NameTaken && error.status == Some(412) => self.quirks.learn(Conditions::Honoured),
+            Err(error) if error.kind == Kind::NoSuchBucket => self.quirks.forget(&put.bucket),
+            Err(_) => {}
+        }
+        stored
+    }
+
+    async fn refuse_taken(&self, put: &Put) -> Result<(), S3Error> {
+        match self.look(&put.bucket, &put.key).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(S3Error::new(Kind::NameTaken, "the key exists already")),
+            // Keys that may write but not read cannot look; the condition on the put itself has to do.
+            Err(error) if error.kind == Kind::Forbidden => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn put_with(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
+        let condition = condition && self.quirks.conditions() != Conditions::Refused;
+        if put.size > MULTIPART_FROM {
+            return self.put_in_parts(put, condition, progress).await;
+        }
+        self.put_whole(put, condition, progress).await
+    }
+
+    async fn put_whole(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
+        let hash = hex::encode(put.sha256);
+        let md5 = match &put.body {
+            Body::Bytes(bytes) if bytes.len() <= MD5_UP_TO => Some(BASE64_STANDARD.encode(Md5::digest(bytes))),
+            _ => None,
+        };
+        check(put).await?;
+        let body = put.body.stream(put.size, Arc::clone(progress)).await.map_err(|error| source(&error))?;
+        let request = self
+            .sdk
+            .put_object()
+            .bucket(&put.bucket)
+            .key(&put.key)
+            .body(body)
+            .content_length(length(put.size)?)
+            .content_type(&put.content_type)
+            .set_content_disposition(put.content_disposition.clone())
+            .set_content_md5(md5)
+            .set_if_none_match(condition.then(|| "*".to_owned()))
+            .metadata("sha256", &hash);
+        let answer = request.customize().interceptor(Hashed(hash)).send().await;
+        let answer = answer.map_err(|error| S3Error::of(&error, About::Bucket))?;
+        if answer.e_tag.is_none() {
+            return Err(S3Error::new(Kind::NotS3, "the answer to PutObject has no ETag"));
+        }
+        Ok(Stored { etag: answer.e_tag.as_deref().map(unquoted), version_id: answer.version_id })
+    }
+}
+
+/// The body must be as long as it was measured, or the request could only break in the middle.
+async fn check(put: &Put) -> Result<(), S3Error> {
+    let size = match &put.body {
+        Body::Bytes(bytes) => bytes.len() as u64,
+        Body::File(path) => tokio::fs::metadata(path).await.map_err(|error| source(&error))?.len(),
+    };
+    if size == put.size { Ok(()) } else { Err(S3Error::new(Kind::Source, "the file has another size than it had")) }
+}
+
+pub(crate) fn source(error: &io::Error) -> S3Error {
+    S3Error::new(Kind::Source, error.to_string())
+}
+
+pub(crate) fn length(size: u64) -> Result<i64, S3Error> {
+    i64::try_from(size).map_err(|_| S3Error::new(Kind::TooLarge, "too large for any store"))
+}
+
+/// Signs a payload by a SHA-256 that is known already. The SDK itself would send a stream unsigned.
+#[derive(Debug)]
+pub(crate) struct Hashed(pub(crate) String);
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for Hashed {
+    fn name(&self) -> &'static str {
+        "Hashed"
+    }
+
+    fn modify_before_signing(
+        &self,
+        _: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), aws_sdk_s3::error::BoxError> {
+        config.interceptor_state().store_put(PayloadSigningOverride::Precomputed(self.0.clone()));
+        Ok(())
+    }
+}
