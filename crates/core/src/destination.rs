@@ -1,5 +1,7 @@
 //! A destination says where uploads go and how their links are made.
 
+pub mod check;
+
 use serde::{Deserialize, Serialize};
 
 /// The destination that is there from the first start.
@@ -109,10 +111,7 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        Self {
-            file: "{stem}-{hash:8}.{ext}".to_owned(),
-            clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{hash:8}.{ext}".to_owned(),
-        }
+        Self { file: "{stem}-{hash:8}.{ext}".to_owned(), clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{hash:8}.{ext}".to_owned() }
     }
 }
 
@@ -120,10 +119,7 @@ impl Names {
     /// For places everybody can read: a hash can be guessed from the bytes, a random part cannot.
     #[must_use]
     pub fn unguessable() -> Self {
-        Self {
-            file: "{stem}-{random:8}.{ext}".to_owned(),
-            clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{random:8}.{ext}".to_owned(),
-        }
+        Self { file: "{stem}-{random:8}.{ext}".to_owned(), clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{random:8}.{ext}".to_owned() }
     }
 }
 

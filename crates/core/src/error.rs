@@ -147,6 +147,8 @@ pub struct Error {
     pub code: Code,
     /// For people: what failed, on what, why, and what to do.
     pub text: Text,
+    /// The field of a form that is wrong, where it is one field: `endpoint`, `region`, `bucket`…
+    pub field: Option<&'static str>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -154,13 +156,20 @@ impl Error {
     /// An error without a deeper cause.
     #[must_use]
     pub const fn new(code: Code, text: Text) -> Self {
-        Self { code, text, source: None }
+        Self { code, text, field: None, source: None }
     }
 
     /// The same with its cause, which goes to the log and never to a window.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// The same, pointing at one field of a form.
+    #[must_use]
+    pub const fn at(mut self, field: &'static str) -> Self {
+        self.field = Some(field);
         self
     }
 

@@ -11,8 +11,12 @@ pub mod capture;
 pub mod destination;
 pub mod error;
 pub mod event;
+pub mod home;
 pub mod link;
+pub mod log;
 pub mod naming;
+pub mod outside;
+pub mod secrets;
 pub mod settings;
 pub mod store;
 

@@ -1,8 +1,17 @@
 //! `settings.toml`: readable, versioned, without a secret, unknown keys and comments kept.
+//!
+//! This file holds the types; [`file`] reads, changes and writes, [`keys`] reaches every setting by its name, [`watch`] tells of changes
+//! made by others.
 
+pub mod file;
+pub mod keys;
+pub mod watch;
+
+use imagepic_words::{Lang, destinations as words};
 use serde::{Deserialize, Serialize};
 
-use crate::destination::{Destination, THIS_COMPUTER};
+use crate::destination::{Destination, Kind, THIS_COMPUTER};
+use crate::error::{Code, Error, Result};
 use crate::link::Format;
 
 /// Everything a person can set.
@@ -150,13 +159,112 @@ impl Default for Current {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
+        let mut settings = Self {
             version: VERSION,
             general: General::default(),
             capture: Capture::default(),
             link: Link::default(),
             destination: Current::default(),
             destinations: Vec::new(),
+        };
+        settings.complete();
+        settings
+    }
+}
+
+impl Settings {
+    /// The language of the settings, or the system's.
+    #[must_use]
+    pub fn lang(&self) -> Lang {
+        match self.general.language {
+            Language::System => Lang::of_system(),
+            Language::En => Lang::En,
+            Language::ZhCn => Lang::ZhCn,
         }
     }
+
+    /// Where uploads go unless something else is said: this computer where the chosen one is gone.
+    ///
+    /// # Panics
+    /// Never: this computer is always among the destinations.
+    #[must_use]
+    pub fn current(&self) -> &Destination {
+        let by_id = |id: &str| self.destinations.iter().find(|destination| destination.id == id);
+        by_id(&self.destination.current).or_else(|| by_id(THIS_COMPUTER)).expect("this computer is always among the destinations")
+    }
+
+    /// The destination with this id, or else with this name, whatever its case. This computer answers to its name in every language.
+    ///
+    /// # Errors
+    /// `NoSuchDestination`, naming the ones there are.
+    pub fn find(&self, name_or_id: &str) -> Result<&Destination> {
+        let wanted = name_or_id.trim();
+        let lower = wanted.to_lowercase();
+        let by = |fits: &dyn Fn(&Destination) -> bool| self.destinations.iter().find(|destination| fits(destination));
+        by(&|destination| destination.id == wanted)
+            .or_else(|| by(&|destination| destination.name.to_lowercase() == lower))
+            .or_else(|| by(&|destination| destination.id == THIS_COMPUTER && is_this_computers_name(wanted)))
+            .ok_or_else(|| {
+                let names: Vec<_> = self.destinations.iter().map(|destination| destination.name.as_str()).collect();
+                Error::new(Code::NoSuchDestination, words::unknown(wanted, names.join(", ")))
+            })
+    }
+
+    /// Adds `destination`, or replaces the one with its id; one without an id gets one. Form is checked.
+    ///
+    /// # Errors
+    /// As [`Destination::checked`], and `BadRequest` at `name` where another destination has the name.
+    pub fn put(&mut self, destination: &Destination) -> Result<Destination> {
+        let mut new = destination.checked()?;
+        let lower = new.name.to_lowercase();
+        let taken = |other: &Destination| {
+            other.id != new.id
+                && (other.name.to_lowercase() == lower || other.id == THIS_COMPUTER && is_this_computers_name(&new.name))
+        };
+        if self.destinations.iter().any(taken) {
+            return Err(Error::new(Code::BadRequest, words::name_taken(&new.name)).at("name"));
+        }
+        if new.id == THIS_COMPUTER {
+            new.kind = Kind::ThisComputer;
+        }
+        if new.id.is_empty() {
+            new.id = Destination::fresh_id(&new.name, self.destinations.iter().map(|other| other.id.as_str()));
+        }
+        match self.destinations.iter_mut().find(|other| other.id == new.id) {
+            Some(place) => *place = new.clone(),
+            None => self.destinations.push(new.clone()),
+        }
+        Ok(new)
+    }
+
+    /// Takes a destination out; where it was the current one, this computer is.
+    ///
+    /// # Errors
+    /// `NoSuchDestination`; `BadRequest` for this computer.
+    pub fn remove(&mut self, name_or_id: &str) -> Result<Destination> {
+        let id = self.find(name_or_id)?.id.clone();
+        if id == THIS_COMPUTER {
+            return Err(Error::new(Code::BadRequest, words::this_computer_stays()));
+        }
+        let at = self.destinations.iter().position(|destination| destination.id == id).expect("it was found above");
+        let removed = self.destinations.remove(at);
+        if self.destination.current == id {
+            THIS_COMPUTER.clone_into(&mut self.destination.current);
+        }
+        Ok(removed)
+    }
+
+    /// Puts this computer among the destinations, named in the language of the settings unless a person named it.
+    pub(crate) fn complete(&mut self) {
+        let name = words::this_computer().to(self.lang());
+        match self.destinations.iter_mut().find(|destination| destination.id == THIS_COMPUTER) {
+            Some(this) if is_this_computers_name(&this.name) => this.name = name,
+            Some(_) => {}
+            None => self.destinations.insert(0, Destination::this_computer(name)),
+        }
+    }
+}
+
+fn is_this_computers_name(name: &str) -> bool {
+    [Lang::En, Lang::ZhCn].iter().any(|lang| words::this_computer().to(*lang).to_lowercase() == name.trim().to_lowercase())
 }

@@ -1,0 +1,230 @@
+use super::*;
+use crate::destination::{LinkPolicy, S3Address};
+use crate::settings::{ClipboardMode, Theme};
+
+fn place(text: Option<&str>) -> (tempfile::TempDir, SettingsFile) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let home = Home::at(dir.path());
+    home.prepare().expect("a fresh home");
+    if let Some(text) = text {
+        fs::write(home.settings_file(), text).expect("a settings file");
+    }
+    (dir, SettingsFile::of(&home))
+}
+
+fn s3(name: &str) -> Destination {
+    Destination {
+        id: String::new(),
+        name: name.to_owned(),
+        kind: Kind::S3(S3Address {
+            endpoint: "https://minio.example".to_owned(),
+            region: "us-east-1".to_owned(),
+            access_key: "AKIA".to_owned(),
+            path_style: true,
+            ca_file: None,
+        }),
+        bucket: "assets".to_owned(),
+        link: LinkPolicy::Public { base: Some("https://cdn.example".to_owned()) },
+        ..Destination::this_computer(String::new())
+    }
+}
+
+const MINE: &str = r#"# My settings
+version = 1
+future = "kept"   # by a newer build
+
+[general]
+theme = "dark" # easier on the eyes
+telepathy = true
+
+# the team's
+[[destinations]]
+id = "team"
+name = "Team"
+kind = "s3"
+endpoint = "https://s3.example"   # moved in May
+region = "eu-1"
+access_key = "AK"
+bucket = "assets"
+odd = [1, 2]
+
+[destinations.link]
+policy = "public"
+base = "https://cdn.example"
+"#;
+
+#[test]
+fn without_a_file_there_are_defaults_and_this_computer() {
+    let (_dir, file) = place(None);
+    let settings = file.load().expect("defaults");
+    assert_eq!(settings.current().id, THIS_COMPUTER);
+    assert_eq!(settings.general.theme, Theme::System);
+    assert!(!file.path().exists(), "reading writes nothing");
+}
+
+#[test]
+fn a_change_touches_only_its_own_line() {
+    let (_dir, file) = place(Some(MINE));
+    file.change(|settings| {
+        settings.general.theme = Theme::Light;
+        Ok(())
+    })
+    .expect("a change");
+    let text = fs::read_to_string(file.path()).expect("written");
+    assert_eq!(text, MINE.replace("\"dark\"", "\"light\""));
+}
+
+#[test]
+fn a_changed_destination_keeps_comments_and_unknown_keys() {
+    let (_dir, file) = place(Some(MINE));
+    file.change(|settings| {
+        let mut team = settings.find("TEAM")?.clone();
+        team.folder = "docs".to_owned();
+        team.link = LinkPolicy::Presigned { seconds: 60 };
+        settings.put(&team)
+    })
+    .expect("a change");
+    let text = fs::read_to_string(file.path()).expect("written");
+    for kept in ["# the team's", "# moved in May", "odd = [1, 2]", "folder = \"docs\"", "seconds = 60", "telepathy = true"] {
+        assert!(text.contains(kept), "{kept} in\n{text}");
+    }
+    assert!(!text.contains("cdn.example"), "what no longer holds is gone:\n{text}");
+    let team = file.load().expect("still good").find("team").expect("still there").clone();
+    assert_eq!((team.folder.as_str(), &team.link), ("docs", &LinkPolicy::Presigned { seconds: 60 }));
+}
+
+#[test]
+fn destinations_come_and_go_and_the_rest_stays() {
+    let (_dir, file) = place(Some(MINE));
+    let (added, settings) = file.change(|settings| settings.put(&s3("Minio Two"))).expect("added");
+    assert_eq!(added.id, "minio-two");
+    assert_eq!(file.load().expect("good"), settings);
+    let before = fs::read_to_string(file.path()).expect("written");
+    assert!(before.starts_with(MINE.trim_end()), "{before}");
+
+    file.change(|settings| {
+        settings.destination.current = "minio-two".to_owned();
+        Ok(())
+    })
+    .expect("chosen");
+    assert_eq!(file.load().expect("good").current().id, "minio-two");
+
+    file.change(|settings| settings.remove("Team")).expect("removed");
+    file.change(|settings| settings.remove("minio two")).expect("removed");
+    let settings = file.load().expect("good");
+    assert_eq!(settings.current().id, THIS_COMPUTER);
+    assert_eq!(settings.destinations.len(), 1);
+    assert!(file.change(|settings| settings.remove(THIS_COMPUTER)).is_err());
+}
+
+#[test]
+fn this_computer_can_be_given_another_bucket() {
+    let (_dir, file) = place(None);
+    file.change(|settings| {
+        let mut this = settings.find("本机")?.clone();
+        this.bucket = "shots".to_owned();
+        settings.put(&this)
+    })
+    .expect("a change");
+    assert_eq!(file.load().expect("good").current().bucket, "shots");
+}
+
+#[test]
+fn two_destinations_cannot_share_a_name() {
+    let (_dir, file) = place(Some(MINE));
+    for name in ["tEAM", "This Computer", "本机"] {
+        let error = file.change(|settings| settings.put(&s3(name))).expect_err("taken");
+        assert_eq!(error.field, Some("name"));
+    }
+    assert_eq!(fs::read_to_string(file.path()).expect("there"), MINE, "a refused change writes nothing");
+}
+
+#[test]
+fn a_broken_file_names_its_line_and_is_never_written() {
+    for (text, line) in [
+        ("version = 1\n[general\ntheme = 1\n", "line 2"),
+        ("version = 1\n\n[general]\ntheme = \"purple\"\n", "line 4"),
+        ("version = 1\n[[destinations]]\nid = \"a\"\nname = \"A\"\nkind = \"tape\"\n", "line 2"),
+        ("version = \"one\"\n", "line 1"),
+    ] {
+        let (_dir, file) = place(Some(text));
+        let (settings, error) = file.load_or_default();
+        let error = error.expect("broken");
+        assert_eq!(error.code, Code::SettingsBroken);
+        assert!(error.to_string().contains(line), "{error}");
+        assert_eq!(settings, Settings::default());
+        let refused = file.change(|settings| {
+            settings.capture.clipboard = ClipboardMode::Ask;
+            Ok(())
+        });
+        assert_eq!(refused.expect_err("not written").code, Code::SettingsBroken);
+        assert_eq!(fs::read_to_string(file.path()).expect("there"), text);
+    }
+}
+
+#[test]
+fn destinations_that_contradict_each_other_are_told_with_their_line() {
+    let table = |id: &str, name: &str| {
+        format!(
+            "[[destinations]]\nid = \"{id}\"\nname = \"{name}\"\nkind = \"s3\"\nendpoint = \"https://a.example\"\nregion = \"r\"\naccess_key = \"k\"\n"
+        )
+    };
+    for (text, word) in [
+        (table("a", "A") + &table("a", "B"), "line 8"),
+        (table("a", "A") + &table("b", "a"), "the name"),
+        (table("A b", "A"), "lower-case"),
+        (table(THIS_COMPUTER, "A"), "this-computer"),
+    ] {
+        let (_dir, file) = place(Some(&text));
+        let error = file.load().expect_err("contradiction");
+        assert!(error.message(imagepic_words::Lang::En).contains(word), "{error}");
+    }
+}
+
+#[test]
+fn a_newer_file_is_left_alone() {
+    let text = "version = 2\ngeneral = \"whatever that means\"\n";
+    let (_dir, file) = place(Some(text));
+    assert_eq!(file.load().expect_err("newer").code, Code::HomeNewer);
+    assert_eq!(file.change(|_| Ok(())).expect_err("newer").code, Code::HomeNewer);
+    assert_eq!(fs::read_to_string(file.path()).expect("there"), text);
+}
+
+#[test]
+fn what_is_no_text_at_all_is_told_and_bounded() {
+    let (_dir, file) = place(None);
+    fs::write(file.path(), [0xff, 0xfe, 0x00]).expect("bytes");
+    assert_eq!(file.load().expect_err("no text").code, Code::SettingsBroken);
+    fs::write(file.path(), vec![b'#'; 2 << 20]).expect("bytes");
+    assert_eq!(file.load().expect_err("too large").code, Code::SettingsBroken);
+}
+
+#[test]
+fn many_writers_at_once_lose_nothing() {
+    let (_dir, file) = place(None);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let file = &file;
+            scope.spawn(move || file.change(|settings| settings.put(&s3(&format!("Place {number}")))).expect("added"));
+        }
+    });
+    assert_eq!(file.load().expect("good").destinations.len(), 9);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_linked_settings_file_stays_a_link_and_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let (dir, file) = place(None);
+    let real = dir.path().join("dotfiles.toml");
+    fs::write(&real, "version = 1\n").expect("a file");
+    std::os::unix::fs::symlink(&real, file.path()).expect("a link");
+    file.change(|settings| {
+        settings.general.theme = Theme::Dark;
+        Ok(())
+    })
+    .expect("a change");
+    assert!(fs::symlink_metadata(file.path()).expect("there").is_symlink());
+    assert!(fs::read_to_string(&real).expect("there").contains("dark"));
+    assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o600);
+}

@@ -1,0 +1,321 @@
+//! Every setting by its name, for `imagepic settings get|set` and whoever else speaks in text.
+
+use imagepic_words::settings as words;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Proxy, Settings};
+use crate::destination::{Destination, Kind, LONGEST_PRESIGN, LinkPolicy, S3Address};
+use crate::error::{Code, Error, Result};
+
+/// The settings that are not a destination's.
+pub const KEYS: [&str; 7] = [
+    "capture.clipboard",
+    "general.language",
+    "general.theme",
+    "general.notifications",
+    "general.proxy",
+    "link.format",
+    "destination.current",
+];
+
+/// What stands behind `destinations.<id>.`; those from `endpoint` on are for S3 only.
+pub const FIELDS: [&str; 15] = [
+    "name",
+    "bucket",
+    "folder",
+    "link",
+    "presign",
+    "public_base",
+    "file_name",
+    "clipboard_name",
+    "strip_metadata",
+    "max_bytes",
+    "endpoint",
+    "region",
+    "access_key",
+    "path_style",
+    "ca_file",
+];
+
+const BOOLS: &str = "true | false";
+
+impl Settings {
+    /// Every key there is at present.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        let fields = |destination: &Destination| {
+            let all = matches!(destination.kind, Kind::S3(_));
+            let id = destination.id.clone();
+            FIELDS.into_iter().take(if all { FIELDS.len() } else { 10 }).map(move |field| format!("destinations.{id}.{field}"))
+        };
+        KEYS.iter().map(|key| (*key).to_owned()).chain(self.destinations.iter().flat_map(fields)).collect()
+    }
+
+    /// The value of a setting as [`set_key`](Self::set_key) takes it.
+    ///
+    /// # Errors
+    /// `BadRequest` for a key that is none, `NoSuchDestination`.
+    pub fn get_key(&self, key: &str) -> Result<String> {
+        Ok(match key {
+            "capture.clipboard" => word(&self.capture.clipboard),
+            "general.language" => word(&self.general.language),
+            "general.theme" => word(&self.general.theme),
+            "general.notifications" => word(&self.general.notifications),
+            "general.proxy" => word(&self.general.proxy),
+            "link.format" => word(&self.link.format),
+            "destination.current" => self.current().id.clone(),
+            _ => {
+                let (id, field) = split(key)?;
+                field_of(self.find(id)?, key, field)?
+            }
+        })
+    }
+
+    /// Sets one setting from text. Destinations are checked as a whole.
+    ///
+    /// # Errors
+    /// `BadRequest` for a key that is none or a value it does not take, `NoSuchDestination`.
+    pub fn set_key(&mut self, key: &str, value: &str) -> Result<()> {
+        let value = value.trim();
+        match key {
+            "capture.clipboard" => self.capture.clipboard = one_of(key, value, &["off", "ask", "automatic"])?,
+            "general.language" => {
+                self.general.language = one_of(key, value, &["system", "en", "zh-CN"])?;
+                self.complete();
+            }
+            "general.theme" => self.general.theme = one_of(key, value, &["system", "light", "dark"])?,
+            "general.notifications" => self.general.notifications = one_of(key, value, &["all", "problems", "quiet"])?,
+            "general.proxy" => self.general.proxy = proxy(key, value)?,
+            "link.format" => self.link.format = one_of(key, value, &["url", "markdown", "html", "bbcode", "css", "jsx"])?,
+            "destination.current" => self.destination.current = self.find(value)?.id.clone(),
+            _ => {
+                let (id, field) = split(key)?;
+                let mut destination = self.find(id)?.clone();
+                set_field(&mut destination, key, field, value)?;
+                self.put(&destination)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unknown(key: &str) -> Error {
+    let fields = FIELDS.map(|field| format!("destinations.NAME.{field}"));
+    let keys: Vec<_> = KEYS.iter().map(|key| (*key).to_owned()).chain(fields).collect();
+    Error::new(Code::BadRequest, words::unknown_key(key, keys.join(", ")))
+}
+
+fn wrong(key: &str, allowed: impl std::fmt::Display, value: &str) -> Error {
+    Error::new(Code::BadRequest, words::bad_value(key, allowed, value))
+}
+
+/// `destinations.<id or name>.<field>`; a name may hold dots, a field does not.
+fn split(key: &str) -> Result<(&str, &str)> {
+    key.strip_prefix("destinations.")
+        .and_then(|rest| rest.rsplit_once('.'))
+        .filter(|(id, field)| !id.is_empty() && FIELDS.contains(field))
+        .ok_or_else(|| unknown(key))
+}
+
+fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn one_of<T: DeserializeOwned>(key: &str, value: &str, allowed: &[&str]) -> Result<T> {
+    serde_json::from_value(serde_json::Value::from(value)).map_err(|_| wrong(key, allowed.join(" | "), value))
+}
+
+fn proxy(key: &str, value: &str) -> Result<Proxy> {
+    match value {
+        "system" => Ok(Proxy::System),
+        "none" => Ok(Proxy::None),
+        address => {
+            let url = url::Url::parse(address).ok();
+            let lang = imagepic_words::Lang::of_system();
+            // What might hold a password is not repeated.
+            if url.as_ref().is_some_and(|url| !url.username().is_empty() || url.password().is_some()) || address.contains('@') {
+                return Err(wrong(key, words::proxy_allowed().to(lang), "…@…"));
+            }
+            url.filter(|url| matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") && url.host_str().is_some())
+                .map(|_| Proxy::Manual(address.to_owned()))
+                .ok_or_else(|| wrong(key, words::proxy_allowed().to(lang), address))
+        }
+    }
+}
+
+fn field_of(destination: &Destination, key: &str, field: &str) -> Result<String> {
+    let optional = |value: Option<String>| value.unwrap_or_default();
+    if let Some(value) = match field {
+        "name" => Some(destination.name.clone()),
+        "bucket" => Some(destination.bucket.clone()),
+        "folder" => Some(destination.folder.clone()),
+        "link" => Some(if matches!(destination.link, LinkPolicy::Public { .. }) { "public" } else { "presigned" }.to_owned()),
+        "presign" => Some(optional(if let LinkPolicy::Presigned { seconds } = &destination.link {
+            Some(seconds.to_string())
+        } else {
+            None
+        })),
+        "public_base" => Some(optional(if let LinkPolicy::Public { base } = &destination.link { base.clone() } else { None })),
+        "file_name" => Some(destination.names.file.clone()),
+        "clipboard_name" => Some(destination.names.clipboard.clone()),
+        "strip_metadata" => Some(destination.images.strip_metadata.to_string()),
+        "max_bytes" => Some(optional(destination.max_bytes.map(|bytes| bytes.to_string()))),
+        _ => None,
+    } {
+        return Ok(value);
+    }
+    let Kind::S3(address) = &destination.kind else { return Err(s3_only(key, destination)) };
+    Ok(match field {
+        "endpoint" => address.endpoint.clone(),
+        "region" => address.region.clone(),
+        "access_key" => address.access_key.clone(),
+        "path_style" => address.path_style.to_string(),
+        _ => optional(address.ca_file.as_ref().map(|path| path.display().to_string())),
+    })
+}
+
+fn s3_only(key: &str, destination: &Destination) -> Error {
+    Error::new(Code::BadRequest, words::of_s3_only(key, &destination.name))
+}
+
+fn set_field(destination: &mut Destination, key: &str, field: &str, value: &str) -> Result<()> {
+    let number = |least: u64, most: u64| {
+        value
+            .parse::<u64>()
+            .ok()
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| wrong(key, words::number_allowed(least, most).to(imagepic_words::Lang::of_system()), value))
+    };
+    let owned = || value.to_owned();
+    match field {
+        "name" => destination.name = owned(),
+        "bucket" => destination.bucket = owned(),
+        "folder" => destination.folder = owned(),
+        "link" => {
+            destination.link = match (value, &destination.link) {
+                ("public", kept @ LinkPolicy::Public { .. }) | ("presigned", kept @ LinkPolicy::Presigned { .. }) => kept.clone(),
+                ("public", _) => LinkPolicy::Public { base: None },
+                ("presigned", _) => LinkPolicy::default(),
+                _ => return Err(wrong(key, "presigned | public", value)),
+            }
+        }
+        "presign" => {
+            let seconds = u32::try_from(number(1, u64::from(LONGEST_PRESIGN))?).unwrap_or(LONGEST_PRESIGN);
+            destination.link = LinkPolicy::Presigned { seconds };
+        }
+        "public_base" => destination.link = LinkPolicy::Public { base: Some(owned()).filter(|base| !base.is_empty()) },
+        "file_name" => destination.names.file = owned(),
+        "clipboard_name" => destination.names.clipboard = owned(),
+        "strip_metadata" => destination.images.strip_metadata = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
+        "max_bytes" => destination.max_bytes = if value.is_empty() { None } else { Some(number(1, 1 << 50)?) },
+        _ => {
+            let Kind::S3(address) = &mut destination.kind else { return Err(s3_only(key, destination)) };
+            set_address(address, key, field, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_address(address: &mut S3Address, key: &str, field: &str, value: &str) -> Result<()> {
+    match field {
+        "endpoint" => value.clone_into(&mut address.endpoint),
+        "region" => value.clone_into(&mut address.region),
+        "access_key" => value.clone_into(&mut address.access_key),
+        "path_style" => address.path_style = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
+        _ => address.ca_file = Some(value).filter(|path| !path.is_empty()).map(Into::into),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        let mut settings = Settings::default();
+        let team = Destination {
+            id: "team".to_owned(),
+            name: "Team v1.2".to_owned(),
+            kind: Kind::S3(S3Address {
+                endpoint: "https://s3.example".to_owned(),
+                region: "eu-1".to_owned(),
+                access_key: "AK".to_owned(),
+                path_style: false,
+                ca_file: None,
+            }),
+            bucket: "assets".to_owned(),
+            ..Destination::this_computer(String::new())
+        };
+        settings.destinations.push(team);
+        settings
+    }
+
+    #[test]
+    fn every_key_reads_back_what_was_set() {
+        let mut settings = settings();
+        for (key, value) in [
+            ("capture.clipboard", "automatic"),
+            ("general.language", "zh-CN"),
+            ("general.theme", "dark"),
+            ("general.notifications", "problems"),
+            ("general.proxy", "socks5://127.0.0.1:1080"),
+            ("general.proxy", "none"),
+            ("link.format", "markdown"),
+            ("destination.current", "team"),
+            ("destinations.team.name", "Team two"),
+            ("destinations.team.bucket", "shots"),
+            ("destinations.team.folder", "docs/img"),
+            ("destinations.team.presign", "3600"),
+            ("destinations.team.link", "presigned"),
+            ("destinations.team.public_base", "https://cdn.example"),
+            ("destinations.team.link", "public"),
+            ("destinations.team.file_name", "{hash}.{ext}"),
+            ("destinations.team.clipboard_name", "{uuid}.{ext}"),
+            ("destinations.team.strip_metadata", "false"),
+            ("destinations.team.max_bytes", "1048576"),
+            ("destinations.team.endpoint", "http://127.0.0.1:9000"),
+            ("destinations.team.region", "auto"),
+            ("destinations.team.access_key", "AK2"),
+            ("destinations.team.path_style", "true"),
+            ("destinations.team.ca_file", "/etc/ca.pem"),
+            ("destinations.this-computer.folder", "mine"),
+        ] {
+            settings.set_key(key, value).unwrap_or_else(|error| panic!("{key}: {error}"));
+            assert_eq!(settings.get_key(key).expect(key), value, "{key}");
+        }
+        for key in settings.keys() {
+            settings.get_key(&key).unwrap_or_else(|error| panic!("{key}: {error}"));
+        }
+    }
+
+    #[test]
+    fn destinations_answer_to_their_names_dots_and_all() {
+        let mut settings = settings();
+        settings.set_key("destinations.team V1.2.folder", "x").expect("by name");
+        settings.set_key("destination.current", "team v1.2").expect("by name");
+        assert_eq!(settings.get_key("destination.current").expect("set"), "team");
+    }
+
+    #[test]
+    fn what_cannot_be_set_is_refused_and_says_what_can() {
+        for (key, value, word) in [
+            ("general.theme", "purple", "system | light | dark"),
+            ("general.colour", "x", "general.theme"),
+            ("general.proxy", "http://u:hunter2@proxy:1", "without user"),
+            ("general.proxy", "proxy", "socks5"),
+            ("destination.current", "nowhere", "Team v1.2"),
+            ("destinations.team.secret", "x", "destinations.NAME.bucket"),
+            ("destinations.team.presign", "604801", "604800"),
+            ("destinations.team.endpoint", "s3.example", "https://"),
+            ("destinations.this-computer.endpoint", "https://a.example", "this computer"),
+        ] {
+            let mut settings = settings();
+            let before = settings.clone();
+            let error = settings.set_key(key, value).expect_err(key);
+            assert!(error.to_string().contains(word), "{key}: {error}");
+            assert!(!error.to_string().contains("hunter2"));
+            assert_eq!(settings, before, "{key}");
+        }
+    }
+}
