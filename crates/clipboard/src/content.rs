@@ -174,7 +174,9 @@ fn file_uri(path: &std::path::Path) -> String {
     const KEPT: percent_encoding::AsciiSet =
         percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
     let encoded = percent_encoding::percent_encode(path.as_os_str().as_encoded_bytes(), &KEPT);
-    format!("file://{encoded}")
+    // A Windows path has no root of its own: `C:\\` becomes `/C:\\`.
+    let root = if cfg!(windows) { "/" } else { "" };
+    format!("file://{root}{encoded}")
 }
 
 /// Whether HTML is one `<img>` and nothing else a person would see: what a browser puts beside an image it copies.
@@ -193,8 +195,12 @@ pub(crate) fn is_single_image(html: &[u8]) -> bool {
             continue;
         }
         let end = tag_end(rest);
-        let name: String =
-            rest[1..end].trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        let name: String = rest[1..end]
+            .trim_start_matches('/')
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_ascii_lowercase();
         let closing = rest[1..].starts_with('/');
         match name.as_str() {
             "img" if !closing => images += 1,
@@ -273,7 +279,9 @@ mod tests {
 
     #[test]
     fn every_form_of_text_is_seen_as_text() {
-        for name in ["text/plain", "text/plain;charset=utf-8", "UTF8_STRING", "STRING", "COMPOUND_TEXT", "text/rtf", "application/rtf"] {
+        for name in
+            ["text/plain", "text/plain;charset=utf-8", "UTF8_STRING", "STRING", "COMPOUND_TEXT", "text/rtf", "application/rtf"]
+        {
             assert!(offered(&["image/png", name]).text, "{name}");
         }
         assert!(!offered(&["image/png", "TIMESTAMP", "SAVE_TARGETS", "MULTIPLE", "text/html"]).text);
@@ -295,8 +303,9 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn file_names_with_spaces_percent_hash_and_chinese_arrive_as_they_are() {
-        let (paths, left_out) =
-            file_list("# a comment\r\nfile:///tmp/a%20b%25%23.png\r\nfile://localhost/tmp/%E5%9B%BE.png\r\nfile:/tmp/c.png\r\n".as_bytes());
+        let (paths, left_out) = file_list(
+            "# a comment\r\nfile:///tmp/a%20b%25%23.png\r\nfile://localhost/tmp/%E5%9B%BE.png\r\nfile:/tmp/c.png\r\n".as_bytes(),
+        );
         assert_eq!(paths, ["/tmp/a b%#.png", "/tmp/图.png", "/tmp/c.png"].map(PathBuf::from));
         assert_eq!(left_out, 0);
         let (again, _) = file_list(uri_list(&paths).as_bytes());

@@ -230,8 +230,7 @@ impl Clipboard {
         let shared = self.board.shared();
         let mut patience = Patience::new(&self.limits, shared, &|| false);
         let mut source = self.board.source()?;
-        let gathered =
-            gather(source.as_mut(), Wish { lone_only, skip_own: false }, &mut patience).map_err(|(error, _)| error)?;
+        let gathered = gather(source.as_mut(), Wish { lone_only, skip_own: false }, &mut patience).map_err(|(error, _)| error)?;
         Ok((gathered.content, shared.mark(gathered.serial)))
     }
 

@@ -84,6 +84,17 @@ impl Shared {
     }
 }
 
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+impl Shared {
+    /// Blocks until `until` holds of the state, at most for `patience`.
+    pub(crate) fn wait_for(&self, patience: Duration, mut until: impl FnMut(&State) -> bool) -> State {
+        let guard = self.lock();
+        let (guard, _) =
+            self.moved.wait_timeout_while(guard, patience, |state| !until(state)).unwrap_or_else(PoisonError::into_inner);
+        guard.clone()
+    }
+}
+
 /// How long a transfer may still take; asked before every wait for the other program.
 pub(crate) struct Patience<'a> {
     pub limits: &'a Limits,

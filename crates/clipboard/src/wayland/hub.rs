@@ -42,7 +42,9 @@ pub(super) enum Broken {
     Wayland(#[from] WaylandError),
     #[error("{0}")]
     Dispatch(#[from] DispatchError),
-    #[error("it lets no program follow the clipboard: neither ext-data-control nor wlr-data-control is there (GNOME has neither)")]
+    #[error(
+        "it lets no program follow the clipboard: neither ext-data-control nor wlr-data-control is there (GNOME has neither)"
+    )]
     NoProtocol,
     #[error("it has no seat, and so no clipboard")]
     NoSeat,
@@ -110,7 +112,9 @@ impl Hub {
         let (globals, mut queue) = registry_queue_init::<State>(&conn)?;
         let handle = queue.handle();
         let manager = Manager::bind(&globals, &handle).ok_or(Broken::NoProtocol)?;
-        let seat = globals.contents().with_list(|list| list.iter().find(|global| global.interface == WlSeat::interface().name).map(|global| global.name));
+        let seat = globals
+            .contents()
+            .with_list(|list| list.iter().find(|global| global.interface == WlSeat::interface().name).map(|global| global.name));
         let seat: WlSeat = globals.registry().bind(seat.ok_or(Broken::NoSeat)?, 1, &handle, ());
         let device = manager.device(&seat, &handle);
         let mut state = State {

@@ -71,7 +71,8 @@ impl Line {
 
 impl Wayland {
     pub(crate) fn connect(path: &Path, limits: &Limits) -> Result<(Self, Kind), Error> {
-        let unavailable = |error: &dyn std::fmt::Display| Error::Unavailable(format!("Wayland compositor {}: {error}", path.display()));
+        let unavailable =
+            |error: &dyn std::fmt::Display| Error::Unavailable(format!("Wayland compositor {}: {error}", path.display()));
         let shared = Arc::new(Shared::new());
         let (ours, theirs) = UnixStream::pair().map_err(|error| unavailable(&error))?;
         for end in [&ours, &theirs] {

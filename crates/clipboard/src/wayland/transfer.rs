@@ -1,7 +1,7 @@
 //! Pipes to and from programs that may be slow, stuck or hostile.
 
-use std::io::{self, PipeReader, Read as _, Write as _};
 use std::fs::File;
+use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -12,10 +12,10 @@ use x11rb::protocol::xproto::{Atom, AtomEnum, ConnectionExt as _, GetPropertyRep
 use x11rb::rust_connection::RustConnection;
 
 use super::{Atoms, Broken, Line, hub};
+use crate::Error;
 use crate::gather::{Halt, Look, Source};
 use crate::poll;
 use crate::shared::{Patience, Shared};
-use crate::Error;
 
 /// More types than any program offers; what comes after is not looked at.
 const TARGETS: usize = 512;
@@ -85,7 +85,13 @@ impl Reader {
     }
 
     /// Fetches one target; the type of the property and its bytes.
-    fn convert(&mut self, serial: u64, target: Atom, limit: u64, patience: &mut Patience<'_>) -> Result<(GetPropertyReply, Vec<u8>), Halt> {
+    fn convert(
+        &mut self,
+        serial: u64,
+        target: Atom,
+        limit: u64,
+        patience: &mut Patience<'_>,
+    ) -> Result<(GetPropertyReply, Vec<u8>), Halt> {
         self.request(serial, target)?;
         let (selection, data) = (self.atoms.CLIPBOARD, self.atoms.DATA);
         let property = self.wait(patience, |event| match event {
@@ -122,9 +128,13 @@ impl Reader {
     }
 
     fn name_all(&mut self, atoms: &[Atom]) -> Result<Vec<String>, Halt> {
-        let unknown: Vec<Atom> = atoms.iter().copied().filter(|atom| *atom != x11rb::NONE && !self.names.contains_key(atom)).collect();
-        let cookies: Vec<_> =
-            unknown.into_iter().map(|atom| self.conn.get_atom_name(atom).map(|cookie| (atom, cookie))).collect::<Result<_, _>>().map_err(broken)?;
+        let unknown: Vec<Atom> =
+            atoms.iter().copied().filter(|atom| *atom != x11rb::NONE && !self.names.contains_key(atom)).collect();
+        let cookies: Vec<_> = unknown
+            .into_iter()
+            .map(|atom| self.conn.get_atom_name(atom).map(|cookie| (atom, cookie)))
+            .collect::<Result<_, _>>()
+            .map_err(broken)?;
         for (atom, cookie) in cookies {
             // An owner can list numbers that are no atoms.
             if let Ok(reply) = cookie.reply() {
@@ -154,7 +164,8 @@ impl Source for Reader {
         }
         patience.begin("the list of its types", serial);
         let (_, bytes) = self.convert(serial, self.atoms.TARGETS, 1 << 20, patience)?;
-        let atoms: Vec<Atom> = bytes.chunks_exact(4).take(TARGETS).map(|four| u32::from_ne_bytes([four[0], four[1], four[2], four[3]])).collect();
+        let atoms: Vec<Atom> =
+            bytes.chunks_exact(4).take(TARGETS).map(|four| u32::from_ne_bytes([four[0], four[1], four[2], four[3]])).collect();
         let targets = self.name_all(&atoms)?;
         Ok(Look { serial, empty: false, targets })
     }

@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{
-    Atom, AtomEnum, ChangeWindowAttributesAux, ConnectionExt as _, EventMask, PropMode, Property, PropertyNotifyEvent, SELECTION_NOTIFY_EVENT,
-    SelectionNotifyEvent, SelectionRequestEvent, Window,
+    Atom, AtomEnum, ChangeWindowAttributesAux, ConnectionExt as _, EventMask, PropMode, Property, PropertyNotifyEvent,
+    SELECTION_NOTIFY_EVENT, SelectionNotifyEvent, SelectionRequestEvent, Window,
 };
 use x11rb::wrapper::ConnectionExt as _;
 
@@ -58,7 +58,8 @@ impl Hub<'_> {
     /// MULTIPLE: pairs of target and property; what we cannot give is set to None in the list.
     fn convert_several(&mut self, requestor: Window, property: Atom) -> Result<bool, Broken> {
         // A requestor may have gone by now, which is its own affair.
-        let Ok(list) = self.conn.get_property(false, requestor, property, self.atoms.ATOM_PAIR, 0, 2 * CONVERSIONS)?.reply() else {
+        let Ok(list) = self.conn.get_property(false, requestor, property, self.atoms.ATOM_PAIR, 0, 2 * CONVERSIONS)?.reply()
+        else {
             return Ok(false);
         };
         let Some(values) = list.value32() else { return Ok(false) };
@@ -110,7 +111,8 @@ impl Hub<'_> {
         if event.state != Property::DELETE {
             return Ok(());
         }
-        let found = self.transfers.iter().position(|transfer| transfer.requestor == event.window && transfer.property == event.atom);
+        let found =
+            self.transfers.iter().position(|transfer| transfer.requestor == event.window && transfer.property == event.atom);
         let Some(at) = found else { return Ok(()) };
         let transfer = &mut self.transfers[at];
         let piece = transfer.rest.split_to(transfer.rest.len().min(self.chunk));
