@@ -1,1 +1,22 @@
-//! Placeholder.
+//! What whole-program tests stand on: desktops with everything a person's desktop has, real S3 servers, and the small acts a person
+//! does (copy a picture, drop files, open a menu, click a button).
+//!
+//! The programs under test are started as they are built; nothing here reaches into them but by the ways a desktop has. Build them
+//! first (`cargo xtask test` does): `cargo build --workspace --bins`.
+
+#![expect(clippy::print_stderr, reason = "tests speak to whoever runs them")]
+
+pub mod clipboard;
+pub mod desktop;
+pub mod display;
+pub mod http;
+pub mod notifications;
+pub mod pictures;
+pub mod tray;
+pub mod wait;
+pub mod wayland;
+pub mod web;
+pub mod xdnd;
+
+pub use desktop::{App, Desktop, Setup};
+pub use wait::{eventually, within};

@@ -1,0 +1,100 @@
+//! The windows on an X display: which there are, what they look like, where a person would find them.
+
+use std::path::Path;
+
+use imagepic_virtual::VirtualDesktop;
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, Window};
+use x11rb::rust_connection::RustConnection;
+
+use crate::wait::eventually;
+
+/// A window as the window manager lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// X's number.
+    pub id: Window,
+    /// Its title.
+    pub title: String,
+}
+
+/// All windows that the window manager lists.
+///
+/// # Panics
+/// When the display is gone.
+#[must_use]
+pub fn windows(desktop: &VirtualDesktop) -> Vec<Shown> {
+    let (x, screen) = connect(desktop);
+    let root = x.setup().roots[screen].root;
+    let list = atom(&x, "_NET_CLIENT_LIST");
+    let name = atom(&x, "_NET_WM_NAME");
+    let list = x.get_property(false, root, list, AtomEnum::WINDOW, 0, 1024).ok().and_then(|cookie| cookie.reply().ok());
+    let ids: Vec<Window> = list.and_then(|reply| reply.value32().map(Iterator::collect)).unwrap_or_default();
+    ids.into_iter()
+        .filter_map(|id| {
+            // A window may close between the two questions.
+            let reply = x.get_property(false, id, name, AtomEnum::ANY, 0, 1024).ok()?.reply().ok()?;
+            Some(Shown { id, title: String::from_utf8_lossy(&reply.value).into_owned() })
+        })
+        .collect()
+}
+
+/// Waits for a window with this title.
+pub async fn wait_for_window(desktop: &VirtualDesktop, title: &str) -> Shown {
+    eventually(&format!("a window \"{title}\""), async || windows(desktop).into_iter().find(|window| window.title == title)).await
+}
+
+/// Waits until no window has this title.
+pub async fn wait_until_closed(desktop: &VirtualDesktop, title: &str) {
+    eventually(&format!("\"{title}\" to close"), async || {
+        (!windows(desktop).iter().any(|window| window.title == title)).then_some(())
+    })
+    .await;
+}
+
+/// Closes a window as its close button does: the window manager asks it to.
+///
+/// # Panics
+/// When xdotool is missing.
+pub fn close(desktop: &VirtualDesktop, window: &Shown) {
+    let (x, screen) = connect(desktop);
+    let root = x.setup().roots[screen].root;
+    let close = atom(&x, "_NET_CLOSE_WINDOW");
+    let event = x11rb::protocol::xproto::ClientMessageEvent::new(32, window.id, close, [0, 2, 0, 0, 0]);
+    let mask =
+        x11rb::protocol::xproto::EventMask::SUBSTRUCTURE_REDIRECT | x11rb::protocol::xproto::EventMask::SUBSTRUCTURE_NOTIFY;
+    x.send_event(false, root, mask, event).expect("the display is there");
+    x.flush().expect("the display is there");
+}
+
+/// Does the window ask to stay above others (`_NET_WM_STATE_ABOVE`)?
+///
+/// # Panics
+/// When the display is gone.
+#[must_use]
+pub fn is_above(desktop: &VirtualDesktop, window: &Shown) -> bool {
+    let (x, _) = connect(desktop);
+    let (state, above) = (atom(&x, "_NET_WM_STATE"), atom(&x, "_NET_WM_STATE_ABOVE"));
+    let reply = x.get_property(false, window.id, state, AtomEnum::ATOM, 0, 64).ok().and_then(|cookie| cookie.reply().ok());
+    reply.and_then(|reply| reply.value32().map(|mut atoms| atoms.any(|atom| atom == above))).unwrap_or_default()
+}
+
+/// A picture of the whole screen, or of one window.
+///
+/// # Panics
+/// When ImageMagick is missing.
+pub fn screenshot(desktop: &VirtualDesktop, window: Option<&Shown>, file: &Path) {
+    let mut command = desktop.command("import");
+    let window = window.map_or_else(|| "root".to_owned(), |window| window.id.to_string());
+    command.args(["-window", &window]).arg(file);
+    let done = command.status().expect("ImageMagick is installed");
+    assert!(done.success(), "no picture of {window}");
+}
+
+pub(crate) fn connect(desktop: &VirtualDesktop) -> (RustConnection, usize) {
+    x11rb::connect(desktop.display()).expect("the display is there")
+}
+
+pub(crate) fn atom(x: &RustConnection, name: &str) -> u32 {
+    x.intern_atom(false, name.as_bytes()).expect("the display is there").reply().expect("the display is there").atom
+}

@@ -1,0 +1,134 @@
+//! Clicking and reading in the app's windows by WebDriver: tauri-driver before WebKit's own driver.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::ops::Deref;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use fantoccini::wd::Capabilities;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+use crate::desktop::{Desktop, built, tool};
+use crate::wait::eventually;
+
+/// The tray app under WebDriver, with its first window. Driver and app end when this is dropped, however the test ends.
+#[derive(Debug)]
+pub struct Session {
+    client: Client,
+    driver: Child,
+}
+
+impl Session {
+    /// Starts the app with these arguments, which must open a window (`--show settings`): the driver waits for one.
+    ///
+    /// # Panics
+    /// When the driver is missing, or the app shows no window.
+    pub async fn start(desktop: &Desktop, arguments: &[&str]) -> Self {
+        let (port, native_port) = (free_port(), free_port());
+        // The app inherits the driver's environment, and with it display and home.
+        let mut command = desktop.program("imagepic-desktop");
+        let environment: Vec<_> =
+            command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+        command = desktop.machine.command(tool("tauri-driver"));
+        for (name, value) in environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+            .args(["--port", &port.to_string(), "--native-port", &native_port.to_string(), "--native-driver"])
+            .arg(tool("WebKitWebDriver"));
+        let log = File::create(desktop.machine.dir().join("logs/tauri-driver.log")).expect("the disk has room");
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
+        let mut driver = Guard(Some(command.spawn().expect("tauri-driver starts")));
+        let capabilities: Capabilities =
+            serde_json::from_value(json!({ "tauri:options": { "application": built("imagepic-desktop"), "args": arguments } }))
+                .expect("an object");
+        eventually("tauri-driver to listen", async || tokio::net::TcpStream::connect(("127.0.0.1", native_port)).await.ok())
+            .await;
+        eventually("tauri-driver to listen", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()).await;
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities);
+        let connect = async { builder.connect(&format!("http://127.0.0.1:{port}")).await };
+        let client =
+            tokio::time::timeout(Duration::from_secs(60), connect).await.expect("a session within a minute").expect("a session");
+        Self { client, driver: driver.0.take().expect("it was started") }
+    }
+
+    /// Waits for an element and returns it.
+    ///
+    /// # Panics
+    /// When it does not come, with the page's text.
+    pub async fn find_soon(&self, css: &str) -> fantoccini::elements::Element {
+        let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(css)).await;
+        match found {
+            Ok(element) => element,
+            Err(why) => panic!("no {css} ({why}) in:\n{}", self.client.source().await.unwrap_or_default()),
+        }
+    }
+
+    /// Waits for a button with this text and clicks it.
+    ///
+    /// # Panics
+    /// When it does not come, with the page's text.
+    pub async fn press(&self, label: &str) {
+        let xpath = format!("//button[normalize-space(.)='{label}' and not(@disabled)]");
+        let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::XPath(&xpath)).await;
+        match found {
+            Ok(button) => button.click().await.unwrap_or_else(|why| panic!("\"{label}\" cannot be pressed: {why}")),
+            Err(why) => panic!("no button \"{label}\" ({why}) in:\n{}", self.client.source().await.unwrap_or_default()),
+        }
+    }
+
+    /// Waits until the page shows a text that pleases, and returns it.
+    pub async fn text_with(&self, what: &str, pleases: impl Fn(&str) -> bool) -> String {
+        eventually(what, async || {
+            let body = self.client.find(Locator::Css("body")).await.ok()?;
+            body.text().await.ok().filter(|text| pleases(text))
+        })
+        .await
+    }
+
+    /// Ends the session and the app in order.
+    pub async fn close(self) {
+        self.client.clone().close().await.ok();
+    }
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        imagepic_virtual::end(&mut self.driver);
+    }
+}
+
+/// Ends the driver when a session does not come about.
+struct Guard(Option<Child>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(driver) = &mut self.0 {
+            imagepic_virtual::end(driver);
+        }
+    }
+}
+
+/// A port that was free a moment ago.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr()).expect("a free port").port()
+}

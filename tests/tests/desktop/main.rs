@@ -1,0 +1,3 @@
+//! The programs as a person has them, on whole desktops.
+
+mod support;
