@@ -102,7 +102,7 @@ impl Code {
     #[must_use]
     pub const fn remedy(self) -> Remedy {
         match self {
-            Self::Unreachable | Self::Timeout => Remedy::Wait(Waiting::Network),
+            Self::Unreachable | Self::Timeout | Self::BucketPortTaken => Remedy::Wait(Waiting::Network),
             Self::KeychainLocked => Remedy::Wait(Waiting::Keychain),
             Self::SecretMissing | Self::WrongAccessKey | Self::WrongSecretKey => Remedy::Wait(Waiting::SignIn),
             Self::DiskFull | Self::HomeUnwritable => Remedy::Wait(Waiting::Disk),

@@ -8,16 +8,26 @@
 //! nothing imports `engine`.
 
 pub mod capture;
+mod deliver;
 pub mod destination;
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod home;
+mod hosting;
+mod hub;
+pub mod intake;
+pub mod journal;
 pub mod link;
+mod live;
 pub mod log;
 pub mod naming;
 pub mod outside;
+mod prepare;
+mod queue;
 pub mod secrets;
 pub mod settings;
 pub mod store;
+mod stores;
 
 pub use error::{Code, Error, Result};

@@ -1,0 +1,304 @@
+//! Delivery: links become text, and text goes to the clipboard, if it may.
+//!
+//! The guard: a link takes the place of what was captured only while that is still there; what a person gave by hand may take the
+//! clipboard within a minute. What stays out: watching the clipboard (the engine's listener does) and notifications (the shell's).
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use imagepic_clipboard::Content;
+use imagepic_words::errors;
+
+use crate::capture::{Capture, Content as Captured, Source};
+use crate::error::{Code, Error, Result};
+use crate::event::{Event, Offer, Settled};
+use crate::journal::{Deliver, Row, RowState};
+use crate::link::{Format, Target, text};
+use crate::outside::{ClipboardPort, Mark};
+use crate::queue::Queue;
+use crate::store::Link;
+
+/// So long after it was given, something given by hand may take the clipboard in any case, in milliseconds.
+const BY_HAND: i64 = 60_000;
+
+/// What the clipboard held when something was taken in.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    /// Which content it was.
+    pub(crate) mark: Mark,
+    /// The content itself, where it is what was captured: undo puts it back.
+    pub(crate) content: Option<Content>,
+}
+
+/// What we last put on the clipboard.
+#[derive(Debug)]
+struct Delivered {
+    batch: i64,
+    mark: Mark,
+    before: Option<Content>,
+}
+
+#[derive(Debug)]
+struct Offered {
+    id: u64,
+    captures: Vec<Capture>,
+    held: Held,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    delivered: Option<Delivered>,
+    offered: Option<Offered>,
+    offers: u64,
+}
+
+/// See the module.
+pub(crate) struct Delivery {
+    queue: Arc<Queue>,
+    clipboard: Arc<dyn ClipboardPort>,
+    state: Mutex<State>,
+}
+
+impl Delivery {
+    pub(crate) fn new(queue: Arc<Queue>, clipboard: Arc<dyn ClipboardPort>) -> Self {
+        Self { queue, clipboard, state: Mutex::default() }
+    }
+
+    fn state<R>(&self, run: impl FnOnce(&mut State) -> R) -> R {
+        run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells of batches as they settle, until stopped.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let hub = Arc::clone(&self.queue.hub);
+        loop {
+            let ready: Vec<i64> = hub.with(|live| {
+                let news: Vec<i64> = live.batches.iter().filter(|(_, batch)| batch.news).map(|(id, _)| *id).collect();
+                news.into_iter().filter(|id| !live.batch_busy(*id)).collect()
+            });
+            if ready.is_empty() {
+                tokio::select! {
+                    () = self.queue.stop.cancelled() => break,
+                    () = hub.settling.notified() => {}
+                }
+                continue;
+            }
+            for batch in ready {
+                self.tell(batch).await;
+            }
+        }
+    }
+
+    async fn tell(&self, id: i64) {
+        let hub = &self.queue.hub;
+        // News that come while this is told are told again.
+        let known = hub.with(|live| {
+            let batch = live.batches.get_mut(&id)?;
+            batch.news = false;
+            Some(batch.clone())
+        });
+        let Some(known) = known else { return };
+        let settled = match self.put_together(id).await {
+            Ok(mut settled) => {
+                settled.copied = self.may_copy(id, &known, &settled).await && self.hand_over(id, &known, &settled.text).await;
+                Some(settled)
+            }
+            Err(error) => {
+                tracing::error!(batch = id, %error, "could not tell how a batch ended");
+                None
+            }
+        };
+        hub.with(|live| {
+            if let Some(batch) = live.batches.get_mut(&id) {
+                batch.told = Some(settled.as_ref().is_some_and(|settled| settled.copied));
+            }
+        });
+        if let Some(settled) = settled {
+            hub.emit(Event::Settled(settled));
+        }
+        hub.bump();
+    }
+
+    /// A batch as it stands, with its links made anew.
+    pub(crate) async fn settled(&self, id: i64) -> Result<Settled> {
+        self.put_together(id).await
+    }
+
+    async fn put_together(&self, id: i64) -> Result<Settled> {
+        let hub = &self.queue.hub;
+        let rows = self.queue.journal.batch(id).await?;
+        let known = hub.with(|live| live.batches.get(&id).cloned()).unwrap_or_default();
+        let format = known.format.or_else(|| rows.first().and_then(|row| row.format)).unwrap_or(hub.settings().link.format);
+        let mut lines = Vec::new();
+        for row in rows.iter().filter(|row| row.state == RowState::Done) {
+            match self.link(row).await {
+                Ok(link) => lines.push(line(row, &link.url, format)),
+                Err(error) => tracing::warn!(id = row.id, %error, "no link could be made for an upload that is done"),
+            }
+        }
+        Ok(Settled {
+            batch: id,
+            uploads: rows.iter().map(|row| hub.view(row)).collect(),
+            refused: known.refused,
+            copied: known.told.unwrap_or_default(),
+            text: lines.join("\n"),
+        })
+    }
+
+    /// The link that opens an upload's object.
+    pub(crate) async fn link(&self, row: &Row) -> Result<Link> {
+        if row.state != RowState::Done {
+            let name = if row.name.is_empty() { &row.key } else { &row.name };
+            return Err(Error::new(Code::NoSuchObject, errors::not_done(name)));
+        }
+        let store = self.queue.stores.of(&row.destination).await?;
+        let settings = self.queue.hub.settings();
+        let destination = settings.find(&row.destination)?;
+        store.link(&row.bucket, &row.key, &destination.link).await
+    }
+
+    async fn may_copy(&self, id: i64, known: &crate::live::Batch, settled: &Settled) -> bool {
+        if settled.text.is_empty() {
+            return false;
+        }
+        let unchanged = || async {
+            let Some(now) = self.mark().await else { return false };
+            // Our own earlier text of this very batch may be replaced by the longer one.
+            let ours = self.state(|state| state.delivered.as_ref().is_some_and(|last| last.batch == id && last.mark == now.mark));
+            ours || known.held.as_ref().is_some_and(|held| held.mark == now.mark)
+        };
+        match known.deliver {
+            Deliver::No => false,
+            Deliver::Always => true,
+            Deliver::IfUnchanged => unchanged().await,
+            Deliver::ByHand => self.queue.now() - known.taken_at <= BY_HAND || unchanged().await,
+        }
+    }
+
+    async fn hand_over(&self, id: i64, known: &crate::live::Batch, text: &str) -> bool {
+        match self.put_text(text.to_owned()).await {
+            Ok(mark) => {
+                let earlier =
+                    self.state(|state| state.delivered.take()).filter(|last| last.batch == id).and_then(|last| last.before);
+                let before = known.held.as_ref().and_then(|held| held.content.clone()).or(earlier);
+                self.state(|state| state.delivered = Some(Delivered { batch: id, mark, before }));
+                self.queue.hub.with(|live| {
+                    // Only the last delivery can be undone, so only its content is kept.
+                    for batch in live.batches.values_mut() {
+                        if let Some(held) = &mut batch.held
+                            && batch.told.is_some()
+                        {
+                            held.content = None;
+                        }
+                    }
+                });
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the clipboard did not take the link");
+                let hub = &self.queue.hub;
+                hub.emit(Event::Notice { code: error.code, message: error.message(hub.lang()) });
+                false
+            }
+        }
+    }
+
+    /// Puts back what a batch's link replaced, if the link is still there.
+    pub(crate) async fn restore(&self, batch: i64) {
+        let Some(now) = self.mark().await else { return };
+        let last = self.state(|state| state.delivered.take_if(|last| last.batch == batch));
+        let Some(Delivered { mark, before: Some(before), .. }) = last else { return };
+        if mark == now.mark {
+            let clipboard = Arc::clone(&self.clipboard);
+            let restored = tokio::task::spawn_blocking(move || clipboard.restore(&before)).await;
+            if let Ok(Err(error)) = restored {
+                tracing::info!(%error, "the clipboard did not take back what it held");
+            }
+        }
+    }
+
+    /// What the clipboard holds now; `None` where there is no clipboard.
+    pub(crate) async fn mark(&self) -> Option<Held> {
+        let clipboard = Arc::clone(&self.clipboard);
+        let mark = tokio::task::spawn_blocking(move || clipboard.current_mark()).await.ok()?;
+        mark.inspect_err(|error| tracing::debug!(%error, "no mark of the clipboard"))
+            .ok()
+            .map(|mark| Held { mark, content: None })
+    }
+
+    /// Puts a text on the clipboard.
+    pub(crate) async fn write(&self, text: &str) -> Result<()> {
+        self.put_text(text.to_owned()).await.map(|_| ())
+    }
+
+    async fn put_text(&self, text: String) -> Result<Mark> {
+        let clipboard = Arc::clone(&self.clipboard);
+        crate::queue::blocking(move || clipboard.write_text(&text)).await
+    }
+
+    /// What the clipboard holds, as captures: an image, or the files that were copied.
+    pub(crate) async fn read_clipboard(&self) -> Result<(Vec<Capture>, Held)> {
+        let clipboard = Arc::clone(&self.clipboard);
+        let (content, mark) = crate::queue::blocking(move || clipboard.read(false)).await?;
+        let captures = captures(&content);
+        if captures.is_empty() {
+            return Err(Error::new(Code::ClipboardEmpty, errors::clipboard_empty()));
+        }
+        Ok((captures, Held { mark, content: Some(content) }))
+    }
+
+    /// "Ask": keeps the captures in memory (one offer at a time) and tells of them.
+    pub(crate) fn offer(&self, captures: Vec<Capture>, held: Held, mut offer: Offer) {
+        let id = self.state(|state| {
+            state.offers += 1;
+            state.offered = Some(Offered { id: state.offers, captures, held });
+            state.offers
+        });
+        offer.id = id;
+        let hub = &self.queue.hub;
+        hub.with(|live| live.offer = Some(offer.clone()));
+        hub.emit(Event::Offer(offer));
+    }
+
+    /// The offer is no longer on the clipboard.
+    pub(crate) fn withdraw(&self) {
+        if self.state(|state| state.offered.take()).is_some() {
+            self.offer_gone();
+        }
+    }
+
+    /// Takes an offer to answer it.
+    pub(crate) fn take_offer(&self, id: u64) -> Option<(Vec<Capture>, Held)> {
+        let offered = self.state(|state| state.offered.take_if(|offered| offered.id == id))?;
+        self.offer_gone();
+        Some((offered.captures, offered.held))
+    }
+
+    fn offer_gone(&self) {
+        let hub = &self.queue.hub;
+        hub.with(|live| live.offer = None);
+        hub.emit(Event::OfferGone);
+    }
+}
+
+/// One upload's link in a format.
+pub(crate) fn line(row: &Row, url: &str, format: Format) -> String {
+    let name = if row.name.is_empty() { row.key.rsplit('/').next().unwrap_or_default() } else { &row.name };
+    text(&Target { url, name, content_type: &row.content_type, width: row.width, height: row.height }, format)
+}
+
+/// Clipboard content as captures of now; empty where it holds nothing of ours.
+pub(crate) fn captures(content: &Content) -> Vec<Capture> {
+    let at = SystemTime::now();
+    match content {
+        Content::Image { bytes, .. } => {
+            vec![Capture { content: Captured::Bytes { bytes: bytes.clone(), name: None }, source: Source::Clipboard, at }]
+        }
+        Content::Files(paths) => {
+            let capture = |path: &PathBuf| Capture { content: Captured::Path(path.clone()), source: Source::Clipboard, at };
+            paths.iter().map(capture).collect()
+        }
+        _ => Vec::new(),
+    }
+}

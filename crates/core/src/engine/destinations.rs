@@ -1,0 +1,340 @@
+//! Destinations: list, save, test, choose, remove.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use chrono::{DateTime, Local};
+use imagepic_words::errors;
+use rand::RngCore as _;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::Inner;
+use crate::capture::Source;
+use crate::destination::{Destination, Kind, THIS_COMPUTER};
+use crate::error::{Code, Error, Result};
+use crate::naming::{Inputs, Template};
+use crate::secrets::account;
+use crate::store::Store;
+
+/// A destination as a form gives it: the secret only where it is a new one.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// An empty id makes a new destination.
+    pub destination: Destination,
+    /// `None`: the one that is saved for this address and key.
+    pub secret: Option<SecretString>,
+}
+
+/// One step of a test, in the order they are climbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum RungName {
+    /// The address leads to a store.
+    Address,
+    /// Its certificate is accepted.
+    Tls,
+    /// This computer's clock is right.
+    Clock,
+    /// The region is the store's.
+    Region,
+    /// The access key is known.
+    Key,
+    /// The secret key fits.
+    Secret,
+    /// The bucket is there.
+    Bucket,
+    /// It may be written.
+    Permission,
+    /// Path or host style is right.
+    Style,
+}
+
+/// How a step went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum RungState {
+    /// Good.
+    Ok,
+    /// This is what is wrong.
+    Bad,
+    /// Not reached.
+    Todo,
+}
+
+/// One step and how it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub struct Rung {
+    /// Which.
+    pub rung: RungName,
+    /// How.
+    pub state: RungState,
+}
+
+/// A field's value that the store itself told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub struct Suggestion {
+    /// Field of the form.
+    pub field: String,
+    /// What it should hold.
+    pub value: String,
+}
+
+/// What a test found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub struct TestReport {
+    /// Every step, in order.
+    pub rungs: Vec<Rung>,
+    /// What is wrong, for programs; `None`: nothing.
+    pub code: Option<Code>,
+    /// The same for people.
+    pub message: Option<String>,
+    /// The way out, where the store told it.
+    pub suggestion: Option<Suggestion>,
+    /// Anybody may read objects; `None` where it was not found out.
+    pub public: Option<bool>,
+    /// Milliseconds.
+    pub took_ms: u64,
+}
+
+/// Handle to destinations.
+#[derive(Clone)]
+pub struct Destinations {
+    pub(super) inner: Arc<Inner>,
+}
+
+impl Destinations {
+    /// All of them; this computer is always among them.
+    #[must_use]
+    pub fn list(&self) -> Vec<Destination> {
+        self.inner.hub.settings().destinations.clone()
+    }
+
+    /// Where the next upload goes.
+    #[must_use]
+    pub fn current(&self) -> Destination {
+        self.inner.hub.settings().current().clone()
+    }
+
+    /// The destination with this id or name.
+    ///
+    /// # Errors
+    /// `NoSuchDestination`, naming those there are.
+    pub fn resolve(&self, name_or_id: &str) -> Result<Destination> {
+        self.inner.hub.settings().find(name_or_id).cloned()
+    }
+
+    /// Whether the form can be saved.
+    ///
+    /// # Errors
+    /// `BadRequest` with the field that cannot be.
+    pub fn check(&self, draft: &Draft) -> Result<()> {
+        draft.destination.checked()?;
+        if let Some(secret) = &draft.secret {
+            crate::destination::check::secret(secret)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a destination, or edits the one with its id. The secret goes to the keychain, under address and key.
+    ///
+    /// # Errors
+    /// `BadRequest` with the field that cannot be; `KeychainLocked`; `SettingsBroken`, `HomeUnwritable`, `DiskFull`.
+    pub async fn save(&self, draft: Draft) -> Result<Destination> {
+        self.check(&draft)?;
+        let destination = draft.destination.checked()?;
+        if let (Kind::S3(address), Some(secret)) = (&destination.kind, &draft.secret) {
+            // First the secret: a destination that is saved can be used.
+            let secret = crate::destination::check::secret(secret)?;
+            self.inner.outside.secrets.set(&account(address), &secret).await?;
+        }
+        let saved = self.inner.change_settings(move |settings| settings.put(&destination)).await?;
+        self.inner.forget_listings(&saved.id);
+        if draft.secret.is_some() {
+            self.inner.secret_changed(&saved.id);
+        }
+        Ok(saved)
+    }
+
+    /// Removes a destination; its secret goes too, unless another destination uses the same address and key. What lies in its bucket
+    /// stays.
+    ///
+    /// # Errors
+    /// `NoSuchDestination`; `BadRequest` for this computer, and while uploads wait for it.
+    pub async fn remove(&self, name_or_id: &str) -> Result<()> {
+        let destination = self.resolve(name_or_id)?;
+        let waiting = self.inner.hub.with(|live| {
+            let open = |entry: &&crate::live::Entry| {
+                entry.row.destination == destination.id && entry.row.state != crate::journal::RowState::Failed
+            };
+            live.entries.values().filter(open).count()
+        });
+        if waiting > 0 {
+            return Err(Error::new(Code::BadRequest, errors::destination_in_use(waiting, &destination.name)));
+        }
+        let id = destination.id.clone();
+        self.inner.change_settings(move |settings| settings.remove(&id).map(|_| ())).await?;
+        self.inner.forget_listings(&destination.id);
+        if let Kind::S3(address) = &destination.kind {
+            let used =
+                self.list().iter().any(|other| matches!(&other.kind, Kind::S3(theirs) if account(theirs) == account(address)));
+            if !used {
+                self.inner.outside.secrets.delete(&account(address)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes it the one uploads go to, and optionally another bucket or folder its own.
+    ///
+    /// # Errors
+    /// `NoSuchDestination`; `BadRequest` for a bucket or folder that can be none.
+    pub async fn use_(&self, name_or_id: &str, bucket: Option<String>, folder: Option<String>) -> Result<()> {
+        let wanted = name_or_id.to_owned();
+        self.inner
+            .change_settings(move |settings| {
+                let mut destination = settings.find(&wanted)?.clone();
+                if let Some(bucket) = bucket {
+                    destination.bucket = bucket;
+                }
+                if let Some(folder) = folder {
+                    destination.folder = folder;
+                }
+                let destination = settings.put(&destination)?;
+                settings.destination.current = destination.id;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Whether a secret is saved for the destination.
+    pub async fn secret_saved(&self, name_or_id: &str) -> bool {
+        let Ok(destination) = self.resolve(name_or_id) else { return false };
+        match &destination.kind {
+            Kind::ThisComputer => true,
+            Kind::S3(address) => matches!(self.inner.outside.secrets.get(&account(address)).await, Ok(Some(_))),
+        }
+    }
+
+    /// Climbs from the address to the permission to write, and names the first thing that is wrong.
+    pub async fn test(&self, draft: Draft) -> TestReport {
+        let since = Instant::now();
+        let outcome = self.climb(&draft).await;
+        let mut report = self.report(outcome);
+        report.took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        report
+    }
+
+    /// Until what is wrong, or to the end.
+    async fn climb(&self, draft: &Draft) -> Result<Option<bool>> {
+        let store: Arc<dyn Store> = match &draft.destination.kind {
+            Kind::ThisComputer => self.inner.stores.of(THIS_COMPUTER).await?,
+            Kind::S3(_) => Arc::new(self.store(draft).await?),
+        };
+        let bucket = draft.destination.bucket.as_str();
+        if bucket.is_empty() {
+            store.buckets().await?;
+            return Ok(None);
+        }
+        store.list(bucket, "", None, 1).await?;
+        Ok(None)
+    }
+
+    fn report(&self, outcome: Result<Option<bool>>) -> TestReport {
+        const ORDER: [RungName; 9] = [
+            RungName::Address,
+            RungName::Tls,
+            RungName::Clock,
+            RungName::Region,
+            RungName::Key,
+            RungName::Secret,
+            RungName::Bucket,
+            RungName::Permission,
+            RungName::Style,
+        ];
+        let bad = outcome.as_ref().err().map(|error| match error.code {
+            Code::Tls => RungName::Tls,
+            Code::ClockSkew => RungName::Clock,
+            Code::WrongRegion => RungName::Region,
+            Code::WrongAccessKey => RungName::Key,
+            Code::WrongSecretKey | Code::SecretMissing | Code::KeychainLocked => RungName::Secret,
+            Code::NoSuchBucket => RungName::Bucket,
+            Code::Forbidden | Code::StoreRefused => RungName::Permission,
+            Code::WrongStyle => RungName::Style,
+            _ => RungName::Address,
+        });
+        let at = bad.and_then(|bad| ORDER.iter().position(|rung| *rung == bad)).unwrap_or(ORDER.len());
+        let state = |position: usize| match position.cmp(&at) {
+            std::cmp::Ordering::Less => RungState::Ok,
+            std::cmp::Ordering::Equal => RungState::Bad,
+            std::cmp::Ordering::Greater => RungState::Todo,
+        };
+        let rungs = ORDER.iter().enumerate().map(|(position, rung)| Rung { rung: *rung, state: state(position) }).collect();
+        let lang = self.inner.hub.lang();
+        TestReport {
+            rungs,
+            code: outcome.as_ref().err().map(|error| error.code),
+            message: outcome.as_ref().err().map(|error| error.message(lang)),
+            suggestion: None,
+            public: outcome.ok().flatten(),
+            took_ms: 0,
+        }
+    }
+
+    /// The buckets a form's credentials may list, before it is saved.
+    ///
+    /// # Errors
+    /// `BadRequest` with the field; `SecretMissing`; the store's.
+    pub async fn buckets(&self, draft: Draft) -> Result<Vec<String>> {
+        let store: Arc<dyn Store> = match &draft.destination.kind {
+            Kind::ThisComputer => self.inner.stores.of(THIS_COMPUTER).await?,
+            Kind::S3(_) => Arc::new(self.store(&draft).await?),
+        };
+        Ok(store.buckets().await?.into_iter().map(|bucket| bucket.name).collect())
+    }
+
+    /// The store a form describes.
+    async fn store(&self, draft: &Draft) -> Result<crate::store::S3Store> {
+        let destination = draft.destination.reachable()?;
+        let Kind::S3(address) = &destination.kind else {
+            return Err(Error::new(Code::Unsupported, errors::internal("this computer needs no test of keys")));
+        };
+        let secret = match &draft.secret {
+            Some(secret) => crate::destination::check::secret(secret)?,
+            None => crate::stores::secret(self.inner.outside.secrets.as_ref(), address, &destination.name).await?,
+        };
+        crate::store::S3Store::open(address, secret, &self.inner.hub.settings().general.proxy)
+    }
+}
+
+/// The names the next file and the next clipboard image would get; empty where a template cannot be understood.
+pub(super) fn name_preview(destination: &Destination) -> (String, String) {
+    let now: DateTime<Local> = SystemTime::now().into();
+    let mut random = [0; 32];
+    rand::rng().fill_bytes(&mut random);
+    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
+    let name = |template: &str, name: Option<&str>, source| {
+        let inputs = Inputs {
+            name,
+            ext: "png",
+            at: now.naive_local(),
+            sha256: &random,
+            random: &random,
+            counter: 1,
+            user: &user,
+            source,
+            width: Some(1280),
+            height: Some(720),
+        };
+        Template::parse(template).map(|template| template.key(&destination.folder, &inputs)).unwrap_or_default()
+    };
+    (
+        name(&destination.names.file, Some("screenshot.png"), Source::Drop),
+        name(&destination.names.clipboard, None, Source::Clipboard),
+    )
+}

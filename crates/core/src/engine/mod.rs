@@ -1,0 +1,282 @@
+//! The engine: one cheap handle through which the tray app and the console program do everything.
+//!
+//! It puts the parts together and owns every task; each kind of question has a facade and a file of its own. Nothing imports it.
+
+mod browse;
+mod bucket_host;
+mod destinations;
+mod listen;
+mod settings;
+mod thumbnails;
+mod uploads;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use imagepic_words::Lang;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use browse::{Browse, ListedObject, Listing};
+pub use bucket_host::{BucketHost, HostStatus};
+pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};
+pub use settings::{SecretsPlace, SettingsHandle};
+pub use uploads::{Batch, HistoryQuery, Submit, Uploads, files};
+
+pub use crate::journal::Deliver;
+pub use crate::queue::Pace;
+
+use crate::deliver::Delivery;
+use crate::error::{Error, Result};
+use crate::event::{Event, Snapshot};
+use crate::home::{Home, Presence};
+use crate::hub::Hub;
+use crate::journal::Journal;
+use crate::outside::Outside;
+use crate::queue::{Queue, blocking};
+use crate::settings::file::SettingsFile;
+use crate::stores::Stores;
+
+/// Rows the snapshot shows as recent.
+const RECENT: u32 = 10;
+
+/// What the process is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Resident: hosts the bucket, watches clipboard and settings, goes on with what others left.
+    Desktop,
+    /// Does one thing and leaves what it cannot finish to others.
+    Console,
+}
+
+/// See the module. Clones share everything.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("home", &self.inner.home).field("role", &self.inner.role).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Inner {
+    pub(crate) home: Home,
+    pub(crate) role: Role,
+    pub(crate) outside: Outside,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) journal: Journal,
+    pub(crate) file: SettingsFile,
+    pub(crate) stores: Arc<Stores>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) delivery: Arc<Delivery>,
+    pub(crate) browsed: browse::Cache,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    watches: Mutex<Vec<Box<dyn std::any::Any + Send>>>,
+    listening: std::sync::atomic::AtomicBool,
+    clipboard_watch: Mutex<Option<CancellationToken>>,
+    presence: Mutex<Option<Presence>>,
+    pub(crate) owner: String,
+}
+
+impl Engine {
+    /// Opens the engine on a home; makes the home where there is none. Several may be open at once, also in several processes.
+    ///
+    /// # Errors
+    /// `HomeNewer`, `HomeUnwritable`, `DiskFull`. A broken settings file is no error here: defaults serve, and a notice says so.
+    pub async fn open(home: Home, outside: Outside, role: Role) -> Result<Self> {
+        Self::open_at_pace(home, outside, role, Pace::default()).await
+    }
+
+    /// [`open`](Self::open) with another patience, for tests.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_at_pace(home: Home, outside: Outside, role: Role, pace: Pace) -> Result<Self> {
+        let file = SettingsFile::of(&home);
+        let (presence, journal, settings, broken) = blocking({
+            let (home, file) = (home.clone(), file.clone());
+            move || {
+                home.prepare()?;
+                let presence = home.claim()?;
+                let changed = home.data().join(listen::CHANGED);
+                let journal = Journal::open(&home.journal_file(), changed, presence.name().to_owned())?;
+                let (settings, broken) = file.load_or_default();
+                Ok((presence, journal, settings, broken))
+            }
+        })
+        .await?;
+        let owner = presence.name().to_owned();
+        let hub = Arc::new(Hub::new(settings));
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let stores = Arc::new(Stores::new(
+            home.clone(),
+            owner.clone(),
+            role == Role::Desktop,
+            Arc::clone(&hub),
+            Arc::clone(&outside.secrets),
+        ));
+        let queue = Arc::new(Queue::new(
+            Arc::clone(&hub),
+            journal.clone(),
+            Arc::clone(&stores),
+            home.clone(),
+            owner.clone(),
+            Arc::clone(&outside.clock),
+            role == Role::Desktop,
+            pace,
+            stop.clone(),
+        ));
+        let delivery = Arc::new(Delivery::new(Arc::clone(&queue), Arc::clone(&outside.clipboard)));
+        let (open, recent) = journal.present(RECENT).await?;
+        for row in open.into_iter().chain(recent.into_iter().rev()) {
+            hub.with(|live| live.put(row, false));
+        }
+        let inner = Arc::new(Inner {
+            home,
+            role,
+            outside,
+            hub,
+            journal,
+            file,
+            stores,
+            queue,
+            delivery,
+            browsed: browse::Cache::default(),
+            tasks,
+            stop,
+            watches: Mutex::default(),
+            listening: std::sync::atomic::AtomicBool::new(false),
+            clipboard_watch: Mutex::default(),
+            presence: Mutex::new(Some(presence)),
+            owner,
+        });
+        inner.tasks.spawn(Arc::clone(&inner.queue).run());
+        inner.tasks.spawn(Arc::clone(&inner.delivery).run());
+        let engine = Self { inner };
+        if role == Role::Desktop {
+            engine.inner.tidy().await?;
+            engine.inner.listen()?;
+            engine.inner.start_hosting();
+            engine.inner.queue.recover().await?;
+        }
+        if let Some(error) = broken {
+            engine.inner.notice(&error);
+        }
+        Ok(engine)
+    }
+
+    /// Everything that happens from now on. One that lags takes a new [`Snapshot`].
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.inner.hub.subscribe()
+    }
+
+    /// The whole present, from memory: never waits for disk or network.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.hub.snapshot()
+    }
+
+    /// The language of the settings, or the system's.
+    #[must_use]
+    pub fn lang(&self) -> Lang {
+        self.inner.hub.lang()
+    }
+
+    /// The home it works in.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.inner.home
+    }
+
+    /// Uploads and their history.
+    #[must_use]
+    pub fn uploads(&self) -> Uploads {
+        Uploads { inner: Arc::clone(&self.inner) }
+    }
+
+    /// Destinations.
+    #[must_use]
+    pub fn destinations(&self) -> Destinations {
+        Destinations { inner: Arc::clone(&self.inner) }
+    }
+
+    /// Settings.
+    #[must_use]
+    pub fn settings(&self) -> SettingsHandle {
+        SettingsHandle { inner: Arc::clone(&self.inner) }
+    }
+
+    /// Buckets, folders and objects at the stores.
+    #[must_use]
+    pub fn browse(&self) -> Browse {
+        Browse { inner: Arc::clone(&self.inner) }
+    }
+
+    /// Who serves this computer's bucket.
+    #[must_use]
+    pub fn bucket_host(&self) -> BucketHost {
+        BucketHost { inner: Arc::clone(&self.inner) }
+    }
+
+    /// Ends every task, lets go of what is still open so that another process goes on with it, and frees the locks. What is on its
+    /// way is dropped and starts anew elsewhere or next time; nothing is lost.
+    pub async fn close(self) {
+        let inner = self.inner;
+        inner.stop.cancel();
+        inner.watches.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        inner.tasks.close();
+        inner.tasks.wait().await;
+        if let Err(error) = inner.journal.release(inner.owner.clone()).await {
+            tracing::warn!(%error, "open uploads keep this process's name; its free lock frees them");
+        }
+        inner.stores.close().await;
+        let presence = inner.presence.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(presence);
+    }
+}
+
+impl Inner {
+    /// Tells a person something that belongs to no upload.
+    pub(crate) fn notice(&self, error: &Error) {
+        tracing::warn!(code = %error.code.as_str(), %error, "notice");
+        self.hub.emit(Event::Notice { code: error.code, message: error.message(self.hub.lang()) });
+    }
+
+    pub(crate) fn keep_watch(&self, watch: impl std::any::Any + Send) {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(watch));
+    }
+
+    /// Sweeps what a crash left in the spool, and forgets spool files that were kept for thumbnails of long ago.
+    async fn tidy(&self) -> Result<()> {
+        let spooled = self.journal.spooled().await?;
+        let mut forget = Vec::new();
+        let mut kept = 0_u64;
+        let mut named = std::collections::HashSet::new();
+        for (id, name, state, size) in spooled.into_iter().rev() {
+            if state == crate::journal::RowState::Done {
+                kept += size;
+                if named.len() >= thumbnails::KEPT_FILES || kept > thumbnails::KEPT_BYTES {
+                    forget.push((id, name));
+                    continue;
+                }
+            }
+            named.insert(name);
+        }
+        self.journal.forget_spool(forget.iter().map(|(id, _)| *id).collect()).await?;
+        let (home, owner) = (self.home.clone(), self.owner.clone());
+        blocking(move || {
+            for (_, name) in forget {
+                let _ = std::fs::remove_file(home.spool().join(name));
+            }
+            // Nothing of this process is in the spool yet: what bears its name is a predecessor's with the same number.
+            crate::intake::sweep(&home.spool(), &named, |name| name != owner && home.alive(name));
+            Ok(())
+        })
+        .await
+    }
+}

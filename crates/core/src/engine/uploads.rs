@@ -1,0 +1,535 @@
+//! Uploads: give, wait, stop, retry, take back, look up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, Local};
+use imagepic_words::errors;
+use rand::RngCore as _;
+
+use super::Inner;
+use crate::capture::{Capture, Content, Source};
+use crate::destination::Destination;
+use crate::error::{Code, Error, Result};
+use crate::event::{Event, Refusal, Settled, Stage, Upload};
+use crate::intake::{self, Item, Refused, Taken};
+use crate::journal::{Deliver, Row, RowState, Search};
+use crate::link::Format;
+use crate::naming::{Inputs, Template};
+use crate::queue::blocking;
+use crate::store::Link;
+
+/// Uploads that share one commit at intake, so that the first of a thousand does not wait for the last.
+const CHUNK: usize = 24;
+/// Files that are read and hashed at the same time.
+const READERS: usize = 4;
+
+/// How a capture is to be uploaded; the settings fill what is `None`.
+#[derive(Debug, Clone, Default)]
+pub struct Submit {
+    /// Name or id.
+    pub destination: Option<String>,
+    /// Instead of the destination's bucket.
+    pub bucket: Option<String>,
+    /// Instead of the destination's folder.
+    pub folder: Option<String>,
+    /// What happens to the clipboard.
+    pub deliver: Deliver,
+    /// Instead of the settings' format.
+    pub format: Option<Format>,
+}
+
+/// What was taken in.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// To wait for it; 0 where nothing was taken.
+    pub id: i64,
+    /// The uploads, in order.
+    pub uploads: Vec<i64>,
+    /// What was not taken in, and why.
+    pub refused: Vec<Refusal>,
+}
+
+/// Which part of the history.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryQuery {
+    /// Rows at most; 0: a hundred.
+    pub limit: u32,
+    /// Only uploads older than this one.
+    pub before: Option<i64>,
+    /// Part of the name, the key or the bucket.
+    pub search: Option<String>,
+    /// Only those that stand so.
+    pub stage: Option<Stage>,
+}
+
+/// Handle to uploads.
+#[derive(Clone)]
+pub struct Uploads {
+    pub(super) inner: Arc<Inner>,
+}
+
+impl Uploads {
+    /// Takes things in: when this returns, they are on disk and in the journal. Folders are opened, order is kept. What is refused is
+    /// named in the answer and in [`Event::Refused`].
+    ///
+    /// # Errors
+    /// Where nothing at all could be taken because of the place: no such destination, no bucket chosen, a journal that cannot be written.
+    pub async fn submit(&self, captures: Vec<Capture>, how: Submit) -> Result<Batch> {
+        let held = match how.deliver {
+            Deliver::ByHand | Deliver::IfUnchanged => self.inner.delivery.mark().await,
+            Deliver::No | Deliver::Always => None,
+        };
+        self.inner.submit(captures, how, held).await
+    }
+
+    /// Uploads what the clipboard holds: an image's bytes, or the files that were copied.
+    ///
+    /// # Errors
+    /// `ClipboardEmpty`, `ClipboardUnavailable`, and those of [`submit`](Self::submit).
+    pub async fn submit_clipboard(&self, how: Submit) -> Result<Batch> {
+        let (captures, held) = self.inner.delivery.read_clipboard().await?;
+        self.inner.submit(captures, how, Some(held)).await
+    }
+
+    /// Answers "ask": uploads what was offered, or lets it be.
+    ///
+    /// # Errors
+    /// `ClipboardEmpty` where the offer is gone, and those of [`submit`](Self::submit).
+    pub async fn answer_offer(&self, id: u64, upload: bool) -> Result<()> {
+        let Some((captures, held)) = self.inner.delivery.take_offer(id) else {
+            return Err(Error::new(Code::ClipboardEmpty, errors::offer_gone()));
+        };
+        if upload {
+            let how = Submit { deliver: Deliver::IfUnchanged, ..Submit::default() };
+            self.inner.submit(captures, how, Some(held)).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing of the batch is queued or on its way.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub async fn settled(&self, batch: i64) -> Result<Settled> {
+        self.wait(batch, false).await
+    }
+
+    /// Waits until everything of the batch is done, failed or cancelled, however long something outside takes.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub async fn finished(&self, batch: i64) -> Result<Settled> {
+        self.inner.listen()?;
+        self.wait(batch, true).await
+    }
+
+    async fn wait(&self, batch: i64, to_the_end: bool) -> Result<Settled> {
+        let hub = &self.inner.hub;
+        let mut changes = hub.generations();
+        loop {
+            let over = hub.with(|live| {
+                let busy = if to_the_end { live.batch_open(batch) } else { live.batch_busy(batch) };
+                let told = live.batches.get(&batch).is_none_or(|batch| !batch.news);
+                !busy && told
+            });
+            if over {
+                return self.inner.delivery.settled(batch).await;
+            }
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { break },
+                () = self.inner.stop.cancelled() => break,
+            }
+        }
+        Err(Error::new(Code::Cancelled, errors::internal("the engine was closed")))
+    }
+
+    /// One upload as it stands.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`.
+    pub async fn get(&self, id: i64) -> Result<Upload> {
+        Ok(self.inner.hub.view(&self.inner.row(id).await?))
+    }
+
+    /// Stops an upload; one that is over stays as it is.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`.
+    pub async fn cancel(&self, id: i64) -> Result<()> {
+        self.inner.queue.cancel(id).await
+    }
+
+    /// Tries again what failed, was cancelled or waits.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`; `BadRequest` for one that is done or on its way.
+    pub async fn retry(&self, id: i64) -> Result<()> {
+        self.inner.queue.retry(id).await
+    }
+
+    /// Takes an upload back: the object goes if this home put it there, no other upload shares it and it is unchanged; the clipboard
+    /// gets back what the link replaced, if the link is still there.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`; `StoreRefused` where the object is another one by now; the store's.
+    pub async fn undo(&self, id: i64) -> Result<()> {
+        let row = self.inner.row(id).await?;
+        self.inner.queue.undo(id).await?;
+        self.inner.delivery.restore(row.batch).await;
+        Ok(())
+    }
+
+    /// Takes an upload off the list: a failed or cancelled one for good, a finished one only until it is looked up in the history.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`; `BadRequest` while it is on its way.
+    pub async fn dismiss(&self, id: i64) -> Result<()> {
+        self.inner.queue.dismiss(id).await
+    }
+
+    /// The link, made anew.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`; `NoSuchObject` while it is not uploaded; `SecretMissing` and the like where it is signed.
+    pub async fn link(&self, id: i64) -> Result<Link> {
+        let row = self.inner.row(id).await?;
+        let link = self.inner.delivery.link(&row).await?;
+        let expires = link
+            .expires
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+            .and_then(|since| i64::try_from(since.as_millis()).ok());
+        if expires != row.expires_at {
+            self.inner.journal.linked(id, expires).await?;
+            let mut now = row;
+            now.expires_at = expires;
+            self.inner.hub.with(|live| {
+                if let Some(recent) = live.recent.iter_mut().find(|recent| recent.id == id) {
+                    recent.expires_at = expires;
+                }
+            });
+            self.inner.hub.tell(&now);
+        }
+        Ok(link)
+    }
+
+    /// Puts the links on the clipboard, one a line, in the order of `ids`; returns the text.
+    ///
+    /// # Errors
+    /// As [`link`](Self::link), and `ClipboardUnavailable`.
+    pub async fn copy_link(&self, ids: &[i64], format: Option<Format>) -> Result<String> {
+        let format = format.unwrap_or(self.inner.hub.settings().link.format);
+        let mut lines = Vec::with_capacity(ids.len());
+        for id in ids {
+            let row = self.inner.row(*id).await?;
+            let link = self.link(*id).await?;
+            lines.push(crate::deliver::line(&row, &link.url, format));
+        }
+        let text = lines.join("\n");
+        self.inner.delivery.write(&text).await?;
+        Ok(text)
+    }
+
+    /// The text of one upload's link in a format, without touching the clipboard.
+    ///
+    /// # Errors
+    /// As [`link`](Self::link).
+    pub async fn link_text(&self, id: i64, format: Option<Format>) -> Result<String> {
+        let format = format.unwrap_or(self.inner.hub.settings().link.format);
+        let row = self.inner.row(id).await?;
+        Ok(crate::deliver::line(&row, &self.link(id).await?.url, format))
+    }
+
+    /// What was uploaded, newest first.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub async fn history(&self, query: HistoryQuery) -> Result<Vec<Upload>> {
+        let states = match query.stage {
+            None => Vec::new(),
+            Some(Stage::Queued | Stage::Sending) => vec![RowState::Queued],
+            Some(Stage::Waiting) => vec![RowState::Waiting],
+            Some(Stage::Done) => vec![RowState::Done],
+            Some(Stage::Failed) => vec![RowState::Failed],
+            Some(Stage::Cancelled) => vec![RowState::Cancelled],
+        };
+        let limit = if query.limit == 0 { 100 } else { query.limit.min(10_000) };
+        let rows = self.inner.journal.search(Search { limit, before: query.before, text: query.search, states }).await?;
+        Ok(rows.iter().map(|row| self.inner.hub.view(row)).collect())
+    }
+
+    /// SHA-256 of the bytes that were sent, and whether they differ from what was given.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`.
+    pub async fn sha256(&self, id: i64) -> Result<[u8; 32]> {
+        Ok(self.inner.row(id).await?.prepared)
+    }
+
+    /// A small picture, as PNG.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`; `NoSuchObject` where there is none: no image, or its bytes are no longer on this computer.
+    pub async fn thumbnail(&self, id: i64) -> Result<(Vec<u8>, &'static str)> {
+        let row = self.inner.row(id).await?;
+        Ok((self.inner.thumbnail(&row).await?, "image/png"))
+    }
+
+    /// While set, no upload starts; what is on its way goes on.
+    pub fn set_paused(&self, paused: bool) {
+        self.inner.queue.set_paused(paused);
+    }
+}
+
+impl Inner {
+    pub(crate) async fn row(&self, id: i64) -> Result<Row> {
+        let row = self.journal.get(id).await?;
+        row.filter(|row| row.state != RowState::Gone).ok_or_else(|| Error::new(Code::NoSuchUpload, errors::no_such_upload(id)))
+    }
+
+    /// Where uploads of this kind go: the destination with bucket and folder filled in.
+    fn place(&self, how: &Submit) -> Result<Destination> {
+        let settings = self.hub.settings();
+        let mut destination = match &how.destination {
+            Some(wanted) => settings.find(wanted)?.clone(),
+            None => settings.current().clone(),
+        };
+        let path_style = match &destination.kind {
+            crate::destination::Kind::ThisComputer => true,
+            crate::destination::Kind::S3(address) => address.path_style,
+        };
+        if let Some(bucket) = &how.bucket {
+            crate::destination::check::bucket(bucket, path_style)?;
+            destination.bucket.clone_from(bucket);
+        }
+        if let Some(folder) = &how.folder {
+            destination.folder = crate::destination::check::folder(folder)?;
+        }
+        if destination.bucket.is_empty() {
+            return Err(Error::new(Code::BadRequest, errors::no_bucket_chosen(&destination.name)).at("bucket"));
+        }
+        Ok(destination)
+    }
+
+    /// See [`Uploads::submit`]; `held` is what the clipboard held when it was taken.
+    pub(crate) async fn submit(
+        self: &Arc<Self>,
+        captures: Vec<Capture>,
+        how: Submit,
+        held: Option<crate::deliver::Held>,
+    ) -> Result<Batch> {
+        let destination = Arc::new(self.place(&how)?);
+        let templates = Arc::new((Template::parse(&destination.names.file)?, Template::parse(&destination.names.clipboard)?));
+        let items = blocking(move || Ok(intake::expand(captures))).await?;
+        let lang = self.hub.lang();
+        let mut batch = Batch { id: 0, uploads: Vec::new(), refused: Vec::new() };
+        if items.is_empty() {
+            return Err(Error::new(Code::Empty, errors::nothing_given()));
+        }
+        let mut position = 0_u32;
+        let mut failed = None;
+        let mut items = items.into_iter().peekable();
+        while items.peek().is_some() {
+            let chunk: Vec<_> = items.by_ref().take(CHUNK).collect();
+            let more = items.peek().is_some();
+            let outcome =
+                self.take_chunk(chunk, &destination, &templates, &how, &mut batch, &mut position, lang, held.clone(), more).await;
+            if let Err(error) = outcome {
+                failed = Some(error);
+                break;
+            }
+        }
+        if batch.id != 0 {
+            self.hub.with(|live| {
+                if let Some(known) = live.batches.get_mut(&batch.id) {
+                    known.filling = false;
+                    known.refused.clone_from(&batch.refused);
+                }
+            });
+            self.hub.bump();
+        }
+        if !batch.refused.is_empty() {
+            self.hub.emit(Event::Refused { refusals: batch.refused.clone() });
+        }
+        match failed {
+            // What was taken before the fault is taken; it is told beside the fault.
+            Some(error) if batch.id == 0 => Err(error),
+            Some(error) => {
+                self.notice(&error);
+                Ok(batch)
+            }
+            None => Ok(batch),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of submit, apart only for its length")]
+    async fn take_chunk(
+        self: &Arc<Self>,
+        chunk: Vec<std::result::Result<Item, Refused>>,
+        destination: &Arc<Destination>,
+        templates: &Arc<(Template, Template)>,
+        how: &Submit,
+        batch: &mut Batch,
+        position: &mut u32,
+        lang: imagepic_words::Lang,
+        held: Option<crate::deliver::Held>,
+        more: bool,
+    ) -> Result<()> {
+        let taken = self.take_files(chunk, destination).await?;
+        let counter = if templates.0.counts() || templates.1.counts() { self.journal.count().await? } else { 0 };
+        let mut rows = Vec::new();
+        let mut bodies = Vec::new();
+        for outcome in taken {
+            match outcome {
+                Ok((item, taken)) => {
+                    let count = counter + 1 + rows.len() as u64;
+                    let (row, body) = self.new_row(&item, taken, destination, templates, how, batch.id, *position, count);
+                    *position += 1;
+                    rows.push(row);
+                    bodies.push(body);
+                }
+                Err(refused) => batch.refused.push(intake::told(&refused, lang)),
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let spooled: Vec<PathBuf> =
+            rows.iter().filter_map(|row| row.spool.as_ref()).map(|name| self.queue.spool_file(name)).collect();
+        let inserted = match self.journal.insert(rows).await {
+            Ok(inserted) => inserted,
+            Err(error) => {
+                // Not in the journal means not taken: nothing may be left behind.
+                for path in spooled {
+                    let _ = std::fs::remove_file(path);
+                }
+                return Err(error);
+            }
+        };
+        for (row, _) in &inserted {
+            batch.id = row.batch;
+            batch.uploads.push(row.id);
+        }
+        if let Some((first, _)) = inserted.first() {
+            self.hub.with(|live| {
+                let known = live.batch_of(first);
+                known.held = held;
+                known.filling = more;
+                known.refused.clone_from(&batch.refused);
+            });
+        }
+        self.queue.enter(inserted.into_iter().zip(bodies).map(|((row, twin), body)| (row, twin, body)).collect());
+        Ok(())
+    }
+
+    /// Reads, checks, hashes and spools, several files at a time, in their order.
+    async fn take_files(
+        &self,
+        chunk: Vec<std::result::Result<Item, Refused>>,
+        destination: &Arc<Destination>,
+    ) -> Result<Vec<std::result::Result<(Item, Taken), Refused>>> {
+        use futures::stream::{self, StreamExt as _};
+        let (spool, owner) = (self.home.spool(), self.owner.clone());
+        let place = destination.name.clone();
+        let one = |item: std::result::Result<Item, Refused>| {
+            let (spool, owner, place, destination) = (spool.clone(), owner.clone(), place.clone(), Arc::clone(destination));
+            async move {
+                let item = match item {
+                    Ok(item) => item,
+                    Err(refused) => return Ok(Err(refused)),
+                };
+                blocking(move || match intake::take(&item, &destination, &place, &spool, &owner) {
+                    Ok(taken) => Ok(Ok((item, taken))),
+                    Err(error) => Ok(Err(Refused { name: item.name, error })),
+                })
+                .await
+            }
+        };
+        let results: Vec<Result<_>> = stream::iter(chunk).map(one).buffered(READERS).collect().await;
+        let results = results.into_iter().collect::<Result<Vec<_>>>()?;
+        if results.iter().flatten().any(|(_, taken)| taken.spool.is_some()) {
+            let spool = self.home.spool();
+            blocking(move || {
+                intake::seal(&spool);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(results)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a row has many columns")]
+    fn new_row(
+        &self,
+        item: &Item,
+        taken: Taken,
+        destination: &Destination,
+        templates: &(Template, Template),
+        how: &Submit,
+        batch: i64,
+        position: u32,
+        counter: u64,
+    ) -> (Row, Option<bytes::Bytes>) {
+        let mut random = [0; 32];
+        rand::rng().fill_bytes(&mut random);
+        let named = !item.name.is_empty();
+        let at: DateTime<Local> = item.at.into();
+        let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
+        let inputs = Inputs {
+            name: named.then_some(item.name.as_str()),
+            ext: taken.kind.extension.as_ref(),
+            at: at.naive_local(),
+            sha256: &taken.prepared,
+            random: &random,
+            counter,
+            user: &user,
+            source: item.source,
+            width: taken.kind.width,
+            height: taken.kind.height,
+        };
+        let template = if named { &templates.0 } else { &templates.1 };
+        let key = template.key(&destination.folder, &inputs);
+        let row = Row {
+            id: 0,
+            batch,
+            position,
+            state: RowState::Queued,
+            source: item.source,
+            name: item.name.clone(),
+            spool: taken.spool,
+            reference: taken.reference,
+            size: taken.size,
+            content_type: taken.kind.content_type.to_string(),
+            width: taken.kind.width,
+            height: taken.kind.height,
+            original: taken.original,
+            prepared: taken.prepared,
+            destination: destination.id.clone(),
+            bucket: destination.bucket.clone(),
+            folder: destination.folder.clone(),
+            key,
+            etag: None,
+            fault: None,
+            waiting: None,
+            tries: 0,
+            next_try_at: None,
+            owner: Some(self.owner.clone()),
+            taken_at: self.queue.now(),
+            done_at: None,
+            deliver: how.deliver,
+            format: how.format,
+            reused: false,
+            created: false,
+            expires_at: None,
+            changed: 0,
+        };
+        (row, taken.body)
+    }
+}
+
+/// Files given by path, as captures of now.
+#[must_use]
+pub fn files(paths: Vec<PathBuf>, source: Source, at: SystemTime) -> Vec<Capture> {
+    paths.into_iter().map(|path| Capture { content: Content::Path(path), source, at }).collect()
+}

@@ -1,0 +1,376 @@
+//! Intake: from what a source gave to something that survives a power cut.
+//!
+//! Looks into the bytes (what they are, how many, their hash), refuses what the destination does not take, and writes what is to be
+//! sent into the spool; files over 32 MB stay where they are and are only remembered. Everything here blocks and belongs on a thread
+//! for blocking work. What stays out: the journal row that makes it "taken" (the engine writes it once the spool is on disk).
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+use imagepic_words::{Text, errors};
+use sha2::{Digest as _, Sha256};
+
+use crate::capture::{Capture, Content, Source};
+use crate::destination::Destination;
+use crate::error::{Code, Error, Result};
+use crate::home::sync_dir;
+use crate::journal::Reference;
+use crate::prepare;
+
+/// Files above this are taken by reference instead of copied, in bytes.
+pub const COPIED_AT_MOST: u64 = 32 << 20;
+/// Images up to this are read whole to cut private metadata out of them; larger ones go as they are.
+const CLEANED_AT_MOST: u64 = 128 << 20;
+/// Bytes that tell what a file is.
+const HEAD: usize = 256 << 10;
+/// Files of one folder at most, and how deep it is searched: a drop of a whole disk is a mistake.
+const FOLDER_FILES: usize = 10_000;
+const FOLDER_DEPTH: usize = 32;
+
+/// One thing to take in, after folders have been opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) content: Content,
+    pub(crate) source: Source,
+    pub(crate) at: std::time::SystemTime,
+    /// It came out of a folder, where what is no image is named and left.
+    pub(crate) name: String,
+}
+
+/// Something refused at the door.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) name: String,
+    pub(crate) error: Error,
+}
+
+/// What lies in the spool, ready for a row.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) spool: Option<String>,
+    pub(crate) reference: Option<Reference>,
+    /// The bytes to be sent, while it is cheap to keep them.
+    pub(crate) body: Option<Bytes>,
+    pub(crate) size: u64,
+    pub(crate) kind: prepare::Kind,
+    pub(crate) original: [u8; 32],
+    pub(crate) prepared: [u8; 32],
+}
+
+/// Opens folders; the order is that of the captures, and of names within a folder.
+pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Refused>> {
+    let mut items = Vec::with_capacity(captures.len());
+    for capture in captures {
+        let (source, at) = (capture.source, capture.at);
+        match capture.content {
+            Content::Bytes { bytes, name } => {
+                let name = name.map(|name| file_name(Path::new(&name))).unwrap_or_default();
+                items.push(Ok(Item { content: Content::Bytes { bytes, name: None }, source, at, name }));
+            }
+            Content::Path(path) => match fs::metadata(&path) {
+                Ok(data) if data.is_dir() => {
+                    let before = items.len();
+                    folder(&path, 0, &mut |path| {
+                        let name = file_name(&path);
+                        items.push(Ok(Item { content: Content::Path(path), source, at, name }));
+                        items.len() - before < FOLDER_FILES
+                    });
+                    if items.len() == before {
+                        let error = Error::new(Code::Empty, errors::empty_folder(path.display()));
+                        items.push(Err(Refused { name: file_name(&path), error }));
+                    }
+                }
+                Ok(data) if data.is_file() => {
+                    let name = file_name(&path);
+                    items.push(Ok(Item { content: Content::Path(path), source, at, name }));
+                }
+                Ok(_) => {
+                    let error = Error::new(Code::BadRequest, errors::not_a_file(path.display()));
+                    items.push(Err(Refused { name: file_name(&path), error }));
+                }
+                Err(error) => items.push(Err(Refused { name: file_name(&path), error: unreadable(&path, &error) })),
+            },
+        }
+    }
+    items
+}
+
+/// Files of a folder: those directly in it first, then those deeper; no hidden ones, no symbolic links.
+fn folder(path: &Path, depth: usize, give: &mut impl FnMut(PathBuf) -> bool) -> bool {
+    let Ok(entries) = fs::read_dir(path) else { return true };
+    let mut entries: Vec<_> = entries.flatten().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")).collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    let mut deeper = Vec::new();
+    for entry in entries {
+        match entry.file_type() {
+            Ok(kind) if kind.is_file() => {
+                if !give(entry.path()) {
+                    return false;
+                }
+            }
+            Ok(kind) if kind.is_dir() => deeper.push(entry.path()),
+            _ => {}
+        }
+    }
+    depth >= FOLDER_DEPTH || deeper.into_iter().all(|path| folder(&path, depth + 1, give))
+}
+
+/// Takes one thing: sniffed, checked, hashed, prepared, and in the spool with its bytes on disk. The folder entry is made durable by
+/// [`sync_dir`] afterwards, once for all that come together.
+///
+/// # Errors
+/// Whatever the refusal is; nothing is left behind then.
+pub(crate) fn take(item: &Item, destination: &Destination, place: &str, spool: &Path, owner: &str) -> Result<Taken> {
+    let shown = if item.name.is_empty() { "clipboard" } else { item.name.as_str() };
+    match &item.content {
+        Content::Bytes { bytes, .. } => take_bytes(bytes.clone(), shown, destination, place, spool, owner),
+        Content::Path(path) => {
+            let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+            let data = file.metadata().map_err(|error| unreadable(path, &error))?;
+            if !data.is_file() {
+                return Err(Error::new(Code::BadRequest, errors::not_a_file(path.display())));
+            }
+            if data.len() <= COPIED_AT_MOST {
+                let bytes = read_whole(file, path, data.len())?;
+                return take_bytes(bytes, shown, destination, place, spool, owner);
+            }
+            take_large(file, path, &data, shown, destination, place, spool, owner)
+        }
+    }
+}
+
+fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, spool: &Path, owner: &str) -> Result<Taken> {
+    if bytes.is_empty() {
+        return Err(Error::new(Code::Empty, errors::empty_file(name)));
+    }
+    let kind = admit(&bytes, name, bytes.len() as u64, destination, place)?;
+    let original: [u8; 32] = Sha256::digest(&bytes).into();
+    let cleaned = if destination.images.strip_metadata { prepare::without_metadata(&bytes, &kind) } else { None };
+    let (body, prepared) = match cleaned {
+        Some(cleaned) => {
+            let prepared = Sha256::digest(&cleaned).into();
+            (cleaned, prepared)
+        }
+        None => (bytes, original),
+    };
+    let spooled = write(&body, spool, owner).map_err(|error| refusal(name, spool, error))?;
+    let size = body.len() as u64;
+    Ok(Taken { spool: Some(spooled), reference: None, body: Some(body), size, kind, original, prepared })
+}
+
+#[expect(clippy::too_many_arguments, reason = "one step of take, apart only for its length")]
+fn take_large(
+    mut file: File,
+    path: &Path,
+    data: &fs::Metadata,
+    name: &str,
+    destination: &Destination,
+    place: &str,
+    spool: &Path,
+    owner: &str,
+) -> Result<Taken> {
+    let lost = |error: io::Error| unreadable(path, &error);
+    let mut head = Vec::with_capacity(HEAD);
+    Read::by_ref(&mut file).take(HEAD as u64).read_to_end(&mut head).map_err(lost)?;
+    let kind = admit(&head, name, data.len(), destination, place)?;
+    if data.len() <= CLEANED_AT_MOST && destination.images.strip_metadata && prepare::may_hold_metadata(&kind) {
+        let file = File::open(path).map_err(lost)?;
+        let bytes = read_whole(file, path, data.len())?;
+        if let Some(cleaned) = prepare::without_metadata(&bytes, &kind) {
+            let original = Sha256::digest(&bytes).into();
+            let prepared = Sha256::digest(&cleaned).into();
+            let size = cleaned.len() as u64;
+            let spooled = write(&cleaned, spool, owner).map_err(|error| refusal(name, spool, error))?;
+            return Ok(Taken { spool: Some(spooled), reference: None, body: None, size, kind, original, prepared });
+        }
+    }
+    // A reflink costs nothing and shields against later changes; where the file system has none, the file itself is remembered.
+    if let Some(spooled) = clone(&file, spool, owner) {
+        let copy = spool.join(&spooled);
+        let hash = hash_file(&copy).map_err(|error| unreadable(&copy, &error));
+        match hash {
+            Ok((hash, size)) if size > 0 => {
+                return Ok(Taken {
+                    spool: Some(spooled),
+                    reference: None,
+                    body: None,
+                    size,
+                    kind,
+                    original: hash,
+                    prepared: hash,
+                });
+            }
+            _ => drop(fs::remove_file(&copy)),
+        }
+    }
+    let reference = reference(path, data);
+    let (hash, _) = hash_file(path).map_err(lost)?;
+    // A file that grew under our hands is not the one whose hash we have.
+    check_reference(&reference)?;
+    Ok(Taken { spool: None, size: reference.size, reference: Some(reference), body: None, kind, original: hash, prepared: hash })
+}
+
+/// What it is, if the destination takes it.
+fn admit(head: &[u8], name: &str, size: u64, destination: &Destination, place: &str) -> Result<prepare::Kind> {
+    let kind = prepare::kind(head, name);
+    if !kind.image && !destination.any_file {
+        return Err(Error::new(Code::NotAnImage, errors::not_an_image(name, place)));
+    }
+    if let Some(limit) = destination.max_bytes.filter(|limit| size > *limit) {
+        return Err(Error::new(Code::TooLarge, errors::too_large(name, bytes(size), place, bytes(limit))));
+    }
+    Ok(kind)
+}
+
+fn read_whole(file: File, path: &Path, size: u64) -> Result<Bytes> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
+    // A file that grows while it is read may not fill the memory.
+    file.take(size.max(1) * 2 + HEAD as u64).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    Ok(bytes.into())
+}
+
+fn hash_file(path: &Path) -> io::Result<([u8; 32], u64)> {
+    let mut digest = Sha256::new();
+    let size = io::copy(&mut File::open(path)?, &mut digest)?;
+    Ok((digest.finalize().into(), size))
+}
+
+/// Names in the spool begin with the process that made them, so that what nobody knows can be swept once that process is gone.
+fn spool_name(owner: &str) -> String {
+    format!("{owner}_{}", uuid::Uuid::new_v4().simple())
+}
+
+fn write(bytes: &[u8], spool: &Path, owner: &str) -> io::Result<String> {
+    let name = spool_name(owner);
+    let temporary = spool.join(format!("{name}.part"));
+    let written = || -> io::Result<()> {
+        let mut file = create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        fs::rename(&temporary, spool.join(&name))
+    };
+    written().inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+    Ok(name)
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(target_os = "linux")]
+fn clone(file: &File, spool: &Path, owner: &str) -> Option<String> {
+    let name = spool_name(owner);
+    let path = spool.join(&name);
+    let copy = create(&path).ok()?;
+    let cloned = rustix::fs::ioctl_ficlone(&copy, file).is_ok() && copy.sync_all().is_ok();
+    if cloned {
+        return Some(name);
+    }
+    drop(fs::remove_file(&path));
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
+fn clone(_: &File, _: &Path, _: &str) -> Option<String> {
+    None
+}
+
+fn reference(path: &Path, data: &fs::Metadata) -> Reference {
+    #[cfg(unix)]
+    let (device, inode) = {
+        use std::os::unix::fs::MetadataExt as _;
+        (data.dev(), data.ino())
+    };
+    #[cfg(not(unix))]
+    let (device, inode) = (0, 0);
+    let modified = data.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_nanos());
+    Reference { path: path.to_owned(), device, inode, size: data.len(), modified: u64::try_from(modified).unwrap_or_default() }
+}
+
+/// Whether a file taken by reference is still the one that was taken.
+///
+/// # Errors
+/// `FileMissing`, `FileChanged`.
+pub(crate) fn check_reference(taken: &Reference) -> Result<()> {
+    let data = fs::metadata(&taken.path).map_err(|error| unreadable(&taken.path, &error))?;
+    if reference(&taken.path, &data) != *taken {
+        return Err(Error::new(Code::FileChanged, errors::file_changed(taken.path.display())));
+    }
+    Ok(())
+}
+
+/// Removes what nobody needs: files that no row names and whose process is gone.
+pub(crate) fn sweep(spool: &Path, named: &std::collections::HashSet<String>, alive: impl Fn(&str) -> bool) {
+    let Ok(entries) = fs::read_dir(spool) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((owner, _)) = name.split_once('_') else { continue };
+        if !named.contains(&name) && !alive(owner) {
+            tracing::info!(name, "sweeps a spool file that was never taken");
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+/// Makes the names of new spool files durable.
+pub(crate) fn seal(spool: &Path) {
+    sync_dir(spool);
+}
+
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Error {
+    let code = if error.kind() == io::ErrorKind::NotFound { Code::FileMissing } else { Code::FileUnreadable };
+    let text = match code {
+        Code::FileMissing => errors::file_missing(path.display()),
+        _ => errors::file_unreadable(path.display(), plain(error)),
+    };
+    Error::new(code, text).because(error.to_string())
+}
+
+fn refusal(name: &str, spool: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::new(Code::DiskFull, errors::disk_full_refused(name)).because(error)
+        }
+        _ => crate::home::unwritable(spool, error),
+    }
+}
+
+/// The system's words without "(os error 13)".
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Bytes as people read them: `0.9 MB`, in powers of ten.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
+    for (unit, size) in UNITS {
+        if count >= size {
+            let tenths = count / (size / 10);
+            return if tenths % 10 == 0 {
+                format!("{} {unit}", tenths / 10)
+            } else {
+                format!("{}.{} {unit}", tenths / 10, tenths % 10)
+            };
+        }
+    }
+    format!("{count} B")
+}
+
+/// A refusal as events tell it.
+pub(crate) fn told(refused: &Refused, lang: imagepic_words::Lang) -> crate::event::Refusal {
+    let text: &Text = &refused.error.text;
+    crate::event::Refusal { name: refused.name.clone(), code: refused.error.code, message: text.to(lang) }
+}

@@ -1,0 +1,241 @@
+//! What people do to uploads, and what other processes did to them.
+
+use std::sync::Arc;
+use std::thread;
+
+use imagepic_words::errors;
+
+use super::Queue;
+use crate::error::{Code, Error, Result};
+use crate::event::Event;
+use crate::journal::{Change, Row, RowState};
+
+impl Queue {
+    async fn row(&self, id: i64) -> Result<Row> {
+        let row = self.journal.get(id).await?;
+        row.filter(|row| row.state != RowState::Gone).ok_or_else(|| Error::new(Code::NoSuchUpload, errors::no_such_upload(id)))
+    }
+
+    /// Stops an upload that is not over; one that is done stays (undo takes it back).
+    pub(crate) async fn cancel(&self, id: i64) -> Result<()> {
+        let row = self.row(id).await?;
+        if !matches!(row.state, RowState::Queued | RowState::Waiting) {
+            return Ok(());
+        }
+        let sending = self.hub.with(|live| {
+            let entry = live.entries.get(&id)?;
+            (entry.own && entry.sending).then(|| entry.cancel.clone())
+        });
+        if let Some(cancel) = sending {
+            // Its own task writes the journal, so that the two never disagree.
+            let mut changes = self.hub.generations();
+            cancel.cancel();
+            while self.hub.with(|live| live.entries.get(&id).is_some_and(|entry| entry.sending)) {
+                if changes.changed().await.is_err() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let mut change = Change::of(&row);
+        change.state = RowState::Cancelled;
+        change.fault = Some(Error::new(Code::Cancelled, errors::cancelled(&row.name)).fault());
+        change.waiting = None;
+        if let Some(now) = self.journal.change(id, row.owner.clone(), change).await? {
+            self.hub.with(|live| live.batch_of(&now).news = true);
+            self.hub.take(&now, false);
+        }
+        Ok(())
+    }
+
+    /// Tries again: what failed, was cancelled, or waits.
+    pub(crate) async fn retry(&self, id: i64) -> Result<()> {
+        let row = self.row(id).await?;
+        self.stores.forget(&row.destination);
+        let sending = self.hub.with(|live| live.entries.get(&id).is_some_and(|entry| entry.sending));
+        let reopened = if sending { None } else { self.journal.reopen(id, self.owner.clone()).await? };
+        let Some(reopened) = reopened else {
+            return Err(Error::new(Code::BadRequest, errors::cannot_retry(&row.name)));
+        };
+        self.hub.with(|live| live.batch_of(&reopened).told = None);
+        self.adopt(&reopened);
+        self.wake();
+        Ok(())
+    }
+
+    /// Takes an upload back: its object is removed if this home put it there, nobody else counts on it, and it is still the same.
+    pub(crate) async fn undo(&self, id: i64) -> Result<()> {
+        let row = self.row(id).await?;
+        match row.state {
+            RowState::Done => {}
+            RowState::Queued | RowState::Waiting => {
+                self.cancel(id).await?;
+                // It may have been done at that very moment.
+                let now = self.row(id).await?;
+                if now.state == RowState::Done {
+                    self.remove_object(&now).await?
+                }
+            }
+            RowState::Failed | RowState::Cancelled | RowState::Gone => {}
+        }
+        if row.state == RowState::Done {
+            self.remove_object(&row).await?;
+        }
+        self.go(&self.row(id).await?).await
+    }
+
+    async fn remove_object(&self, row: &Row) -> Result<()> {
+        if !row.created {
+            return Ok(());
+        }
+        let sharers = self.journal.sharers(row.destination.clone(), row.bucket.clone(), row.key.clone()).await?;
+        if sharers > 1 {
+            // The object stays for the others, and the last of them takes it along.
+            return self.journal.pass_on(row.id, row.destination.clone(), row.bucket.clone(), row.key.clone()).await;
+        }
+        let store = self.stores.of(&row.destination).await?;
+        let Some(object) = store.stat(&row.bucket, &row.key).await? else { return Ok(()) };
+        let same = match &object.sha256 {
+            Some(sha256) => *sha256 == hex::encode(row.prepared),
+            None => true,
+        } && (row.etag.is_none() || object.etag.is_none() || object.etag == row.etag);
+        if !same {
+            return Err(Error::new(Code::StoreRefused, errors::object_changed(&row.key)));
+        }
+        store.remove(&row.bucket, &row.key).await
+    }
+
+    /// Takes a failed or cancelled upload off the list for good; one that is done only off the present, the history keeps it.
+    pub(crate) async fn dismiss(&self, id: i64) -> Result<()> {
+        let row = self.row(id).await?;
+        match row.state {
+            RowState::Failed | RowState::Cancelled => self.go(&row).await,
+            RowState::Done => {
+                self.hub.with(|live| live.recent.retain(|recent| recent.id != id));
+                self.hub.emit(Event::Gone { id });
+                self.hub.tell_status();
+                Ok(())
+            }
+            _ => Err(Error::new(Code::BadRequest, errors::still_sending(&row.name))),
+        }
+    }
+
+    async fn go(&self, row: &Row) -> Result<()> {
+        let mut change = Change::of(row);
+        change.state = RowState::Gone;
+        change.spool = None;
+        let gone = self.journal.change(row.id, None, change).await?;
+        self.drop_spool(row);
+        if let Some(gone) = gone {
+            self.hub.take(&gone, false);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.hub.with(|live| live.paused = paused);
+        self.hub.tell_status();
+        self.hub.emit(Event::Status);
+        self.wake();
+    }
+
+    /// Looks at what other processes wrote. `takes_over`: goes on with what nobody sends any more.
+    pub(crate) async fn look(self: &Arc<Self>, takes_over: bool) -> Result<()> {
+        loop {
+            let seen = self.journal.seen();
+            let (news, upto) = self.journal.since(seen).await?;
+            for row in &news {
+                self.heard(row);
+            }
+            self.journal.saw(upto);
+            if upto == seen {
+                break;
+            }
+        }
+        let unblocked = self.hub.with(|live| {
+            let mut any = false;
+            for entry in live.entries.values_mut().filter(|entry| entry.blocked) {
+                entry.blocked = false;
+                any = true;
+            }
+            any
+        });
+        if unblocked {
+            self.wake();
+        }
+        if takes_over {
+            let unowned = self.hub.with(|live| {
+                live.entries.values().any(|entry| {
+                    !entry.own
+                        && matches!(entry.row.state, RowState::Queued | RowState::Waiting)
+                        && entry.row.owner.as_ref().is_none_or(|owner| !self.home.alive(owner))
+                })
+            });
+            if unowned {
+                self.recover().await?;
+            }
+            self.watch_owners();
+        }
+        Ok(())
+    }
+
+    fn heard(&self, row: &Row) {
+        let mine = row.owner.as_deref() == Some(self.owner.as_str());
+        let stopped = matches!(row.state, RowState::Cancelled | RowState::Gone);
+        let known = self.hub.with(|live| {
+            if let Some(entry) = live.entries.get(&row.id)
+                && entry.own
+                && entry.sending
+                && stopped
+            {
+                entry.cancel.cancel();
+            }
+            if let Some(batch) = live.batches.get_mut(&row.batch) {
+                batch.news |= matches!(row.state, RowState::Done | RowState::Failed);
+            }
+            live.entries.contains_key(&row.id) || live.recent.iter().any(|recent| recent.id == row.id)
+        });
+        if !known && stopped {
+            return;
+        }
+        self.hub.take(row, mine);
+    }
+
+    /// A process that dies says nothing; but its lock becomes free, and a thread that waits for it hears that.
+    pub(crate) fn watch_owners(self: &Arc<Self>) {
+        let owners: Vec<String> = self.hub.with(|live| {
+            let foreign = live.entries.values().filter(|entry| !entry.own && entry.row.state != RowState::Failed);
+            let mut owners: Vec<String> = foreign.filter_map(|entry| entry.row.owner.clone()).collect();
+            owners.sort();
+            owners.dedup();
+            owners
+        });
+        for owner in owners {
+            {
+                let mut watched = self.watched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if !watched.insert(owner.clone()) {
+                    continue;
+                }
+            }
+            let queue = Arc::downgrade(self);
+            let path = self.home.run().join(&owner);
+            let runtime = tokio::runtime::Handle::current();
+            let watching = thread::Builder::new().name("owner-watch".to_owned()).spawn(move || {
+                if let Ok(file) = std::fs::File::open(&path) {
+                    let _ = file.lock_shared();
+                }
+                let Some(queue) = queue.upgrade() else { return };
+                queue.watched.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&owner);
+                if queue.stop.is_cancelled() {
+                    return;
+                }
+                runtime.spawn(async move {
+                    queue.heard.notify_one();
+                });
+            });
+            if let Err(error) = watching {
+                tracing::warn!(%error, "no thread to wait for another process");
+            }
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! One upload's way to its store: look where looking is due, send, confirm.
+
+use std::fs;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use imagepic_words::errors;
+use md5::{Digest as _, Md5};
+
+use super::Queue;
+use crate::destination::THIS_COMPUTER;
+use crate::error::{Code, Error, Result};
+use crate::event::Event;
+use crate::intake::check_reference;
+use crate::journal::{Change, Row, RowState};
+use crate::naming;
+use crate::store::{Body, Object, Put, Store};
+
+/// Other names that are tried when one is occupied by other bytes.
+const VARIANTS: u32 = 30;
+/// Progress events of one upload: ten a second.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
+
+/// How an upload ended well.
+struct Confirmed {
+    key: String,
+    etag: Option<String>,
+    /// The object was there before.
+    reused: bool,
+    /// This home put it there.
+    created: bool,
+}
+
+enum Attempt {
+    Confirmed(Confirmed),
+    /// Another process sends the same bytes; look again when the journal has changed.
+    Blocked,
+    /// Somebody else decided about the row.
+    Overtaken,
+}
+
+/// What a task takes with it from memory.
+struct Job {
+    row: Row,
+    body: Option<Bytes>,
+    look_first: bool,
+    alone: bool,
+}
+
+impl Queue {
+    pub(super) async fn send(self: Arc<Self>, id: i64) {
+        let Some((job, cancel)) = self.hub.with(|live| {
+            let entry = live.entries.get_mut(&id)?;
+            let job = Job { row: entry.row.clone(), body: entry.body.take(), look_first: entry.look_first, alone: entry.alone };
+            // Only the commit that took it can say so; later another one may have come.
+            entry.alone = false;
+            Some((job, entry.cancel.clone()))
+        }) else {
+            return;
+        };
+        let mut row = job.row.clone();
+        let outcome = tokio::select! {
+            biased;
+            () = cancel.cancelled() => None,
+            outcome = self.attempt(job, &mut row) => Some(outcome),
+        };
+        match outcome {
+            None => self.cancelled(&row).await,
+            Some(Ok(Attempt::Confirmed(confirmed))) => self.confirmed(&row, confirmed).await,
+            Some(Ok(Attempt::Blocked)) => {
+                self.hub.with(|live| {
+                    if let Some(entry) = live.entries.get_mut(&id) {
+                        entry.sending = false;
+                        entry.blocked = true;
+                    }
+                });
+                self.hub.tell(&row);
+                self.watch_owners();
+            }
+            Some(Ok(Attempt::Overtaken)) => {
+                self.hub.with(|live| live.entries.remove(&id));
+                self.hub.tell_status();
+                self.hub.bump();
+            }
+            Some(Err(error)) => self.met(&row, error).await,
+        }
+    }
+
+    async fn attempt(&self, job: Job, row: &mut Row) -> Result<Attempt> {
+        let store = self.stores.of(&row.destination).await?;
+        if !job.alone
+            && let Some(twin) = self.journal.twin(row.clone()).await?
+        {
+            if twin.state != RowState::Done {
+                return Ok(Attempt::Blocked);
+            }
+            let there = store.stat(&row.bucket, &twin.key).await?;
+            if there.is_some_and(|object| object.size == row.size && same_object(&object, &row.prepared, twin.etag.as_deref())) {
+                return Ok(Attempt::Confirmed(Confirmed { key: twin.key, etag: twin.etag, reused: true, created: false }));
+            }
+        }
+        if job.look_first
+            && let Some(object) = store.stat(&row.bucket, &row.key).await?
+            && self.is_ours(row, &object).await?
+        {
+            // Sent by this very row, before a crash or a broken line.
+            return Ok(Attempt::Confirmed(Confirmed { key: row.key.clone(), etag: object.etag, reused: false, created: true }));
+        }
+        self.put(store.as_ref(), row, job).await
+    }
+
+    async fn put(&self, store: &dyn Store, row: &mut Row, job: Job) -> Result<Attempt> {
+        let body = self.body(row, job.body).await?;
+        let first = row.key.clone();
+        let mut bucket_made = false;
+        let mut variant = 1;
+        loop {
+            let put = Put {
+                bucket: row.bucket.clone(),
+                key: row.key.clone(),
+                body: body.clone(),
+                size: row.size,
+                sha256: row.prepared,
+                content_type: row.content_type.clone(),
+                content_disposition: None,
+                if_absent: true,
+            };
+            let error = match store.put(put, self.progress(row)).await {
+                Ok(stored) => {
+                    self.unchanged(row)?;
+                    return Ok(Attempt::Confirmed(Confirmed {
+                        key: row.key.clone(),
+                        etag: stored.etag,
+                        reused: false,
+                        created: true,
+                    }));
+                }
+                Err(error) => error,
+            };
+            match error.code {
+                Code::NoSuchBucket if row.destination == THIS_COMPUTER && !bucket_made => {
+                    bucket_made = true;
+                    match store.make_bucket(&row.bucket).await {
+                        Err(error) if error.code != Code::NameTaken => return Err(error),
+                        _ => {}
+                    }
+                }
+                Code::NameTaken => {
+                    // An object of the very bytes is what was wanted, whoever put it there.
+                    if let Some(object) = store.stat(&row.bucket, &row.key).await?
+                        && self.is_ours(row, &object).await?
+                    {
+                        let created = job.look_first;
+                        return Ok(Attempt::Confirmed(Confirmed {
+                            key: row.key.clone(),
+                            etag: object.etag,
+                            reused: !created,
+                            created,
+                        }));
+                    }
+                    variant += 1;
+                    if variant > VARIANTS {
+                        return Err(Error::new(Code::NameTaken, errors::name_taken(&first, &row.destination)));
+                    }
+                    // The name must be in the journal before a byte travels to it.
+                    let mut change = Change::of(row);
+                    change.state = RowState::Queued;
+                    change.key = naming::occupied(&first, variant);
+                    match self.journal.change(row.id, Some(self.owner.clone()), change).await? {
+                        Some(changed) => {
+                            self.hub.with(|live| {
+                                if let Some(entry) = live.entries.get_mut(&row.id) {
+                                    entry.row = changed.clone();
+                                }
+                            });
+                            *row = changed;
+                        }
+                        None => return Ok(Attempt::Overtaken),
+                    }
+                }
+                _ => {
+                    // A file that changed while it was read shows as damaged bytes.
+                    self.unchanged(row)?;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn body(&self, row: &Row, kept: Option<Bytes>) -> Result<Body> {
+        if let Some(bytes) = kept {
+            return Ok(Body::Bytes(bytes));
+        }
+        if let Some(reference) = &row.reference {
+            check_reference(reference)?;
+            return Ok(Body::File(reference.path.clone()));
+        }
+        let Some(name) = &row.spool else {
+            return Err(Error::new(Code::FileMissing, errors::spool_missing(&row.name)));
+        };
+        let path = self.spool_file(name);
+        // A spool file is written once and whole; only its absence or its length can be wrong.
+        match tokio::fs::metadata(&path).await {
+            Ok(data) if data.len() == row.size => Ok(Body::File(path)),
+            _ => Err(Error::new(Code::FileMissing, errors::spool_missing(&row.name))),
+        }
+    }
+
+    fn unchanged(&self, row: &Row) -> Result<()> {
+        row.reference.as_ref().map_or(Ok(()), check_reference)
+    }
+
+    /// Whether the object holds the row's bytes: by the hash imagepic stores with it, or by an ETag that is an MD5.
+    async fn is_ours(&self, row: &Row, object: &Object) -> Result<bool> {
+        if object.size != row.size {
+            return Ok(false);
+        }
+        if let Some(sha256) = &object.sha256 {
+            return Ok(*sha256 == hex::encode(row.prepared));
+        }
+        let Some(etag) = object.etag.as_deref().filter(|etag| etag.len() == 32).map(str::to_lowercase) else { return Ok(false) };
+        let path = match (&row.reference, &row.spool) {
+            (Some(reference), _) => reference.path.clone(),
+            (None, Some(name)) => self.spool_file(name),
+            (None, None) => return Ok(false),
+        };
+        let name = row.name.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut digest = Md5::new();
+            let mut file = fs::File::open(&path).map_err(|error| crate::intake::unreadable(&path, &error))?;
+            std::io::copy(&mut file, &mut digest).map_err(|error| crate::intake::unreadable(&path, &error))?;
+            Ok(hex::encode(digest.finalize()) == etag)
+        })
+        .await
+        .map_err(|error| Error::new(Code::Internal, errors::internal(format!("{name}: {error}"))))?
+    }
+
+    fn progress(&self, row: &Row) -> crate::store::Progress {
+        let (id, total) = (row.id, row.size);
+        let Some(counter) = self.hub.with(|live| live.entries.get(&id).map(|entry| Arc::clone(&entry.sent))) else {
+            return Arc::new(|_| {});
+        };
+        counter.store(0, Ordering::Relaxed);
+        let hub = Arc::clone(&self.hub);
+        let last = Mutex::new(Instant::now());
+        Arc::new(move |sent| {
+            counter.store(sent.min(total), Ordering::Relaxed);
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.elapsed() < PROGRESS_PAUSE {
+                return;
+            }
+            *last = Instant::now();
+            drop(last);
+            hub.emit(Event::Progress { id, sent: sent.min(total), total });
+            hub.tell_status();
+        })
+    }
+
+    async fn confirmed(&self, row: &Row, confirmed: Confirmed) {
+        let mut change = Change::of(row);
+        change.state = RowState::Done;
+        change.key = confirmed.key.clone();
+        change.etag = confirmed.etag.clone();
+        change.reused = confirmed.reused;
+        change.created = confirmed.created;
+        change.fault = None;
+        change.waiting = None;
+        change.next_try_at = None;
+        change.done_at = Some(self.now());
+        change.expires_at = self.expires_at(&row.destination);
+        if !self.keeps_spool {
+            change.spool = None;
+        }
+        if self.settle(row, change, None, false).await {
+            if !self.keeps_spool {
+                self.drop_spool(row);
+            }
+            self.answered(&row.destination);
+        } else if confirmed.created
+            && matches!(self.journal.get(row.id).await, Ok(Some(now)) if now.state == RowState::Cancelled || now.state == RowState::Gone)
+        {
+            // Cancelled by another process while the last bytes travelled.
+            self.take_back(row, &confirmed.key).await;
+        }
+    }
+
+    async fn cancelled(&self, row: &Row) {
+        let mut change = Change::of(row);
+        change.state = RowState::Cancelled;
+        change.fault = Some(Error::new(Code::Cancelled, errors::cancelled(&row.name)).fault());
+        change.waiting = None;
+        self.settle(row, change, None, false).await;
+        // The store may have had all bytes when the line was cut.
+        self.take_back(row, &row.key).await;
+    }
+
+    /// Removes an object that came about although its upload was stopped; only if it is surely ours and nobody else counts on it.
+    async fn take_back(&self, row: &Row, key: &str) {
+        let gone = async {
+            let store = self.stores.of(&row.destination).await?;
+            let Some(object) = store.stat(&row.bucket, key).await? else { return Ok(()) };
+            let shared = self.journal.sharers(row.destination.clone(), row.bucket.clone(), key.to_owned()).await?;
+            if shared == 0 && object.sha256.as_deref() == Some(hex::encode(row.prepared).as_str()) {
+                store.remove(&row.bucket, key).await?;
+            }
+            Ok::<(), Error>(())
+        };
+        if let Err(error) = gone.await {
+            tracing::info!(id = row.id, error = %error, "could not look whether a stopped upload left an object");
+        }
+    }
+
+    /// When a link made now ends.
+    pub(crate) fn expires_at(&self, destination: &str) -> Option<i64> {
+        let settings = self.hub.settings();
+        match settings.destinations.iter().find(|known| known.id == destination)?.link {
+            crate::destination::LinkPolicy::Presigned { seconds } => Some(self.now() + i64::from(seconds) * 1000),
+            crate::destination::LinkPolicy::Public { .. } => None,
+        }
+    }
+
+    pub(crate) fn drop_spool(&self, row: &Row) {
+        if let Some(name) = &row.spool {
+            let path = self.spool_file(name);
+            if let Err(error) = fs::remove_file(&path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::info!(path = %path.display(), %error, "a spool file stays until the next start");
+            }
+        }
+    }
+}
+
+fn same_object(object: &Object, sha256: &[u8; 32], etag: Option<&str>) -> bool {
+    match &object.sha256 {
+        Some(theirs) => *theirs == hex::encode(sha256),
+        None => etag.is_some() && object.etag.as_deref() == etag,
+    }
+}

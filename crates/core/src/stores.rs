@@ -1,0 +1,88 @@
+//! One open store for each destination: made when first needed, forgotten when its settings or its secret change.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use imagepic_words::errors;
+use secrecy::SecretString;
+use tokio::sync::OnceCell;
+
+use crate::destination::{Destination, Kind, S3Address};
+use crate::error::{Code, Error, Result};
+use crate::home::Home;
+use crate::hosting::Hosting;
+use crate::hub::Hub;
+use crate::secrets::{self, Secrets};
+use crate::settings::Proxy;
+use crate::store::S3Store;
+use crate::store::Store;
+
+type Kept = Arc<OnceCell<Arc<dyn Store>>>;
+
+/// See the module.
+pub(crate) struct Stores {
+    hub: Arc<Hub>,
+    secrets: Arc<dyn Secrets>,
+    hosting: Arc<Hosting>,
+    kept: Mutex<HashMap<String, Kept>>,
+}
+
+impl Stores {
+    pub(crate) fn new(home: Home, owner: String, resident: bool, hub: Arc<Hub>, secrets: Arc<dyn Secrets>) -> Self {
+        Self { hub, secrets, hosting: Arc::new(Hosting::new(home, owner, resident)), kept: Mutex::default() }
+    }
+
+    pub(crate) fn hosting(&self) -> &Arc<Hosting> {
+        &self.hosting
+    }
+
+    /// The store of a destination, by id.
+    ///
+    /// # Errors
+    /// `NoSuchDestination`; `SecretMissing`, `KeychainLocked`; those of this computer's bucket.
+    pub(crate) async fn of(&self, id: &str) -> Result<Arc<dyn Store>> {
+        let cell = Arc::clone(self.kept.lock().unwrap_or_else(PoisonError::into_inner).entry(id.to_owned()).or_default());
+        let store = cell.get_or_try_init(|| async {
+            let settings = self.hub.settings();
+            self.open(settings.find(id)?, &settings.general.proxy).await
+        });
+        store.await.cloned()
+    }
+
+    async fn open(&self, destination: &Destination, proxy: &Proxy) -> Result<Arc<dyn Store>> {
+        match &destination.kind {
+            Kind::ThisComputer => {
+                let at = self.hosting.endpoint().await?;
+                Ok(Arc::new(S3Store::this_computer(&at.url, at.region, &at.access_key, at.secret_key)?))
+            }
+            Kind::S3(address) => {
+                let secret = secret(self.secrets.as_ref(), address, &destination.name).await?;
+                Ok(Arc::new(S3Store::open(address, secret, proxy)?))
+            }
+        }
+    }
+
+    /// The next call opens the destination's store anew.
+    pub(crate) fn forget(&self, id: &str) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// As [`forget`](Self::forget), for all.
+    pub(crate) fn forget_all(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(crate) async fn close(&self) {
+        self.forget_all();
+        self.hosting.close().await;
+    }
+}
+
+/// The secret key for an address, as it is saved.
+///
+/// # Errors
+/// `SecretMissing`, `KeychainLocked`.
+pub(crate) async fn secret(secrets: &dyn Secrets, address: &S3Address, name: &str) -> Result<SecretString> {
+    let saved = secrets.get(&secrets::account(address)).await?;
+    saved.ok_or_else(|| Error::new(Code::SecretMissing, errors::secret_missing(name)).at("secret"))
+}
