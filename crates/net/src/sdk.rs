@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -53,9 +53,14 @@ impl Http {
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        let answer = self.exchange(request).await.map_err(connector_error)?;
+        HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
+    }
+
+    async fn exchange(&self, request: http::Request<SdkBody>) -> Result<http::Response<SdkBody>, Failure> {
         let limit = self.0.settings.stall_timeout;
         let activity = Arc::new(Activity::new());
-        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
         let (mut head, body) = request.into_parts();
         if head.uri.scheme_str() == Some("http")
             && let Some(auth) = self.0.proxy_for(&head.uri).and_then(|proxy| proxy.basic_auth().cloned())
@@ -65,11 +70,30 @@ impl Http {
         let watched = SdkBody::from_body_1_x(Sending { body, activity: Arc::clone(&activity) });
         let answer = self.client().request(http::Request::from_parts(head, watched));
         let answer = tokio::select! {
-            answer = answer => answer.map_err(|error| connector_error(Failure::of(&error)))?,
-            () = activity.stalled(limit) => return Err(connector_error(Failure::Timeout)),
+            answer = answer => answer.map_err(|error| Failure::of(&error))?,
+            () = activity.stalled(limit) => return Err(Failure::Timeout),
         };
-        let answer = answer.map(|body| SdkBody::from_body_1_x(Receiving { body, limit, timer: None }));
-        HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
+        Ok(answer.map(|body| SdkBody::from_body_1_x(Receiving { body, limit, timer: None })))
+    }
+
+    /// Asks for an address as anybody would: no credentials, no redirects, the path exactly as it is written. For probes, and for
+    /// seeing what a link gives; at most `most` bytes of the answer are kept.
+    ///
+    /// # Errors
+    /// Every [`Failure`]; [`Failure::Broken`] for an address that is none.
+    pub async fn get(&self, url: &str, most: usize) -> Result<http::Response<Bytes>, Failure> {
+        let request = http::Request::get(url).body(SdkBody::empty()).map_err(|error| Failure::Broken(error.to_string()))?;
+        let (head, mut body) = self.exchange(request).await?.into_parts();
+        let mut kept = BytesMut::new();
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let frame = frame.map_err(|error| Failure::of(&*error))?;
+            let Ok(data) = frame.into_data() else { continue };
+            kept.extend_from_slice(&data[..data.len().min(most - kept.len())]);
+            if kept.len() == most {
+                break;
+            }
+        }
+        Ok(http::Response::from_parts(head, kept.freeze()))
     }
 }
 

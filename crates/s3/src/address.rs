@@ -62,10 +62,6 @@ impl Address {
         self.scheme == "https"
     }
 
-    pub(crate) fn is_loopback(&self) -> bool {
-        imagepic_net::is_loopback(&self.host)
-    }
-
     /// AWS's own stores are known to do what AWS documents.
     pub(crate) fn is_aws(&self) -> bool {
         self.host.ends_with(".amazonaws.com") || self.host.ends_with(".amazonaws.com.cn")

@@ -12,6 +12,7 @@ mod client;
 mod error;
 mod multipart;
 
+mod probe;
 mod put;
 mod quirks;
 
@@ -21,5 +22,6 @@ pub use client::{Bucket, Client, Config, Object, Page};
 pub use error::{Kind, S3Error};
 pub use imagepic_net::{Failure, Http};
 
+pub use probe::{Access, Ladder, Rung, Suggestion};
 pub use put::{Put, Stored};
 pub use quirks::Conditions;

@@ -91,7 +91,8 @@ impl Client {
         }
     }
 
-    async fn put_with(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
+    /// A put as it is, without the look before it.
+    pub(crate) async fn put_with(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
         let condition = condition && self.quirks.conditions() != Conditions::Refused;
         if put.size > MULTIPART_FROM {
             return self.put_in_parts(put, condition, progress).await;

@@ -2,7 +2,10 @@
 //!
 //! A store knows addresses, keys and bytes. It knows nothing of the journal, of naming or of settings: the queue asks, the store does.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod fault;
+mod ladder;
 mod s3;
 
 use std::path::PathBuf;
@@ -15,6 +18,7 @@ use bytes::Bytes;
 use crate::destination::LinkPolicy;
 use crate::error::Result;
 
+pub use ladder::{Ladder, Suggestion};
 pub use s3::S3Store;
 
 /// A place that keeps objects. Every call has a time-out of its own; none retries (the queue does).
