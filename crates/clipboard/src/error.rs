@@ -11,6 +11,9 @@ pub enum Error {
     /// The display server went away or broke the protocol. The [`crate::Clipboard`] stays dead: connect anew.
     #[error("the connection to the clipboard was lost: {0}")]
     Closed(String),
+    /// One exchange failed, in the system or at the display server; the next may succeed.
+    #[error("the clipboard could not be read or written just now: {0}")]
+    Transfer(String),
     /// The program that owns the clipboard stopped answering.
     #[error("the program that owns the clipboard sent nothing for {0:?} when asked for {1}; copy again, or restart that program")]
     Silent(Duration, String),

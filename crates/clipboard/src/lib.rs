@@ -13,6 +13,8 @@ mod gather;
 mod shared;
 mod watch;
 
+#[cfg(all(unix, not(target_os = "macos")))]
+mod line;
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 mod other;
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -228,6 +230,7 @@ impl Clipboard {
     /// [`Error`]; the owner may refuse, be silent or offer too much.
     pub fn read(&self, lone_only: bool) -> Result<(Content, Mark), Error> {
         let shared = self.board.shared();
+        shared.now()?;
         let mut patience = Patience::new(&self.limits, shared, &|| false);
         let mut source = self.board.source()?;
         let gathered = gather(source.as_mut(), Wish { lone_only, skip_own: false }, &mut patience).map_err(|(error, _)| error)?;

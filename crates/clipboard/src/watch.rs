@@ -97,13 +97,8 @@ fn run(board: &dyn Board, limits: &Limits, stop: &AtomicBool, mut seen: u64, on_
             return;
         }
         match report {
-            // The shared state says it too, at the top of the next round, and only once.
-            Err(error) if error.is_closed() => {
-                if shared.now().is_ok() {
-                    on_change(Err(error));
-                    return;
-                }
-            }
+            // The shared state says it too, at the top of the next round.
+            Err(error) if error.is_closed() => {}
             report => on_change(report),
         }
     }

@@ -3,7 +3,7 @@
 //! Every selection event is one change. What we put there ourselves is recognised by a name that no other program can know beforehand.
 
 use std::collections::HashMap;
-use std::io::{self, PipeReader, Read as _};
+use std::io::{self, PipeReader};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -19,9 +19,10 @@ use wayland_client::protocol::wl_seat::WlSeat;
 use wayland_client::{ConnectError, Connection, DispatchError, EventQueue, Proxy as _};
 
 use super::protocol::{Device, Entries, Events, Manager, Offer, Source};
-use super::{Command, Orders, transfer};
+use super::{Command, transfer};
 use crate::content::OWN;
 use crate::gather::Look;
+use crate::line::Orders;
 use crate::poll;
 use crate::shared::Shared;
 use crate::{Entry, Error, Kind, Limits};
@@ -50,12 +51,6 @@ pub(super) enum Broken {
     NoSeat,
     #[error("the seat is gone")]
     SeatGone,
-}
-
-impl From<Broken> for Error {
-    fn from(broken: Broken) -> Self {
-        Self::Closed(format!("Wayland compositor: {broken}"))
-    }
 }
 
 /// A write that waits for the compositor to hand our own offer back.
@@ -90,13 +85,19 @@ struct Hub {
 }
 
 /// Connects, says through `ready` how that went, and works until the orders end or the connection does.
-pub(super) fn run(path: &Path, shared: &Arc<Shared>, orders: &Orders, limits: Limits, ready: &SyncSender<Result<Kind, Broken>>) {
+pub(super) fn run(
+    path: &Path,
+    shared: &Arc<Shared>,
+    orders: &Orders<Command>,
+    limits: Limits,
+    ready: &SyncSender<Result<Kind, Broken>>,
+) {
     match Hub::connect(path, shared, limits) {
         Ok(mut hub) => {
             let _ = ready.send(Ok(hub.manager.kind()));
             let error = match hub.work(orders) {
                 Ok(()) => Error::Closed("it was dropped".to_owned()),
-                Err(broken) => broken.into(),
+                Err(broken) => Error::Closed(format!("Wayland compositor {}: {broken}", path.display())),
             };
             shared.close(error);
         }
@@ -135,7 +136,7 @@ impl Hub {
         Ok(Self { conn, queue, state, manager, device })
     }
 
-    fn work(&mut self, orders: &Orders) -> Result<(), Broken> {
+    fn work(&mut self, orders: &Orders<Command>) -> Result<(), Broken> {
         loop {
             if !self.obey(orders)? {
                 // Our content goes with us: nobody could read it any more.
@@ -152,7 +153,7 @@ impl Hub {
                 Err(error) => return Err(error.into()),
             }
             let Some(guard) = self.queue.prepare_read() else { continue };
-            let [readable, woken] = poll::readable([guard.connection_fd(), orders.wake.as_fd()], None)?;
+            let [readable, woken] = poll::readable([guard.connection_fd(), orders.as_fd()], None)?;
             if readable {
                 match guard.read() {
                     Ok(_) => {}
@@ -161,16 +162,15 @@ impl Hub {
                 }
             }
             if woken {
-                let mut bytes = [0; 64];
-                while matches!((&orders.wake).read(&mut bytes), Ok(count) if count == bytes.len()) {}
+                orders.awake();
             }
         }
     }
 
     /// Does what was asked for; false once nobody can ask any more.
-    fn obey(&mut self, orders: &Orders) -> Result<bool, Broken> {
+    fn obey(&mut self, orders: &Orders<Command>) -> Result<bool, Broken> {
         loop {
-            match orders.commands.try_recv() {
+            match orders.next() {
                 Ok(Command::Sync(answer)) => {
                     self.queue.roundtrip(&mut self.state)?;
                     let _ = answer.send(Ok(()));
@@ -180,7 +180,7 @@ impl Hub {
                     let _ = answer.send(self.look());
                 }
                 Ok(Command::Receive(serial, name, answer)) => {
-                    let _ = answer.send(self.receive(serial, name).map_err(Error::from));
+                    let _ = answer.send(self.receive(serial, name).map_err(|error| Error::Transfer(error.to_string())));
                 }
                 Ok(Command::Write(entries, answer)) => self.write(entries, answer)?,
                 Err(TryRecvError::Empty) => return Ok(true),
@@ -197,13 +197,14 @@ impl Hub {
         })
     }
 
-    fn receive(&self, serial: u64, name: String) -> Result<Option<PipeReader>, Broken> {
+    fn receive(&self, serial: u64, name: String) -> io::Result<Option<PipeReader>> {
         let same = self.state.shared.now().is_ok_and(|state| state.serial == serial);
         let Some((offer, _)) = self.state.current.as_ref().filter(|_| same) else { return Ok(None) };
         let (reader, writer) = io::pipe()?;
         offer.receive(name, writer.as_fd());
-        // The other end is in the compositor's hands once this is flushed; ours must be closed, or the end would never be seen.
-        self.conn.flush()?;
+        // Our end for writing is closed when this returns, or the end would never be seen; the request holds its own until it is sent,
+        // which the next round of the loop does at the latest.
+        let _ = self.conn.flush();
         Ok(Some(reader))
     }
 

@@ -5,22 +5,17 @@ mod hub;
 mod protocol;
 mod transfer;
 
-use std::io::{PipeReader, Write as _};
-use std::os::unix::net::UnixStream;
+use std::io::PipeReader;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use bytes::Bytes;
 
 use crate::gather::{Halt, Look, Source};
+use crate::line::Line;
 use crate::shared::{Patience, Shared};
 use crate::{Board, Entry, Error, Kind, Limits};
-
-/// The compositor is on this machine: longer than this means that it hangs.
-const COMPOSITOR: Duration = Duration::from_secs(5);
 
 pub(crate) enum Command {
     Sync(SyncSender<Result<(), Error>>),
@@ -31,71 +26,19 @@ pub(crate) enum Command {
     Write(Vec<Entry>, SyncSender<Result<u64, Error>>),
 }
 
-/// Where the hub gets its orders; writing a byte to `wake` makes it look.
-pub(crate) struct Orders {
-    pub commands: Receiver<Command>,
-    pub wake: UnixStream,
-}
-
 pub(crate) struct Wayland {
     shared: Arc<Shared>,
-    line: Arc<Line>,
-    hub: Option<JoinHandle<()>>,
-    ended: Mutex<Receiver<()>>,
-}
-
-struct Line {
-    shared: Arc<Shared>,
-    commands: Mutex<Option<Sender<Command>>>,
-    wake: UnixStream,
-}
-
-impl Line {
-    fn ask<T>(&self, command: impl FnOnce(SyncSender<Result<T, Error>>) -> Command) -> Result<T, Error> {
-        self.shared.now()?;
-        let gone = || self.shared.now().err().unwrap_or_else(|| Error::Closed("the Wayland thread has ended".to_owned()));
-        let (answer, answered) = mpsc::sync_channel(1);
-        {
-            let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-            commands.as_ref().ok_or_else(gone)?.send(command(answer)).map_err(|_| gone())?;
-        }
-        // A full pipe means that it is awake anyway.
-        let _ = (&self.wake).write(&[1]);
-        match answered.recv_timeout(COMPOSITOR) {
-            Ok(result) => result,
-            Err(RecvTimeoutError::Timeout) => Err(Error::Silent(COMPOSITOR, "an answer of the Wayland compositor".to_owned())),
-            Err(RecvTimeoutError::Disconnected) => Err(gone()),
-        }
-    }
+    line: Arc<Line<Command>>,
 }
 
 impl Wayland {
     pub(crate) fn connect(path: &Path, limits: &Limits) -> Result<(Self, Kind), Error> {
-        let unavailable =
-            |error: &dyn std::fmt::Display| Error::Unavailable(format!("Wayland compositor {}: {error}", path.display()));
         let shared = Arc::new(Shared::new());
-        let (ours, theirs) = UnixStream::pair().map_err(|error| unavailable(&error))?;
-        for end in [&ours, &theirs] {
-            end.set_nonblocking(true).map_err(|error| unavailable(&error))?;
-        }
-        let (commands, received) = mpsc::channel();
-        let orders = Orders { commands: received, wake: theirs };
-        let (ready, started) = mpsc::sync_channel(1);
-        let (end, ended) = mpsc::sync_channel(1);
-        let (state, path_there, patience) = (Arc::clone(&shared), path.to_owned(), limits.clone());
-        let hub = thread::Builder::new()
-            .name("clipboard Wayland".to_owned())
-            .spawn(move || {
-                hub::run(&path_there, &state, &orders, patience, &ready);
-                let _ = end.send(());
-            })
-            .map_err(|error| unavailable(&error))?;
-        let kind = started
-            .recv_timeout(COMPOSITOR)
-            .map_err(|_| unavailable(&"it does not answer"))?
-            .map_err(|error| unavailable(&error))?;
-        let line = Arc::new(Line { shared: Arc::clone(&shared), commands: Mutex::new(Some(commands)), wake: ours });
-        Ok((Self { shared, line, hub: Some(hub), ended: Mutex::new(ended) }, kind))
+        let (socket, state, limits) = (path.to_owned(), Arc::clone(&shared), limits.clone());
+        let run = move |orders: &_, ready: &_| hub::run(&socket, &state, orders, limits, ready);
+        let server = format!("Wayland compositor {}", path.display());
+        let (line, kind) = Line::start("clipboard Wayland", server, Arc::clone(&shared), run)?;
+        Ok((Self { shared, line: Arc::new(line) }, kind))
     }
 }
 
@@ -117,22 +60,8 @@ impl Board for Wayland {
     }
 }
 
-impl Drop for Wayland {
-    fn drop(&mut self) {
-        self.line.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let _ = (&self.line.wake).write(&[1]);
-        // So that the clipboard is really given up when this returns; a compositor that hangs may not hang us.
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        if ended.recv_timeout(Duration::from_secs(1)).is_ok()
-            && let Some(hub) = self.hub.take()
-        {
-            let _ = hub.join();
-        }
-    }
-}
-
 struct Reader {
-    line: Arc<Line>,
+    line: Arc<Line<Command>>,
 }
 
 impl Source for Reader {

@@ -19,7 +19,7 @@ const WRITERS: usize = 16;
 
 /// Reads to the end, at most `limit` bytes.
 pub(super) fn read(mut pipe: PipeReader, limit: u64, patience: &mut Patience<'_>) -> Result<Bytes, Error> {
-    let broken = |error: io::Error| Error::Closed(format!("reading from the owner of the clipboard: {error}"));
+    let broken = |error: io::Error| Error::Transfer(format!("reading from its owner: {error}"));
     rustix::io::ioctl_fionbio(&pipe, true).map_err(|error| broken(error.into()))?;
     let mut bytes = Vec::new();
     // What a pipe holds at most, unless its owner has made it larger.

@@ -3,7 +3,6 @@
 //! XFixes tells every change of owner, in the server's order; a round trip on this connection makes sure that all earlier ones are counted.
 
 use std::collections::HashMap;
-use std::io::Read as _;
 use std::os::fd::AsFd as _;
 use std::sync::mpsc::{SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
@@ -18,7 +17,8 @@ use x11rb::protocol::xproto::{Atom, ConnectionExt as _, CreateWindowAux, EventMa
 use x11rb::rust_connection::RustConnection;
 
 use super::serve::Transfer;
-use super::{Atoms, Broken, Command, Orders};
+use super::{Atoms, Broken, Command};
+use crate::line::Orders;
 use crate::poll;
 use crate::shared::Shared;
 use crate::{Entry, Error, Limits};
@@ -50,13 +50,19 @@ pub(super) struct Hub<'a> {
 }
 
 /// Connects, says through `ready` how that went, and works until the orders end or the connection does.
-pub(super) fn run(display: &str, shared: &Shared, orders: &Orders, limits: &Limits, ready: &SyncSender<Result<(), Broken>>) {
+pub(super) fn run(
+    display: &str,
+    shared: &Shared,
+    orders: &Orders<Command>,
+    limits: &Limits,
+    ready: &SyncSender<Result<(), Broken>>,
+) {
     match Hub::connect(display, shared, limits) {
         Ok(mut hub) => {
             let _ = ready.send(Ok(()));
             let error = match hub.work(orders) {
                 Ok(()) => Error::Closed("it was dropped".to_owned()),
-                Err(broken) => broken.into(),
+                Err(broken) => Error::Closed(format!("X server {display}: {broken}")),
             };
             shared.close(error);
         }
@@ -105,7 +111,7 @@ impl<'a> Hub<'a> {
         })
     }
 
-    fn work(&mut self, orders: &Orders) -> Result<(), Broken> {
+    fn work(&mut self, orders: &Orders<Command>) -> Result<(), Broken> {
         loop {
             if !self.obey(orders)? {
                 return Ok(());
@@ -119,10 +125,9 @@ impl<'a> Hub<'a> {
             self.transfers.retain(|transfer| transfer.deadline > now);
             let timeout = self.transfers.iter().map(|transfer| transfer.deadline - now).min();
             let timeout = timeout.map(|left| left.max(Duration::from_millis(1)));
-            let [_, woken] = poll::readable([self.conn.stream().as_fd(), orders.wake.as_fd()], timeout)?;
+            let [_, woken] = poll::readable([self.conn.stream().as_fd(), orders.as_fd()], timeout)?;
             if woken {
-                let mut bytes = [0; 64];
-                while matches!((&orders.wake).read(&mut bytes), Ok(count) if count == bytes.len()) {}
+                orders.awake();
             }
         }
     }
@@ -145,9 +150,9 @@ impl<'a> Hub<'a> {
     }
 
     /// Does what was asked for; false once nobody can ask any more.
-    fn obey(&mut self, orders: &Orders) -> Result<bool, Broken> {
+    fn obey(&mut self, orders: &Orders<Command>) -> Result<bool, Broken> {
         loop {
-            match orders.commands.try_recv() {
+            match orders.next() {
                 Ok(Command::Sync(answer)) => {
                     self.round_trip()?;
                     let _ = answer.send(Ok(()));

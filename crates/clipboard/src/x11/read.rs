@@ -11,9 +11,10 @@ use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{Atom, AtomEnum, ConnectionExt as _, GetPropertyReply, Property, Window};
 use x11rb::rust_connection::RustConnection;
 
-use super::{Atoms, Broken, Line, hub};
+use super::{Atoms, Broken, Command, hub};
 use crate::Error;
 use crate::gather::{Halt, Look, Source};
+use crate::line::Line;
 use crate::poll;
 use crate::shared::{Patience, Shared};
 
@@ -27,23 +28,21 @@ pub(super) struct Reader {
     names: HashMap<Atom, String>,
     ids: HashMap<String, Atom>,
     shared: Arc<Shared>,
-    line: Arc<Line>,
+    line: Arc<Line<Command>>,
 }
 
-impl From<Broken> for Halt {
-    fn from(broken: Broken) -> Self {
-        Self::Failed(broken.into())
-    }
-}
-
-/// Every X11 failure while reading is a failure of the connection.
+/// A failure of this connection, which is thrown away; whether the display has gone is the hub's to say.
 fn broken(error: impl Into<Broken>) -> Halt {
-    error.into().into()
+    Halt::Failed(failed(&error.into()))
+}
+
+fn failed(broken: &Broken) -> Error {
+    Error::Transfer(format!("X server: {broken}"))
 }
 
 impl Reader {
-    pub(super) fn connect(display: &str, shared: Arc<Shared>, line: Arc<Line>) -> Result<Self, Error> {
-        let (conn, window, atoms) = hub::open(display)?;
+    pub(super) fn connect(display: &str, shared: Arc<Shared>, line: Arc<Line<Command>>) -> Result<Self, Error> {
+        let (conn, window, atoms) = hub::open(display).map_err(|broken| failed(&broken))?;
         Ok(Self { conn, window, atoms, names: HashMap::new(), ids: HashMap::new(), shared, line })
     }
 
@@ -55,7 +54,7 @@ impl Reader {
         // The server passes the request on while it handles it, so that after this round trip its way is decided: content that is
         // replaced while it is being handed over is still handed over by its own owner.
         self.conn.get_input_focus().map_err(broken)?.reply().map_err(broken)?;
-        self.line.sync(&self.shared)?;
+        self.line.ask(Command::Sync)?;
         if self.shared.now()?.serial == serial { Ok(()) } else { Err(Halt::Changed) }
     }
 
@@ -156,7 +155,7 @@ impl Reader {
 
 impl Source for Reader {
     fn look(&mut self, patience: &mut Patience<'_>) -> Result<Look, Halt> {
-        self.line.sync(&self.shared)?;
+        self.line.ask(Command::Sync)?;
         let state = self.shared.now()?;
         let serial = state.serial;
         if state.empty {

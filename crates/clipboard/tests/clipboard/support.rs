@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use imagepic_clipboard::{Change, Clipboard, Content, Display, Error, Limits, Watch};
+use x11rb::connection::Connection as _;
+use x11rb::protocol::Event;
+use x11rb::protocol::xfixes::{ConnectionExt as _, SelectionEventMask};
+use x11rb::protocol::xproto::ConnectionExt as _;
+use x11rb::rust_connection::RustConnection;
 
 /// Longer than anything here takes on a loaded machine; only a failing test waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,9 +70,16 @@ impl XServer {
 
     /// Another program copies; it stays in the background as the owner.
     pub(crate) fn copy(&self, target: &str, bytes: &[u8]) {
+        // xclip returns a little before it has the clipboard.
+        let (conn, screen) = RustConnection::connect(Some(&self.display)).unwrap();
+        let clipboard = conn.intern_atom(false, b"CLIPBOARD").unwrap().reply().unwrap().atom;
+        conn.xfixes_query_version(5, 0).unwrap().reply().unwrap();
+        let root = conn.setup().roots[screen].root;
+        conn.xfixes_select_selection_input(root, clipboard, SelectionEventMask::SET_SELECTION_OWNER).unwrap().check().unwrap();
         let mut command = program("xclip");
         command.args(["-display", &self.display, "-selection", "clipboard", "-t", target, "-i"]);
         feed(command, bytes);
+        while !matches!(conn.wait_for_event().unwrap(), Event::XfixesSelectionNotify(_)) {}
     }
 
     /// Another program pastes.
