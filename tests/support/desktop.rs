@@ -183,11 +183,22 @@ impl Desktop {
             }
             match &self.tray {
                 Some(tray) => (tray.registrations() > before).then_some(()),
-                None => self.machine.names().iter().any(|name| name.to_lowercase().contains("imagepic")).then_some(()),
+                None => self.has_app().then_some(()),
             }
         })
         .await;
         app
+    }
+
+    /// Does a tray app live in the home? It holds a lock and listens for further starts.
+    #[must_use]
+    pub fn has_app(&self) -> bool {
+        let run = self.home.join("run");
+        let locked = || {
+            File::open(run.join("desktop.lock"))
+                .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+        };
+        run.join("desktop.sock").exists() && locked()
     }
 
     /// Runs the console program and returns what it printed.
@@ -227,6 +238,24 @@ impl Desktop {
         said.out.lines().map(str::to_owned).collect()
     }
 
+    /// Programs that detached themselves (the host of the bucket, windows of a killed app) carry this desktop's folder in their
+    /// environment; no other program does.
+    fn end_strays(&self) {
+        let mark = self.machine.dir().as_os_str().as_encoded_bytes();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
+                continue;
+            };
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            let ours = environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable.strip_prefix(b"IMAGEPIC_HOME=").is_some_and(|home| home.starts_with(mark)));
+            if ours {
+                kill_process(pid, Signal::KILL).ok();
+            }
+        }
+    }
+
     fn keep_artifacts(&self) {
         let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
         let place = root().join("artifacts").join(&test);
@@ -254,6 +283,7 @@ impl Drop for Desktop {
         if std::thread::panicking() {
             self.keep_artifacts();
         }
+        self.end_strays();
     }
 }
 

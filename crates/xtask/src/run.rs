@@ -3,6 +3,7 @@
 //! On a machine with a display the app simply starts there. On one without (a server, a container) it gets a virtual desktop, and since
 //! nobody can look at it, it shows that it works: a sample is uploaded, and its link is opened and compared byte for byte.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::setup::{self, For};
 use crate::sh::{self, Done, step};
 use crate::ui;
 
-/// How long the app may take from its start to its name on the bus.
+/// How long the app may take from its start until it answers.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `cargo xtask run [FILES] [--once]`
@@ -81,27 +82,34 @@ fn on_virtual_desktop(files: &[PathBuf], once: bool, stop: &AtomicBool) -> Done 
         .command(program("imagepic-desktop"))
         .spawn()
         .map_err(|why| format!("imagepic-desktop could not be started: {why}"))?;
-    let done =
-        up(&desktop, &mut app).and_then(|()| prove(files, &mut app, || desktop.command(program("imagepic")))).and_then(|()| {
-            if once {
-                return Ok(());
-            }
-            println!("── imagepic keeps running; Ctrl-C ends it");
-            stay(&mut app, stop)
-        });
+    let done = up(&mut app).and_then(|()| prove(files, &mut app, || desktop.command(program("imagepic")))).and_then(|()| {
+        if once {
+            return Ok(());
+        }
+        println!("── imagepic keeps running; Ctrl-C ends it");
+        stay(&mut app, stop)
+    });
     ask_to_end(&mut app, Duration::from_secs(5));
     done
 }
 
-/// Waits until the app stands on the bus.
-fn up(desktop: &VirtualDesktop, app: &mut Child) -> Done {
+/// Waits until the app lives in its home: it holds a lock there and listens for further starts.
+fn up(app: &mut Child) -> Done {
+    let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = || home("XDG_DATA_HOME").or_else(|| Some(home("HOME")?.join(".local/share"))).map(|data| data.join("imagepic"));
+    let run = home("IMAGEPIC_HOME").or_else(data).ok_or("neither IMAGEPIC_HOME nor HOME is set")?.join("run");
     let start = Instant::now();
-    while !desktop.names().iter().any(|name| name.to_lowercase().contains("imagepic")) {
+    let lives = || {
+        let lock = File::open(run.join("desktop.lock"));
+        run.join("desktop.sock").exists()
+            && lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    };
+    while !lives() {
         if let Ok(Some(status)) = app.try_wait() {
             return Err(format!("imagepic-desktop ended at its start ({status})"));
         }
         if start.elapsed() > PATIENCE {
-            return Err(format!("imagepic-desktop is not on the session bus after {} s", PATIENCE.as_secs()));
+            return Err(format!("imagepic-desktop does not live in {} after {} s", run.display(), PATIENCE.as_secs()));
         }
         sleep(Duration::from_millis(20));
     }

@@ -86,7 +86,7 @@ fn bindings() -> Done {
         Ok(())
     } else {
         Err(format!(
-            "ui/src/bindings is not what the Rust types make: {}. Run `cargo test -p imagepic-core export_bindings` and commit the result.",
+            "ui/src/bindings is not what the Rust types make: {}. Run `cargo nextest run --workspace export_bindings` and commit the result.",
             differ.join(", ")
         ))
     }

@@ -1,3 +1,12 @@
-//! The programs as a person has them, on whole desktops.
+//! The programs as a person has them, on whole desktops: every test starts the built tray app or console program and asks no more of
+//! them than a person could.
 
-mod support;
+mod clipboard;
+mod crash;
+mod drop;
+mod instances;
+mod stage;
+mod steps;
+mod trouble;
+mod wayland;
+mod windows;

@@ -1,0 +1,190 @@
+//! What a desktop lacks, and what goes wrong: each a clear message, nothing lost, no panic.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+
+use imagepic_tests::{Desktop, Setup, display, eventually, pictures};
+
+use crate::steps::{BUCKET, Elsewhere, drop_on_zone, gives_back_png, history, link_on_clipboard};
+
+/// The app's command in a mount namespace of its own, after `script` changed what is mounted there; root ignores file modes.
+fn in_namespace(desktop: &Desktop, script: &str, arguments: &[&str]) -> Command {
+    let app = desktop.program("imagepic-desktop");
+    let mut command = desktop.program("imagepic-desktop");
+    let environment: Vec<_> = command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    command = desktop.machine.command("unshare");
+    for (name, value) in environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let program = app.get_args().last().expect("the program itself").to_owned();
+    command
+        .args(["--mount", "--map-root-user", "sh", "-e", "-c", &format!("{script}\nexec \"$@\""), "sh"])
+        .arg(program)
+        .args(arguments);
+    command
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_tray_the_drop_zone_is_home_and_a_tray_that_comes_is_used() {
+    let mut desktop = Desktop::with(&Setup { tray: false, ..Setup::default() }).await;
+    let app = desktop.launch::<&str>(&[]).await;
+    display::wait_for_window(&desktop.machine, "Drop zone").await;
+    desktop.notifications().wait_for("there is no tray", |told| told.summary == "This desktop has no tray").await;
+    let picture = pictures::png(40, 70, 70);
+    drop_on_zone(&desktop, &[desktop.file("no-tray.png", &picture)]).await;
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    desktop.bring_tray().await;
+    desktop.tray().wait_for(&["Recent", "no-tray.png"]).await;
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_keychain_the_secret_is_in_an_encrypted_file_of_ours() {
+    use std::os::unix::fs::PermissionsExt;
+    let desktop = Desktop::with(&Setup { keychain: false, ..Setup::default() }).await;
+    let store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "Elsewhere");
+    let app = desktop.launch::<&str>(&[]).await;
+    let picture = pictures::png(41, 70, 70);
+    let file = desktop.file("no-keychain.png", &picture);
+    assert!(desktop.start_app(&[&file]).wait_for_end().await.success());
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    let mut files = vec![desktop.home().to_path_buf()];
+    let mut private = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(fs::read_dir(&path).expect("ours").flatten().map(|entry| entry.path()));
+        } else if let Ok(bytes) = fs::read(&path) {
+            let holds = bytes.windows(store.secret_key.len()).any(|window| window == store.secret_key.as_bytes());
+            assert!(!holds, "{} holds the secret in the clear", path.display());
+            if path.file_name().is_some_and(|name| name.to_string_lossy().contains("secret")) {
+                assert_eq!(
+                    path.metadata().expect("ours").permissions().mode() & 0o077,
+                    0,
+                    "{} is open to others",
+                    path.display()
+                );
+                private += 1;
+            }
+        }
+    }
+    assert!(private > 0, "no file keeps the secret");
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_network_uploads_wait_say_so_and_go_on_by_themselves() {
+    let desktop = Desktop::start().await;
+    let mut store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "Elsewhere");
+    store.stop();
+    let app = desktop.launch::<&str>(&[]).await;
+    let picture = pictures::png(42, 70, 70);
+    let file = desktop.file("offline.png", &picture);
+    assert!(desktop.start_app(&[&file]).wait_for_end().await.success());
+    desktop.notifications().wait_for("no network", |told| told.summary.contains("No network")).await;
+    // The file may go: what was taken in is ours.
+    fs::remove_file(&file).expect("ours");
+    store.again(&desktop).await;
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_port_that_another_program_took_is_said_and_waited_for() {
+    let desktop = Desktop::start().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let before = pictures::png(43, 70, 70);
+    let file = desktop.file("before.png", &before);
+    let first = desktop.imagepic(&["upload", "--json", file.to_str().expect("plain")]).success().json();
+    let first = first[0]["url"].as_str().expect("a link").to_owned();
+    app.quit();
+    let port: u16 =
+        fs::read_to_string(desktop.home().join("bucket/port")).expect("it stays the same").trim().parse().expect("a number");
+    let thief = eventually("the port", async || TcpListener::bind(("127.0.0.1", port)).ok()).await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let picture = pictures::png(44, 70, 70);
+    assert!(desktop.start_app(&[desktop.file("taken.png", &picture)]).wait_for_end().await.success());
+    let port = port.to_string();
+    desktop.notifications().wait_for("the port is taken", |told| told.body.contains(&port) || told.summary.contains(&port)).await;
+    drop(thief);
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    gives_back_png(&first, &before).await;
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_only_home_is_said_and_nothing_is_begun() {
+    let desktop = Desktop::start().await;
+    fs::create_dir_all(desktop.home()).expect("ours");
+    let home = desktop.home().display().to_string();
+    let script = format!("mount --bind '{home}' '{home}'\nmount -o remount,bind,ro '{home}'");
+    let mut app = desktop.start_command(in_namespace(&desktop, &script, &[]));
+    let status = app.wait_for_end().await;
+    assert!(!status.success());
+    assert!(app.said().contains(&home) && app.said().contains("cannot be written"), "{}", app.said());
+    desktop
+        .notifications()
+        .wait_for("the home cannot be written", |told| format!("{}{}", told.summary, told.body).contains(&home))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_what_does_not_fit_and_keeps_what_does() {
+    let desktop = Desktop::start().await;
+    fs::create_dir_all(desktop.home()).expect("ours");
+    let home = desktop.home().display().to_string();
+    // Room for the journal and small pictures, not for the large one.
+    let script = format!("mount -t tmpfs -o size=4m tmpfs '{home}'");
+    let large = desktop.file("large.png", &pictures::png(45, 1600, 1600));
+    let small = pictures::png(46, 60, 60);
+    let small_file = desktop.file("small.png", &small);
+    let arguments = [large.to_str().expect("plain"), small_file.to_str().expect("plain")];
+    let mut app = desktop.start_command(in_namespace(&desktop, &script, &arguments));
+    desktop.tray().wait_for_item().await;
+    desktop
+        .notifications()
+        .wait_for("no room", |told| format!("{}{}", told.summary, told.body).to_lowercase().contains("room"))
+        .await;
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &small).await;
+    assert!(app.ended().is_none(), "{}", app.said());
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_settings_file_is_named_with_its_line_and_left_as_it_is() {
+    let desktop = Desktop::start().await;
+    fs::create_dir_all(desktop.home()).expect("ours");
+    let broken = "version = 1\n[general\nlanguage = \"en\"\n";
+    let settings = desktop.home().join("settings.toml");
+    fs::write(&settings, broken).expect("ours");
+    let said = desktop.imagepic(&["settings", "set", "general.language", "en"]);
+    assert!(!said.status.success());
+    assert!(said.err.contains("settings.toml") && said.err.contains("line 2"), "{}", said.err);
+    let app = desktop.launch::<&str>(&[]).await;
+    desktop
+        .notifications()
+        .wait_for("the settings are broken", |told| format!("{}{}", told.summary, told.body).contains("settings.toml"))
+        .await;
+    let picture = pictures::png(47, 60, 60);
+    assert!(desktop.start_app(&[desktop.file("still.png", &picture)]).wait_for_end().await.success());
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    assert_eq!(fs::read_to_string(&settings).expect("ours"), broken);
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_notification_daemon_everything_else_works() {
+    let desktop = Desktop::with(&Setup { notifications: false, ..Setup::default() }).await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let picture = pictures::png(48, 60, 60);
+    assert!(desktop.start_app(&[desktop.file("quiet.png", &picture)]).wait_for_end().await.success());
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    assert_eq!(desktop.keys(BUCKET).len(), 1);
+    assert_eq!(history(&desktop).len(), 1);
+    app.quit();
+}
