@@ -1,0 +1,234 @@
+//! What a person asked for, wherever they asked it: the tray, a notification's button, a further start, a drop, the file picker.
+//!
+//! Each is a call of the engine, off the main thread; what goes wrong is said in a notification, because nobody waits for an answer.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use imagepic_core::Result;
+use imagepic_core::capture::{Capture, Content, Source};
+use imagepic_core::engine::{Deliver, Engine, Submit};
+use imagepic_core::event::Refusal;
+use imagepic_core::settings::ClipboardMode;
+use imagepic_words::desktop as words;
+use tauri::{AppHandle, Manager};
+use tauri_plugin_dialog::{DialogExt, FilePath};
+
+use crate::args::Request;
+use crate::notifications::{Button, said};
+use crate::shell::Shell;
+use crate::tray::menu::Action;
+use crate::windows::{self, Name};
+
+/// How long Quit waits for the engine; what is unfinished then goes on at the next start, as after any crash.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// The picker offers these first; the engine looks into the bytes anyway.
+const PICKED: [&str; 16] =
+    ["png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "bmp", "tif", "tiff", "ico", "heic", "heif", "qoi", "jxl", "jfif"];
+
+/// A line of the tray's menu was chosen.
+pub(crate) fn chosen(app: &AppHandle, action: Action) {
+    match action {
+        Action::Offer { id, upload } => answer_offer(app, id, upload),
+        Action::UploadClipboard => upload_clipboard(app),
+        Action::UploadFiles => choose_files(app),
+        Action::CopyLink(id) => copy_links(app, vec![id]),
+        Action::Use { destination, bucket, folder } => {
+            let engine = engine(app);
+            perform(app, async move { engine.destinations().use_(&destination, bucket, folder).await.map(drop) });
+        }
+        Action::Format(format) => set(app, "link.format", format),
+        Action::Watch(mode) => set::<ClipboardMode>(app, "capture.clipboard", mode),
+        Action::Pause(paused) => app.state::<Shell>().engine.uploads().set_paused(paused),
+        Action::Open(name) => windows::open(app, name),
+        Action::Quit => quit(app),
+    }
+}
+
+/// A notification's button was pressed.
+pub(crate) fn pressed(app: &AppHandle, button: Button) {
+    match button {
+        Button::CopyLinks(ids) => copy_links(app, ids),
+        Button::Undo(ids) => {
+            let engine = engine(app);
+            perform(app, async move {
+                // One that fails does not keep the others; the first failure is told.
+                let mut outcome = Ok(());
+                for id in ids {
+                    outcome = outcome.and(engine.uploads().undo(id).await);
+                }
+                outcome
+            });
+        }
+        Button::Retry(ids) => {
+            let engine = engine(app);
+            perform(app, async move {
+                // One that fails does not keep the others; the first failure is told.
+                let mut outcome = Ok(());
+                for id in ids {
+                    outcome = outcome.and(engine.uploads().retry(id).await);
+                }
+                outcome
+            });
+        }
+        Button::Offer { id, upload } => answer_offer(app, id, upload),
+        Button::Open(name) => windows::open(app, name),
+    }
+}
+
+/// A start of imagepic, this one or a further one, asks for this.
+pub(crate) fn asked(app: &AppHandle, request: Request) {
+    if let Some(name) = request.show {
+        windows::open(app, name);
+    }
+    if !request.files.is_empty() {
+        give_files(app, request.files, Source::CommandLine);
+    }
+}
+
+/// A further start asks; one that asks for nothing asks where imagepic is.
+pub(crate) fn asked_again(app: &AppHandle, request: Request) {
+    if request.is_bare() {
+        windows::open(app, Name::DropZone);
+    }
+    asked(app, request);
+}
+
+/// Takes files and folders in.
+pub(crate) fn give_files(app: &AppHandle, files: Vec<PathBuf>, source: Source) {
+    let at = SystemTime::now();
+    let captures = files.into_iter().map(|path| Capture { content: Content::Path(path), source, at }).collect();
+    let (handle, engine) = (app.clone(), engine(app));
+    perform(app, async move {
+        let batch = engine.uploads().submit(captures, by_hand()).await?;
+        // With something taken in, the refused ones are told with the links of the others.
+        if batch.uploads.is_empty() {
+            refused(&handle, &batch.refused);
+        }
+        Ok(())
+    });
+}
+
+/// Nothing of it was taken in. The drop zone shows that itself where it is open.
+pub(crate) fn refused(app: &AppHandle, refusals: &[Refusal]) {
+    let shell = app.state::<Shell>();
+    if !refusals.is_empty() && !windows::is_open(app, Name::DropZone) {
+        shell.notifier.show(said::refused(refusals, shell.engine.lang()));
+    }
+}
+
+/// Uploads what the clipboard holds.
+pub(crate) fn upload_clipboard(app: &AppHandle) {
+    let (handle, engine) = (app.clone(), engine(app));
+    perform(app, async move {
+        let batch = engine.uploads().submit_clipboard(by_hand()).await?;
+        if batch.uploads.is_empty() {
+            refused(&handle, &batch.refused);
+        }
+        Ok(())
+    });
+}
+
+/// Opens the system's file picker and uploads what was chosen there.
+pub(crate) fn choose_files(app: &AppHandle) {
+    let lang = app.state::<Shell>().engine.lang();
+    let handle = app.clone();
+    app.dialog()
+        .file()
+        .set_title(words::choose_title().to(lang))
+        .add_filter(words::choose_images().to(lang), &PICKED)
+        .add_filter(words::choose_all().to(lang), &["*"])
+        .pick_files(move |chosen| {
+            let files: Vec<_> =
+                chosen.unwrap_or_default().into_iter().filter_map(|file| FilePath::into_path(file).ok()).collect();
+            if !files.is_empty() {
+                give_files(&handle, files, Source::Picker);
+            }
+        });
+}
+
+/// Answers a drop that looked made by a web page.
+pub(crate) fn answer_drop(app: &AppHandle, id: u64, upload: bool) {
+    match app.state::<Shell>().drops.answered(id) {
+        Ok(files) if upload => give_files(app, files, Source::Drop),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "a drop was answered twice"),
+    }
+}
+
+fn answer_offer(app: &AppHandle, id: u64, upload: bool) {
+    let engine = engine(app);
+    perform(app, async move { engine.uploads().answer_offer(id, upload).await.map(drop) });
+}
+
+fn copy_links(app: &AppHandle, ids: Vec<i64>) {
+    let engine = engine(app);
+    perform(app, async move { engine.uploads().copy_link(&ids, None).await.map(drop) });
+}
+
+fn set<T: serde::Serialize>(app: &AppHandle, key: &'static str, value: T) {
+    // The values of these keys are plain names; what is written is what `settings.toml` holds.
+    let value = serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+    let engine = engine(app);
+    perform(app, async move { engine.settings().set(key, &value).await });
+}
+
+/// How everything that was asked for by hand is uploaded: to the present place, its link to the clipboard.
+pub(crate) fn by_hand() -> Submit {
+    Submit { destination: None, bucket: None, folder: None, deliver: Deliver::ByHand, format: None }
+}
+
+fn engine(app: &AppHandle) -> Engine {
+    app.state::<Shell>().engine.clone()
+}
+
+/// Does it beside the main thread; a failure becomes a notification.
+fn perform(app: &AppHandle, work: impl Future<Output = Result<()>> + Send + 'static) {
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        if let Err(error) = work.await {
+            tracing::warn!(code = ?error.code, %error, "what was asked for was not done");
+            let shell = app.state::<Shell>();
+            shell.notifier.show(said::not_done(&error, shell.engine.lang()));
+        }
+    });
+}
+
+/// Ends imagepic: lets the engine finish what it writes, then leaves.
+pub(crate) fn quit(app: &AppHandle) {
+    let app = app.clone();
+    if app.state::<Shell>().quitting.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    windows::remember(&app);
+    tauri::async_runtime::spawn(async move {
+        let engine = engine(&app);
+        if tokio::time::timeout(GOODBYE, engine.close()).await.is_err() {
+            tracing::warn!("the engine did not end in time; what is unfinished goes on at the next start");
+        }
+        app.exit(0);
+    });
+}
+
+/// The session ends, or somebody asks the process to: quits as if by the menu.
+pub(crate) async fn quit_when_told(app: AppHandle) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut end), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            tracing::warn!("signals are not heard");
+            return;
+        };
+        tokio::select! {
+            _ = end.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        quit(&app);
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_ok() {
+        quit(&app);
+    }
+}

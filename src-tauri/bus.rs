@@ -1,0 +1,42 @@
+//! The session bus: one connection for everything the shell says there, made at first use and kept.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use zbus::Connection;
+use zbus::zvariant::Value;
+
+/// Long enough for a daemon that has to be started first, short enough for somebody who waits for a prompt.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The connection.
+///
+/// # Errors
+/// Where there is no session bus; the next call tries again.
+pub(crate) async fn session() -> zbus::Result<Connection> {
+    static CONNECTION: OnceCell<Connection> = OnceCell::const_new();
+    CONNECTION.get_or_try_init(Connection::session).await.cloned()
+}
+
+/// Takes a name on the bus, one a home: whoever looks (a session manager, a script) sees that imagepic is up.
+pub(crate) async fn announce(home: String) {
+    let name = format!("dev.imagepic.desktop.h{home}");
+    let named = async { session().await?.request_name(name.as_str()).await };
+    if let Err(error) = named.await {
+        tracing::info!(%error, name, "no name on the session bus");
+    }
+}
+
+/// One plain notification from a process that is about to end: started from a menu, its standard error is read by nobody.
+pub(crate) async fn say(title: &str, body: &str) {
+    let told = async {
+        let hints: HashMap<&str, Value<'_>> = HashMap::new();
+        let arguments = ("imagepic", 0_u32, "imagepic-desktop", title, body, Vec::<&str>::new(), hints, -1_i32);
+        let name = "org.freedesktop.Notifications";
+        session().await?.call_method(Some(name), "/org/freedesktop/Notifications", Some(name), "Notify", &arguments).await
+    };
+    if !matches!(tokio::time::timeout(PATIENCE, told).await, Ok(Ok(_))) {
+        tracing::info!("no notification daemon");
+    }
+}

@@ -1,0 +1,251 @@
+//! What windows may ask, each one expression over the engine. Which window may ask what is in `permissions/windows.toml`; what it
+//! asks crosses a process border, so nothing here trusts it.
+
+#![expect(clippy::needless_pass_by_value, reason = "tauri hands commands their arguments by value")]
+
+use imagepic_core::destination::Destination;
+use imagepic_core::engine::{Draft, Listing, SecretsPlace, TestReport};
+use imagepic_core::event::Snapshot;
+use imagepic_core::link::Format;
+use imagepic_core::settings::{Settings, Theme};
+use imagepic_core::{Code, Error};
+use imagepic_words::{Lang, desktop as words};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use tauri::ipc::Invoke;
+use tauri::{AppHandle, State, WebviewWindow};
+
+use crate::shell::Shell;
+use crate::windows::{self, Name};
+
+type Answer<T> = Result<T, Failure>;
+
+/// What a command that failed rejects with.
+#[derive(Debug, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub(crate) struct Failure {
+    /// For programs.
+    code: Code,
+    /// For people, in the language of the settings.
+    message: String,
+    /// The field of a form that is wrong.
+    field: Option<String>,
+}
+
+/// A destination as a form holds it. The secret goes in and never comes out.
+#[derive(Deserialize, ts_rs::TS)]
+#[ts(export)]
+pub(crate) struct DraftForm {
+    /// An empty id makes a new one.
+    destination: Destination,
+    /// `null`: the one that is saved, if any.
+    #[ts(type = "string | null")]
+    secret: Option<SecretString>,
+}
+
+impl From<DraftForm> for Draft {
+    fn from(form: DraftForm) -> Self {
+        Self { destination: form.destination, secret: form.secret }
+    }
+}
+
+/// Settings, and what a settings window has to know beside them.
+#[derive(Debug, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub(crate) struct SettingsView {
+    settings: Settings,
+    /// The language in use.
+    #[ts(type = "\"en\" | \"zh-CN\"")]
+    language: Lang,
+    theme: Theme,
+    /// Where secrets are kept.
+    secrets: SecretsPlace,
+    /// Destinations whose secret is saved.
+    saved_secrets: Vec<String>,
+}
+
+/// The names the next file and the next clipboard image would get.
+#[derive(Debug, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub(crate) struct NamePreview {
+    file: String,
+    clipboard: String,
+}
+
+impl Shell {
+    fn answer<T>(&self, outcome: imagepic_core::Result<T>) -> Answer<T> {
+        outcome.map_err(|error| {
+            tracing::info!(code = ?error.code, %error, "a window was refused");
+            Failure { code: error.code, message: error.message(self.engine.lang()), field: error.field.map(str::to_owned) }
+        })
+    }
+}
+
+/// Every command, for [`tauri::Builder::invoke_handler`].
+pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
+    tauri::generate_handler![
+        snapshot,
+        settings,
+        set_setting,
+        choose_files,
+        upload_clipboard,
+        answer_drop,
+        answer_offer,
+        cancel_upload,
+        retry_upload,
+        undo_upload,
+        dismiss_upload,
+        copy_links,
+        set_paused,
+        save_destination,
+        remove_destination,
+        use_destination,
+        test_destination,
+        list_buckets,
+        list_folders,
+        make_bucket,
+        name_preview,
+        open_window,
+        close_window,
+    ]
+}
+
+#[tauri::command]
+fn snapshot(shell: State<'_, Shell>) -> Snapshot {
+    shell.engine.snapshot()
+}
+
+#[tauri::command]
+async fn settings(shell: State<'_, Shell>) -> Answer<SettingsView> {
+    let settings = shell.engine.settings().get();
+    let destinations = shell.engine.destinations();
+    let mut saved_secrets = Vec::new();
+    for destination in destinations.list() {
+        if destinations.secret_saved(&destination.id).await {
+            saved_secrets.push(destination.id);
+        }
+    }
+    Ok(SettingsView {
+        language: shell.engine.lang(),
+        theme: settings.general.theme,
+        secrets: shell.engine.settings().where_secrets().await,
+        saved_secrets,
+        settings,
+    })
+}
+
+#[tauri::command]
+async fn set_setting(shell: State<'_, Shell>, key: String, value: String) -> Answer<()> {
+    shell.answer(shell.engine.settings().set(&key, &value).await)
+}
+
+#[tauri::command]
+fn choose_files(app: AppHandle) {
+    crate::actions::choose_files(&app);
+}
+
+#[tauri::command]
+async fn upload_clipboard(shell: State<'_, Shell>) -> Answer<()> {
+    shell.answer(shell.engine.uploads().submit_clipboard(crate::actions::by_hand()).await.map(drop))
+}
+
+#[tauri::command]
+async fn answer_drop(app: AppHandle, shell: State<'_, Shell>, id: u64, upload: bool) -> Answer<()> {
+    let files = shell.answer(shell.drops.answered(id))?;
+    if upload {
+        crate::actions::give_files(&app, files, imagepic_core::capture::Source::Drop);
+    }
+    Ok(())
+}
+
+#[tauri::command]
+async fn answer_offer(shell: State<'_, Shell>, id: u64, upload: bool) -> Answer<()> {
+    shell.answer(shell.engine.uploads().answer_offer(id, upload).await)
+}
+
+#[tauri::command]
+async fn cancel_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
+    shell.answer(shell.engine.uploads().cancel(id).await)
+}
+
+#[tauri::command]
+async fn retry_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
+    shell.answer(shell.engine.uploads().retry(id).await)
+}
+
+#[tauri::command]
+async fn undo_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
+    shell.answer(shell.engine.uploads().undo(id).await)
+}
+
+#[tauri::command]
+async fn dismiss_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
+    shell.answer(shell.engine.uploads().dismiss(id).await)
+}
+
+#[tauri::command]
+async fn copy_links(shell: State<'_, Shell>, ids: Vec<i64>, format: Option<Format>) -> Answer<()> {
+    shell.answer(shell.engine.uploads().copy_link(&ids, format).await.map(drop))
+}
+
+#[tauri::command]
+fn set_paused(shell: State<'_, Shell>, paused: bool) {
+    shell.engine.uploads().set_paused(paused);
+}
+
+#[tauri::command]
+async fn save_destination(shell: State<'_, Shell>, draft: DraftForm) -> Answer<Destination> {
+    shell.answer(shell.engine.destinations().save(draft.into()).await)
+}
+
+#[tauri::command]
+async fn remove_destination(shell: State<'_, Shell>, id: String) -> Answer<()> {
+    shell.answer(shell.engine.destinations().remove(&id).await.map(drop))
+}
+
+#[tauri::command]
+async fn use_destination(shell: State<'_, Shell>, id: String, bucket: Option<String>, folder: Option<String>) -> Answer<()> {
+    shell.answer(shell.engine.destinations().use_(&id, bucket, folder).await.map(drop))
+}
+
+#[tauri::command]
+async fn test_destination(shell: State<'_, Shell>, draft: DraftForm) -> Answer<TestReport> {
+    Ok(shell.engine.destinations().test(draft.into()).await)
+}
+
+#[tauri::command]
+async fn list_buckets(shell: State<'_, Shell>, draft: DraftForm) -> Answer<Vec<String>> {
+    shell.answer(shell.engine.destinations().buckets(draft.into()).await)
+}
+
+#[tauri::command]
+async fn list_folders(shell: State<'_, Shell>, destination: String, bucket: String, prefix: String) -> Answer<Listing> {
+    shell.answer(shell.engine.browse().folders(&destination, &bucket, &prefix).await)
+}
+
+#[tauri::command]
+async fn make_bucket(shell: State<'_, Shell>, destination: String, bucket: String) -> Answer<()> {
+    shell.answer(shell.engine.browse().make_bucket(&destination, &bucket).await)
+}
+
+#[tauri::command]
+fn name_preview(shell: State<'_, Shell>, destination: Destination) -> NamePreview {
+    let (file, clipboard) = shell.engine.settings().name_preview(&destination);
+    NamePreview { file, clipboard }
+}
+
+#[tauri::command]
+fn open_window(app: AppHandle, shell: State<'_, Shell>, name: &str) -> Answer<()> {
+    let known = Name::of(name).filter(|name| name.exists());
+    let opens = || Name::ALL.iter().filter(|name| name.exists()).map(|name| name.label()).collect::<Vec<_>>().join(", ");
+    let name = known.ok_or_else(|| Error::new(Code::BadRequest, words::no_such_window(name, opens())));
+    shell.answer(name).map(|name| windows::open(&app, name))
+}
+
+#[tauri::command]
+fn close_window(window: WebviewWindow) -> Answer<()> {
+    if let Err(error) = window.close() {
+        tracing::warn!(%error, window = window.label(), "the window could not be closed");
+    }
+    Ok(())
+}

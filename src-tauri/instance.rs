@@ -1,0 +1,272 @@
+//! One tray app a home: the first start holds a lock, every further one hands it what was asked and ends.
+//!
+//! A lock file and a socket in the home's `run/` folder do this on Unix, and not the session bus: there may be none, two homes never
+//! meet, file names pass byte for byte, and whoever comes while the first one is just ending simply takes over.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use imagepic_core::home::Home;
+
+use crate::args::Request;
+
+/// How long a further start waits for the running one to answer, or to end.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// A request is a few paths; whoever sends more is not imagepic.
+#[cfg(unix)]
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// Who is first.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// This process is; as long as it keeps this.
+    First(First),
+    /// Another one is, and it took the request.
+    HandedOver,
+    /// Another one is, and it does not answer.
+    Silent,
+}
+
+/// The lock of the first one, and where others knock.
+#[derive(Debug)]
+pub(crate) struct First {
+    _lock: File,
+    #[cfg(unix)]
+    door: Option<std::os::unix::net::UnixListener>,
+    socket: PathBuf,
+}
+
+impl Drop for First {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.socket);
+    }
+}
+
+/// Becomes the first of this home, or hands `request` to it.
+///
+/// # Errors
+/// Where `run/` cannot be written.
+pub(crate) fn claim(home: &Home, request: &Request) -> io::Result<Claim> {
+    let run = home.run();
+    let socket = run.join("desktop.sock");
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let lock = File::options().read(true).write(true).create(true).truncate(false).open(run.join("desktop.lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {
+                return Ok(Claim::First(First {
+                    _lock: lock,
+                    #[cfg(unix)]
+                    door: unix::listen(&run, &socket),
+                    socket,
+                }));
+            }
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        #[cfg(unix)]
+        if unix::hand_over(&run, request).is_ok() {
+            return Ok(Claim::HandedOver);
+        }
+        #[cfg(not(unix))]
+        let _ = request;
+        if Instant::now() >= until {
+            return Ok(Claim::Silent);
+        }
+        // The first one is starting or ending: its lock is held and its socket is not there.
+        std::thread::sleep(Duration::from_millis(40));
+    }
+}
+
+impl First {
+    /// Calls `asked` for every further start, until the process ends. A home whose socket cannot be made has none, and further starts
+    /// say so.
+    pub(crate) fn listen(&self, asked: impl Fn(Request) + Send + 'static) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Some(door) = &self.door {
+            let door = door.try_clone()?;
+            std::thread::Builder::new().name("further-starts".into()).spawn(move || unix::serve(&door, asked))?;
+        }
+        #[cfg(not(unix))]
+        let _ = asked;
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{self, File, Permissions};
+    use std::io::{self, Read, Write};
+    use std::net::Shutdown;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use super::LARGEST;
+    use crate::args::Request;
+
+    const SOCKET: &str = "desktop.sock";
+    const TAKEN: &[u8] = b"taken";
+
+    /// A socket's address holds 108 bytes (`unix(7)`), less than a path may have: on Linux the way through an open folder is short.
+    fn address(run: &Path) -> io::Result<(File, PathBuf)> {
+        let folder = File::open(run)?;
+        let path = if cfg!(target_os = "linux") {
+            PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(SOCKET)
+        } else {
+            run.join(SOCKET)
+        };
+        Ok((folder, path))
+    }
+
+    pub(super) fn listen(run: &Path, socket: &Path) -> Option<UnixListener> {
+        // Left by one that was killed: the lock says that nobody listens there.
+        let _ = fs::remove_file(socket);
+        let bound = address(run).and_then(|(_folder, path)| UnixListener::bind(path));
+        match bound {
+            Ok(door) => {
+                // The folder is private already; this holds where a file system ignores the folder's mode.
+                let _ = fs::set_permissions(socket, Permissions::from_mode(0o600));
+                Some(door)
+            }
+            Err(error) => {
+                tracing::warn!(%error, socket = %socket.display(), "further starts cannot reach this imagepic");
+                None
+            }
+        }
+    }
+
+    pub(super) fn hand_over(run: &Path, request: &Request) -> io::Result<()> {
+        let (_folder, path) = address(run)?;
+        let mut stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(&super::write(request))?;
+        stream.shutdown(Shutdown::Write)?;
+        let mut answer = Vec::new();
+        stream.take(64).read_to_end(&mut answer)?;
+        if answer == TAKEN { Ok(()) } else { Err(io::ErrorKind::ConnectionAborted.into()) }
+    }
+
+    pub(super) fn serve(door: &UnixListener, asked: impl Fn(Request)) {
+        for knock in door.incoming() {
+            let heard = knock.and_then(|stream| {
+                stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+                stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+                let mut bytes = Vec::new();
+                (&stream).take(LARGEST).read_to_end(&mut bytes)?;
+                let request = super::read(&bytes).ok_or(io::ErrorKind::InvalidData)?;
+                asked(request);
+                (&stream).write_all(TAKEN)
+            });
+            if let Err(error) = heard {
+                tracing::warn!(%error, "a further start was not understood");
+                // An endless error (out of file descriptors) must not become a busy loop.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+}
+
+/// `1`, the window or nothing, the files; each ended by a NUL, which no path holds.
+#[cfg(unix)]
+fn write(request: &Request) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    let mut bytes = b"1\0".to_vec();
+    bytes.extend_from_slice(request.show.map_or("", crate::windows::Name::label).as_bytes());
+    bytes.push(0);
+    for file in &request.files {
+        bytes.extend_from_slice(file.as_os_str().as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+#[cfg(unix)]
+fn read(bytes: &[u8]) -> Option<Request> {
+    use std::os::unix::ffi::OsStrExt;
+    let mut parts = bytes.strip_suffix(&[0])?.split(|byte| *byte == 0);
+    if parts.next()? != b"1" {
+        return None;
+    }
+    let show = match std::str::from_utf8(parts.next()?).ok()? {
+        "" => None,
+        name => Some(crate::windows::Name::of(name).filter(|name| name.exists())?),
+    };
+    let files: Vec<PathBuf> = parts.map(|part| PathBuf::from(std::ffi::OsStr::from_bytes(part))).collect();
+    files.iter().all(|file| file.is_absolute()).then_some(Request { show, files })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::windows::Name;
+
+    fn home(dir: &tempfile::TempDir) -> Home {
+        let home = Home::at(dir.path());
+        home.prepare().expect("a fresh home");
+        home
+    }
+
+    fn asks() -> Request {
+        let files = vec![PathBuf::from("/tmp/截图 1.png"), PathBuf::from("/tmp/a\nb.png")];
+        Request { show: Some(Name::DropZone), files }
+    }
+
+    #[test]
+    fn a_second_start_gives_its_files_to_the_first_exactly_as_they_are_called() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = home(&dir);
+        let Ok(Claim::First(first)) = claim(&home, &Request::default()) else { panic!("nobody else is there") };
+        let (sender, received) = mpsc::channel();
+        first.listen(move |request| sender.send(request).expect("the test waits")).expect("a thread");
+        assert!(matches!(claim(&home, &asks()), Ok(Claim::HandedOver)));
+        assert_eq!(received.recv().expect("one request"), asks());
+    }
+
+    #[test]
+    fn who_comes_while_the_first_is_ending_takes_over() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = home(&dir);
+        let Ok(Claim::First(first)) = claim(&home, &Request::default()) else { panic!("nobody else is there") };
+        // It holds its lock and answers nobody any more.
+        fs::remove_file(&first.socket).expect("its socket");
+        let next = std::thread::spawn(move || matches!(claim(&home, &asks()), Ok(Claim::First(_))));
+        std::thread::sleep(Duration::from_millis(60));
+        drop(first);
+        assert!(next.join().expect("no panic"));
+    }
+
+    #[test]
+    fn a_socket_left_by_a_kill_is_no_obstacle() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = home(&dir);
+        drop(std::os::unix::net::UnixListener::bind(home.run().join("desktop.sock")).expect("a stale socket"));
+        assert!(matches!(claim(&home, &Request::default()), Ok(Claim::First(_))));
+    }
+
+    #[test]
+    fn a_home_with_a_very_long_path_has_its_door_too() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = Home::at(dir.path().join("x".repeat(120)));
+        home.prepare().expect("a fresh home");
+        let Ok(Claim::First(first)) = claim(&home, &Request::default()) else { panic!("nobody else is there") };
+        first.listen(|_| {}).expect("a thread");
+        assert!(matches!(claim(&home, &asks()), Ok(Claim::HandedOver)));
+    }
+
+    #[test]
+    fn nonsense_at_the_door_is_not_a_request() {
+        for bytes in [&b""[..], b"1", b"2\0\0", b"1\0library\0", b"1\0\0relative.png\0", b"1\0settings\0/a"] {
+            assert_eq!(read(bytes), None, "{bytes:?}");
+        }
+        assert_eq!(read(&write(&asks())), Some(asks()));
+        assert_eq!(read(&write(&Request::default())), Some(Request::default()));
+    }
+}

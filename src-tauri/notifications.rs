@@ -1,0 +1,129 @@
+//! Notifications: what is said (`said`, pure) and how the desktop is told (`bus` on Linux).
+//!
+//! On Linux one connection of our own speaks to `org.freedesktop.Notifications`: it asks what the daemon can do, replaces what it said
+//! before on the same matter, and stays, because some desktops close the notifications of a sender that left. Elsewhere nothing is
+//! shown yet but in the windows and the tray; the log says so.
+
+use imagepic_core::settings::Notifications;
+use tokio::sync::mpsc;
+
+use crate::windows::Name;
+
+#[cfg(target_os = "linux")]
+mod bus;
+pub(crate) mod said;
+
+/// More than this many wait only where the daemon hangs; the newest then give way.
+const MOST_WAITING: usize = 64;
+
+/// One notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notification {
+    /// What it is about: a newer one on the same matter replaces it.
+    pub(crate) matter: Matter,
+    pub(crate) weight: Weight,
+    pub(crate) title: String,
+    /// Plain text; lines end in `\n`.
+    pub(crate) body: String,
+    /// In order, the most wanted first.
+    pub(crate) buttons: Vec<(String, Button)>,
+    /// Shows the picture of this upload.
+    pub(crate) picture: Option<i64>,
+}
+
+/// What a notification is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Matter {
+    Batch(i64),
+    Offer,
+    Waiting,
+    Refused,
+    Problem,
+    Desktop,
+}
+
+/// Who wants to see it (`general.notifications`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// A result.
+    Result,
+    /// Something a person should know.
+    Problem,
+    /// A question.
+    Question,
+}
+
+impl Weight {
+    /// Whether the settings let it through.
+    pub(crate) const fn passes(self, setting: Notifications) -> bool {
+        match setting {
+            Notifications::All => true,
+            Notifications::Problems => matches!(self, Self::Problem | Self::Question),
+            Notifications::Quiet => matches!(self, Self::Question),
+        }
+    }
+}
+
+/// What a button does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Button {
+    CopyLinks(Vec<i64>),
+    Undo(Vec<i64>),
+    Retry(Vec<i64>),
+    Offer { id: u64, upload: bool },
+    Open(Name),
+}
+
+#[derive(Debug)]
+pub(crate) enum Order {
+    Show(Box<Notification>),
+    Withdraw(Matter),
+}
+
+/// Where notifications are handed in; never waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Notifier {
+    orders: mpsc::Sender<Order>,
+}
+
+/// The other end of a [`Notifier`], for [`serve`].
+pub(crate) type Orders = mpsc::Receiver<Order>;
+
+impl Notifier {
+    pub(crate) fn new() -> (Self, Orders) {
+        let (orders, received) = mpsc::channel(MOST_WAITING);
+        (Self { orders }, received)
+    }
+
+    /// Shows it, or replaces what was shown on the same matter.
+    pub(crate) fn show(&self, notification: Notification) {
+        self.send(Order::Show(Box::new(notification)));
+    }
+
+    /// Takes back what was shown on this matter.
+    pub(crate) fn withdraw(&self, matter: Matter) {
+        self.send(Order::Withdraw(matter));
+    }
+
+    fn send(&self, order: Order) {
+        if self.orders.try_send(order).is_err() {
+            tracing::warn!("a notification was dropped: the desktop takes none");
+        }
+    }
+}
+
+/// Shows what is handed in, until the app ends.
+pub(crate) async fn serve(app: tauri::AppHandle, orders: Orders) {
+    #[cfg(target_os = "linux")]
+    bus::serve(app, orders).await;
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = app;
+        let mut orders = orders;
+        while let Some(order) = orders.recv().await {
+            if let Order::Show(notification) = order {
+                tracing::info!(title = notification.title, "notifications are not shown on this platform yet");
+            }
+        }
+    }
+}

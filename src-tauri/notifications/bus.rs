@@ -1,0 +1,208 @@
+//! `org.freedesktop.Notifications` (Desktop Notifications Specification 1.3), over one connection for the life of the app.
+
+use std::collections::{HashMap, VecDeque};
+
+use futures_util::StreamExt;
+use tauri::{AppHandle, Manager};
+use zbus::zvariant::{Structure, Value};
+
+use super::{Button, Matter, Notification, Order, Orders};
+use crate::shell::Shell;
+
+/// Notifications whose buttons still do something; older ones have long left the screen.
+const MOST_KEPT: usize = 64;
+/// Urgency "normal" and "critical" of the specification; a question stays until it is answered.
+const NORMAL: u8 = 1;
+
+#[zbus::proxy(
+    interface = "org.freedesktop.Notifications",
+    default_service = "org.freedesktop.Notifications",
+    default_path = "/org/freedesktop/Notifications"
+)]
+trait Daemon {
+    fn get_capabilities(&self) -> zbus::Result<Vec<String>>;
+
+    #[expect(clippy::too_many_arguments, reason = "the specification's own call")]
+    fn notify(
+        &self,
+        app_name: &str,
+        replaces_id: u32,
+        app_icon: &str,
+        summary: &str,
+        body: &str,
+        actions: &[&str],
+        hints: HashMap<&str, Value<'_>>,
+        expire_timeout: i32,
+    ) -> zbus::Result<u32>;
+
+    fn close_notification(&self, id: u32) -> zbus::Result<()>;
+
+    #[zbus(signal)]
+    fn action_invoked(&self, id: u32, action_key: String) -> zbus::Result<()>;
+
+    #[zbus(signal)]
+    fn notification_closed(&self, id: u32, reason: u32) -> zbus::Result<()>;
+}
+
+/// What is on the screen, as far as we know.
+#[derive(Default)]
+struct Shown {
+    /// Oldest first.
+    all: VecDeque<(u32, Matter, Vec<Button>)>,
+}
+
+impl Shown {
+    fn id(&self, matter: Matter) -> Option<u32> {
+        self.all.iter().find(|(_, about, _)| *about == matter).map(|(id, ..)| *id)
+    }
+
+    fn put(&mut self, id: u32, matter: Matter, buttons: Vec<Button>) {
+        self.all.retain(|(known, about, _)| *known != id && *about != matter);
+        self.all.push_back((id, matter, buttons));
+        if self.all.len() > MOST_KEPT {
+            self.all.pop_front();
+        }
+    }
+
+    fn pressed(&self, id: u32, key: &str) -> Option<Button> {
+        let (.., buttons) = self.all.iter().find(|(known, ..)| *known == id)?;
+        buttons.get(key.parse::<usize>().ok()?).cloned()
+    }
+
+    fn closed(&mut self, id: u32) {
+        self.all.retain(|(known, ..)| *known != id);
+    }
+}
+
+/// Shows what is handed in and does what buttons say, until the app ends. Without a session bus nothing can be shown; that is logged.
+pub(super) async fn serve(app: AppHandle, mut orders: Orders) {
+    let connected = async {
+        let connection = crate::bus::session().await?;
+        let daemon = DaemonProxy::new(&connection).await?;
+        let (pressed, closed) = (daemon.receive_action_invoked().await?, daemon.receive_notification_closed().await?);
+        zbus::Result::Ok((daemon, pressed, closed))
+    };
+    let (daemon, mut pressed, mut closed) = match connected.await {
+        Ok(connected) => connected,
+        Err(error) => {
+            tracing::warn!(%error, "no session bus: notifications are not shown");
+            while orders.recv().await.is_some() {}
+            return;
+        }
+    };
+    let mut shown = Shown::default();
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                Some(Order::Show(notification)) => show(&app, &daemon, &mut shown, *notification).await,
+                Some(Order::Withdraw(matter)) => {
+                    if let Some(id) = shown.id(matter) {
+                        shown.closed(id);
+                        // It may be gone already: then there is nothing to take back.
+                        let _ = daemon.close_notification(id).await;
+                    }
+                }
+                None => return,
+            },
+            Some(signal) = pressed.next() => {
+                if let Ok(arguments) = signal.args()
+                    && let Some(button) = shown.pressed(arguments.id, &arguments.action_key)
+                {
+                    crate::actions::pressed(&app, button);
+                }
+            }
+            Some(signal) = closed.next() => {
+                if let Ok(arguments) = signal.args() {
+                    shown.closed(arguments.id);
+                }
+            }
+        }
+    }
+}
+
+async fn show(app: &AppHandle, daemon: &DaemonProxy<'_>, shown: &mut Shown, notification: Notification) {
+    let setting = app.state::<Shell>().engine.settings().get().general.notifications;
+    if !notification.weight.passes(setting) {
+        return;
+    }
+    // Asked every time: the daemon may have been replaced by another one.
+    let can = match daemon.get_capabilities().await {
+        Ok(can) => can,
+        Err(error) => {
+            tracing::info!(%error, title = notification.title, "no notification daemon: not shown");
+            return;
+        }
+    };
+    let can = |what: &str| can.iter().any(|capability| capability == what);
+    let body = if can("body-markup") { escaped(&notification.body) } else { notification.body.clone() };
+    let keys: Vec<_> = (0..notification.buttons.len()).map(|index| index.to_string()).collect();
+    let actions: Vec<&str> = if can("actions") {
+        keys.iter().zip(&notification.buttons).flat_map(|(key, (label, _))| [key.as_str(), label.as_str()]).collect()
+    } else {
+        Vec::new()
+    };
+    let mut hints = HashMap::from([("urgency", Value::from(NORMAL)), ("desktop-entry", Value::from("imagepic"))]);
+    if let Some(id) = notification.picture
+        && let Some(picture) = picture(app, id).await
+    {
+        hints.insert("image-data", picture);
+    }
+    let replaces = shown.id(notification.matter).unwrap_or(0);
+    let sent = daemon.notify("imagepic", replaces, "imagepic-desktop", &notification.title, &body, &actions, hints, -1).await;
+    match sent {
+        Ok(id) => {
+            let buttons = notification.buttons.into_iter().map(|(_, button)| button).collect();
+            shown.put(id, notification.matter, buttons);
+        }
+        Err(error) => tracing::warn!(%error, title = notification.title, "the notification was not shown"),
+    }
+}
+
+/// The specification's `image-data`: width, height, row stride, alpha, bits a sample, channels, pixels.
+async fn picture(app: &AppHandle, id: i64) -> Option<Value<'static>> {
+    let engine = app.state::<Shell>().engine.clone();
+    let (png, _) = engine.uploads().thumbnail(id).await.ok()?;
+    let image = tauri::image::Image::from_bytes(&png).ok()?;
+    let (width, height) = (i32::try_from(image.width()).ok()?, i32::try_from(image.height()).ok()?);
+    let pixels = image.rgba().to_vec();
+    Some(Value::from(Structure::from((width, height, width.checked_mul(4)?, true, 8_i32, 4_i32, pixels))))
+}
+
+/// The body is a small markup language where the daemon says so: a file name must not become a link or a tag.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_word_on_the_same_matter_takes_the_place_of_the_older() {
+        let mut shown = Shown::default();
+        shown.put(7, Matter::Waiting, Vec::new());
+        shown.put(8, Matter::Batch(1), vec![Button::Undo(vec![3])]);
+        assert_eq!(shown.id(Matter::Waiting), Some(7));
+        shown.put(7, Matter::Waiting, vec![Button::Retry(vec![1])]);
+        assert_eq!(shown.pressed(7, "0"), Some(Button::Retry(vec![1])));
+        assert_eq!(shown.pressed(8, "0"), Some(Button::Undo(vec![3])));
+        assert_eq!((shown.pressed(8, "1"), shown.pressed(8, "default"), shown.pressed(9, "0")), (None, None, None));
+        shown.closed(7);
+        assert_eq!(shown.id(Matter::Waiting), None);
+    }
+
+    #[test]
+    fn buttons_of_long_ago_are_forgotten() {
+        let mut shown = Shown::default();
+        for id in 1..=200 {
+            shown.put(id, Matter::Batch(id.into()), Vec::new());
+        }
+        assert_eq!(shown.all.len(), MOST_KEPT);
+        assert_eq!(shown.id(Matter::Batch(200)), Some(200));
+    }
+
+    #[test]
+    fn a_file_name_cannot_put_a_link_into_a_notification() {
+        assert_eq!(escaped("<a href=\"x\">a&b</a>.png"), "&lt;a href=\"x\"&gt;a&amp;b&lt;/a&gt;.png");
+    }
+}

@@ -1,0 +1,203 @@
+//! What notifications say: pure functions from what happened to title, body and buttons.
+
+use imagepic_core::Error;
+use imagepic_core::error::Waiting;
+use imagepic_core::event::{Offer, Place, Refusal, Settled, Stage, Upload};
+use imagepic_core::link::Format;
+use imagepic_words::{Lang, notifications as words};
+
+use super::{Button, Matter, Notification, Weight};
+use crate::figures::{middle_cut, size};
+use crate::tray::menu::format_name;
+use crate::windows::Name;
+
+/// The longest name, in characters.
+const LONGEST_NAME: usize = 48;
+
+/// A batch has settled: links copied, offered, failed, waiting. `None` where there is nothing to say (all of it was cancelled).
+pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> Option<Notification> {
+    let at = |stage: Stage| batch.uploads.iter().filter(move |upload| upload.stage == stage).collect::<Vec<_>>();
+    let (done, failed, waiting) = (at(Stage::Done), at(Stage::Failed), at(Stage::Waiting));
+    let total = done.len() + failed.len() + waiting.len();
+    let ids = |uploads: &[&Upload]| uploads.iter().map(|upload| upload.id).collect::<Vec<_>>();
+    if total == 0 || (done.is_empty() && failed.is_empty()) {
+        // What only waits is told once an outage, not once a batch: see `waiting`.
+        return None;
+    }
+
+    let title = match (batch.copied, done.len(), failed.len(), waiting.len()) {
+        (_, 0, failed, _) => words::failed(failed),
+        (true, done, 0, 0) => words::links_copied(done),
+        (true, done, 0, waiting) => words::links_copied_some_wait(done, total, waiting),
+        (true, done, failed, _) => words::links_copied_some_failed(done, total, failed),
+        (false, done, 0, _) => words::uploaded(done),
+        (false, done, failed, _) => words::uploaded_some_failed(done, total, failed),
+    };
+
+    let mut lines = Vec::new();
+    if let Some(first) = done.first().filter(|_| failed.is_empty()) {
+        let name = middle_cut(&first.name, LONGEST_NAME);
+        let format = format_name(format).to(lang);
+        lines.push(match (batch.copied, done.len() - 1) {
+            (true, 0) => words::file_as(name, format).to(lang),
+            (true, others) => words::files_as(name, others, format).to(lang),
+            (false, 0) => name,
+            (false, others) => words::files(name, others).to(lang),
+        });
+    }
+    lines.extend(failed.iter().take(3).map(|upload| why(upload, lang)));
+    lines.extend(batch.refused.iter().take(3).map(|refusal| refusal.message.clone()));
+    if !done.is_empty() && !batch.copied {
+        lines.push(words::moved_on().to(lang));
+    } else if let [only] = done[..]
+        && failed.is_empty()
+    {
+        lines.push(if only.reused { words::was_there().to(lang) } else { life(only, now, lang) });
+    }
+
+    let mut buttons = Vec::new();
+    if !done.is_empty() && !batch.copied {
+        buttons.push((words::copy_link().to(lang), Button::CopyLinks(ids(&done))));
+    }
+    if !failed.is_empty() {
+        buttons.push((words::retry().to(lang), Button::Retry(ids(&failed))));
+    }
+    // What was there before is not ours to take away.
+    let ours: Vec<_> = done.iter().filter(|upload| !upload.reused).map(|upload| upload.id).collect();
+    if !ours.is_empty() {
+        buttons.push((words::undo().to(lang), Button::Undo(ours)));
+    }
+    Some(Notification {
+        matter: Matter::Batch(batch.batch),
+        weight: if failed.is_empty() && batch.refused.is_empty() { Weight::Result } else { Weight::Problem },
+        title: title.to(lang),
+        body: lines.join("\n"),
+        buttons,
+        picture: done.first().map(|upload| upload.id),
+    })
+}
+
+fn why(upload: &Upload, lang: Lang) -> String {
+    let name = middle_cut(&upload.name, LONGEST_NAME);
+    match &upload.message {
+        Some(message) => words::why(name, message).to(lang),
+        None => name,
+    }
+}
+
+/// How long, and for whom, the link opens.
+fn life(upload: &Upload, now: i64, lang: Lang) -> String {
+    const MINUTE: i64 = 60_000;
+    let Some(end) = upload.expires_at else {
+        return if upload.place.only_here { words::opens_here() } else { words::public_link() }.to(lang);
+    };
+    // Half a minute is added so that a link of seven days, made a moment ago, does not read as six.
+    let minutes = (end - now + MINUTE / 2).max(0) / MINUTE;
+    match minutes {
+        0..120 => words::opens_for_minutes(minutes),
+        120..2_880 => words::opens_for_hours(minutes / 60),
+        _ => words::opens_for_days(minutes / 1_440),
+    }
+    .to(lang)
+}
+
+/// "team / assets / docs"
+pub(crate) fn place(place: &Place) -> String {
+    let parts = [&place.name, &place.bucket, &place.folder];
+    parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" / ")
+}
+
+/// Uploads wait for something outside: said once for each thing they wait for.
+pub(crate) fn waiting(what: Waiting, uploads: &[Upload], lang: Lang) -> Option<Notification> {
+    let first = uploads.first()?;
+    let count = uploads.len();
+    let title = match what {
+        Waiting::Network => words::waiting_network(count),
+        Waiting::SignIn => words::waiting_sign_in(&first.place.name, count),
+        Waiting::Keychain => words::waiting_keychain(count),
+        Waiting::Disk => words::waiting_disk(count),
+        // The next try comes within minutes, by itself.
+        Waiting::Retry => return None,
+    };
+    let mut lines: Vec<_> = first.message.iter().cloned().collect();
+    lines.push(words::kept().to(lang));
+    let button = match what {
+        Waiting::SignIn | Waiting::Keychain => (words::open_settings().to(lang), Button::Open(Name::Settings)),
+        _ => (words::show().to(lang), Button::Open(Name::DropZone)),
+    };
+    Some(Notification {
+        matter: Matter::Waiting,
+        weight: Weight::Problem,
+        title: title.to(lang),
+        body: lines.join("\n"),
+        buttons: vec![button],
+        picture: None,
+    })
+}
+
+/// Nothing of what was given was taken in.
+pub(crate) fn refused(refusals: &[Refusal], lang: Lang) -> Notification {
+    Notification {
+        matter: Matter::Refused,
+        weight: Weight::Problem,
+        title: words::refused(refusals.len()).to(lang),
+        body: refusals.iter().take(4).map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("\n"),
+        buttons: Vec::new(),
+        picture: None,
+    }
+}
+
+/// The clipboard watch asks.
+pub(crate) fn offer(offer: &Offer, to: &Place, lang: Lang) -> Notification {
+    let title = if offer.files == 0 { words::ask_image() } else { words::ask_files(offer.files) };
+    let what = match (offer.width, offer.height) {
+        (Some(width), Some(height)) => words::ask_size(width, height, size(offer.size)).to(lang),
+        _ => size(offer.size),
+    };
+    Notification {
+        matter: Matter::Offer,
+        weight: Weight::Question,
+        title: title.to(lang),
+        body: format!("{what}\n{}", words::ask_to(place(to)).to(lang)),
+        buttons: vec![
+            (words::upload().to(lang), Button::Offer { id: offer.id, upload: true }),
+            (words::not_this_one().to(lang), Button::Offer { id: offer.id, upload: false }),
+        ],
+        picture: None,
+    }
+}
+
+/// Something a person asked for was not done.
+pub(crate) fn not_done(error: &Error, lang: Lang) -> Notification {
+    problem(words::not_done().to(lang), error.message(lang))
+}
+
+/// Something else a person has to be told.
+pub(crate) fn notice(message: String, lang: Lang) -> Notification {
+    problem(words::notice().to(lang), message)
+}
+
+fn problem(title: String, body: String) -> Notification {
+    Notification { matter: Matter::Problem, weight: Weight::Problem, title, body, buttons: Vec::new(), picture: None }
+}
+
+/// The desktop has no tray.
+pub(crate) fn no_tray(lang: Lang) -> Notification {
+    Notification {
+        matter: Matter::Desktop,
+        weight: Weight::Problem,
+        title: words::no_tray().to(lang),
+        body: words::no_tray_how().to(lang),
+        buttons: vec![(words::show().to(lang), Button::Open(Name::DropZone))],
+        picture: None,
+    }
+}
+
+/// The last window was closed where there is no tray.
+pub(crate) fn still_running(lang: Lang) -> Notification {
+    Notification { title: words::still_running().to(lang), body: words::still_running_how().to(lang), ..no_tray(lang) }
+}
+
+#[cfg(test)]
+#[path = "said_tests.rs"]
+mod tests;

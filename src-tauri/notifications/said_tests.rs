@@ -1,0 +1,152 @@
+use imagepic_core::Code;
+use imagepic_core::capture::Source;
+
+use super::*;
+
+const NOW: i64 = 1_800_000_000_000;
+const DAY: i64 = 86_400_000;
+
+fn upload(id: i64, name: &str, stage: Stage) -> Upload {
+    Upload {
+        id,
+        batch: 5,
+        position: 0,
+        name: name.to_owned(),
+        size: 212_000,
+        sent: 0,
+        content_type: "image/png".to_owned(),
+        width: None,
+        height: None,
+        source: Source::Clipboard,
+        stage,
+        waiting: None,
+        code: None,
+        message: None,
+        place: Place {
+            destination: "atelier".to_owned(),
+            name: "Atelier".to_owned(),
+            bucket: "assets".to_owned(),
+            folder: "docs/img".to_owned(),
+            max_bytes: None,
+            only_here: false,
+        },
+        key: String::new(),
+        taken_at: 0,
+        done_at: None,
+        reused: false,
+        expires_at: Some(NOW + 7 * DAY - 900),
+    }
+}
+
+fn batch(uploads: Vec<Upload>, copied: bool) -> Settled {
+    Settled { batch: 5, uploads, refused: Vec::new(), copied, text: String::new() }
+}
+
+fn labels(notification: &Notification) -> Vec<&str> {
+    notification.buttons.iter().map(|(label, _)| label.as_str()).collect()
+}
+
+#[test]
+fn one_link_says_which_in_what_form_and_for_how_long() {
+    let done = batch(vec![upload(1, "checkout-empty-state.png", Stage::Done)], true);
+    let said = settled(&done, Format::Markdown, NOW, Lang::En).expect("something to say");
+    assert_eq!(said.title, "Link copied");
+    assert_eq!(said.body, "checkout-empty-state.png · Markdown\nOpens for 7 days");
+    assert_eq!(said.buttons, [("Undo".to_owned(), Button::Undo(vec![1]))]);
+    assert_eq!(said.weight, Weight::Result);
+
+    let said = settled(&done, Format::Markdown, NOW, Lang::ZhCn).expect("something to say");
+    assert_eq!(said.body, "checkout-empty-state.png · Markdown\n7 天内有效");
+}
+
+#[test]
+fn a_clipboard_that_moved_on_is_offered_its_link() {
+    let done = batch(vec![upload(1, "登录页-深色@2x.png", Stage::Done)], false);
+    let said = settled(&done, Format::Url, NOW, Lang::En).expect("something to say");
+    assert_eq!(said.title, "Uploaded");
+    assert_eq!(said.body, "登录页-深色@2x.png\nYou copied something else meanwhile.");
+    assert_eq!(said.buttons[0], ("Copy link".to_owned(), Button::CopyLinks(vec![1])));
+}
+
+#[test]
+fn one_that_failed_is_named_and_does_not_hide_the_others() {
+    let mut failed = upload(2, "订单列表.png", Stage::Failed);
+    failed.message = Some("no answer (504) in 5 tries.".to_owned());
+    let mixed = batch(vec![upload(1, "a.png", Stage::Done), failed.clone(), upload(3, "c.png", Stage::Done)], true);
+    let said = settled(&mixed, Format::Url, NOW, Lang::En).expect("something to say");
+    assert_eq!(said.title, "2 of 3 links copied, 1 failed");
+    assert_eq!(said.body, "订单列表.png: no answer (504) in 5 tries.");
+    assert_eq!(said.buttons[0], ("Retry".to_owned(), Button::Retry(vec![2])));
+    assert_eq!(said.weight, Weight::Problem);
+
+    let said = settled(&batch(vec![failed], false), Format::Url, NOW, Lang::ZhCn).expect("something to say");
+    assert_eq!(said.title, "1 个上传失败");
+    assert_eq!(labels(&said), ["重试"]);
+}
+
+#[test]
+fn an_image_that_was_there_before_cannot_be_undone_from_here() {
+    let mut reused = upload(1, "a.png", Stage::Done);
+    reused.reused = true;
+    let said = settled(&batch(vec![reused], true), Format::Url, NOW, Lang::En).expect("something to say");
+    assert!(said.body.ends_with("its link is used again"), "{}", said.body);
+    assert!(said.buttons.is_empty());
+}
+
+#[test]
+fn a_batch_that_only_waits_or_was_cancelled_says_nothing_of_its_own() {
+    assert_eq!(settled(&batch(vec![upload(1, "a.png", Stage::Waiting)], false), Format::Url, NOW, Lang::En), None);
+    assert_eq!(settled(&batch(vec![upload(1, "a.png", Stage::Cancelled)], false), Format::Url, NOW, Lang::En), None);
+}
+
+#[test]
+fn a_file_that_was_refused_beside_good_ones_is_named_with_them() {
+    let mut done = batch(vec![upload(1, "a.png", Stage::Done)], true);
+    let message = "notes.txt is not an image.".to_owned();
+    done.refused = vec![Refusal { name: "notes.txt".to_owned(), code: Code::NotAnImage, message }];
+    let said = settled(&done, Format::Url, NOW, Lang::En).expect("something to say");
+    assert!(said.body.contains("notes.txt is not an image."), "{}", said.body);
+    assert_eq!(said.weight, Weight::Problem);
+}
+
+#[test]
+fn the_life_of_a_link_is_told_in_the_unit_that_fits() {
+    let after = |millis: i64| life(&Upload { expires_at: Some(NOW + millis), ..upload(1, "a", Stage::Done) }, NOW, Lang::En);
+    assert_eq!(after(7 * DAY), "Opens for 7 days");
+    assert_eq!(after(5 * 3_600_000), "Opens for 5 hours");
+    assert_eq!(after(60_000), "Opens for 1 minute");
+    assert_eq!(after(-1), "Opens for 0 minutes");
+    let mut here = upload(1, "a", Stage::Done);
+    here.expires_at = None;
+    assert_eq!(life(&here, NOW, Lang::En), "Public link, does not end");
+    here.place.only_here = true;
+    assert_eq!(life(&here, NOW, Lang::En), "Opens only on this computer, while imagepic runs");
+}
+
+#[test]
+fn the_question_says_what_and_where_to() {
+    let asked = Offer { id: 9, size: 212_000, width: Some(1440), height: Some(900), files: 0 };
+    let said = offer(&asked, &upload(1, "", Stage::Done).place, Lang::En);
+    assert_eq!(said.title, "Upload this screenshot?");
+    assert_eq!(said.body, "1440 × 900, 212 kB\nto Atelier / assets / docs/img");
+    assert_eq!(labels(&said), ["Upload", "Not this one"]);
+}
+
+#[test]
+fn an_outage_says_how_many_wait_and_that_nothing_is_lost() {
+    let uploads = [upload(1, "a.png", Stage::Waiting), upload(2, "b.png", Stage::Waiting)];
+    let said = waiting(Waiting::Network, &uploads, Lang::En).expect("something to say");
+    assert_eq!(said.title, "No network: 2 images are waiting");
+    assert_eq!(said.body, "Kept on this computer; they go on by themselves.");
+    assert_eq!(waiting(Waiting::Retry, &uploads, Lang::En), None);
+    assert_eq!(waiting(Waiting::Network, &[], Lang::En), None);
+}
+
+#[test]
+fn the_settings_decide_what_is_shown() {
+    use imagepic_core::settings::Notifications;
+    let pass = |setting| [Weight::Result, Weight::Problem, Weight::Question].map(|weight| weight.passes(setting));
+    assert_eq!(pass(Notifications::All), [true, true, true]);
+    assert_eq!(pass(Notifications::Problems), [false, true, true]);
+    assert_eq!(pass(Notifications::Quiet), [false, false, true]);
+}

@@ -1,0 +1,271 @@
+use std::fmt::Write as _;
+
+use imagepic_core::capture::Source;
+use imagepic_core::destination::{Destination, Kind, S3Address, THIS_COMPUTER};
+use imagepic_core::event::{Place, Stage, State};
+
+use super::*;
+
+fn place(bucket: &str, folder: &str) -> Place {
+    Place {
+        destination: "atelier".to_owned(),
+        name: "Atelier".to_owned(),
+        bucket: bucket.to_owned(),
+        folder: folder.to_owned(),
+        max_bytes: None,
+        only_here: false,
+    }
+}
+
+fn upload(id: i64, name: &str) -> Upload {
+    Upload {
+        id,
+        batch: 1,
+        position: 0,
+        name: name.to_owned(),
+        size: 83_000,
+        sent: 83_000,
+        content_type: "image/png".to_owned(),
+        width: Some(1440),
+        height: Some(900),
+        source: Source::Drop,
+        stage: Stage::Done,
+        waiting: None,
+        code: None,
+        message: None,
+        place: place("assets", "docs"),
+        key: format!("docs/{name}"),
+        taken_at: 0,
+        done_at: Some(1),
+        reused: false,
+        expires_at: None,
+    }
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        state: State::Idle,
+        line: "Ready · Atelier / assets / docs".to_owned(),
+        place: place("assets", "docs"),
+        open: Vec::new(),
+        recent: vec![upload(7, "checkout-empty-state.png"), upload(6, "登录页-深色@2x.png")],
+        paused: false,
+        clipboard: ClipboardMode::Ask,
+        offer: None,
+        format: Format::Markdown,
+    }
+}
+
+fn destinations() -> Vec<Destination> {
+    let mut atelier = Destination::this_computer("Atelier".to_owned());
+    atelier.id = "atelier".to_owned();
+    atelier.kind = Kind::S3(S3Address {
+        endpoint: "https://s3.atelier.example".to_owned(),
+        region: "eu-central-1".to_owned(),
+        access_key: "AK".to_owned(),
+        path_style: false,
+        ca_file: None,
+    });
+    vec![atelier, Destination::this_computer("This computer".to_owned())]
+}
+
+fn places() -> Places {
+    let mut places = Places::of("atelier");
+    places.set_buckets(vec!["assets".to_owned(), "screenshots".to_owned()]);
+    places.set_folders("assets", "", vec!["docs".to_owned(), "marketing".to_owned(), "设计稿".to_owned()]);
+    places.set_folders("assets", "docs", vec!["img".to_owned()]);
+    places
+}
+
+/// A menu as one sees it: two spaces a level, `[x]` chosen, `>` more below, `(…)` only words.
+fn drawn(entries: &[Entry]) -> String {
+    fn draw(entries: &[Entry], depth: usize, out: &mut String) {
+        for entry in entries {
+            let _ = write!(out, "{}", "  ".repeat(depth));
+            let _ = match entry {
+                Entry::Separator => writeln!(out, "--"),
+                Entry::Words(words) => writeln!(out, "({words})"),
+                Entry::Item(label, _) => writeln!(out, "{label}"),
+                Entry::Check(label, on, _) => writeln!(out, "[{}] {label}", if *on { 'x' } else { ' ' }),
+                Entry::Menu(label, _) => writeln!(out, "{label} >"),
+            };
+            if let Entry::Menu(_, below) = entry {
+                draw(below, depth + 1, out);
+            }
+        }
+    }
+    let mut out = String::new();
+    draw(entries, 0, &mut out);
+    out
+}
+
+/// What choosing the line behind these labels does.
+fn choose<'a>(entries: &'a [Entry], way: &[&str]) -> Option<&'a Action> {
+    let (first, rest) = way.split_first()?;
+    entries.iter().find_map(|entry| match entry {
+        Entry::Item(label, action) | Entry::Check(label, _, action) if label == first && rest.is_empty() => Some(action),
+        Entry::Menu(label, below) if label == first => choose(below, rest),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_menu_has_everything_in_its_order_in_english() {
+    let menu = menu(&snapshot(), &destinations(), &places(), Lang::En);
+    assert_eq!(
+        drawn(&menu),
+        "\
+Upload clipboard
+Upload files…
+--
+Recent >
+  checkout-empty-state.png
+  登录页-深色@2x.png
+Upload to >
+  ✓ Atelier >
+    ✓ assets >
+      [ ] Upload here
+      --
+      ✓ docs >
+        [x] Upload here
+        --
+        img >
+          [ ] Upload here
+      marketing >
+        [ ] Upload here
+      设计稿 >
+        [ ] Upload here
+    screenshots >
+      [ ] Upload here
+  This computer >
+    [ ] Upload here
+    --
+    (images)
+  --
+  Add destination…
+Link as >
+  [ ] URL
+  [x] Markdown
+  [ ] HTML
+  [ ] BBCode
+  [ ] CSS url()
+  [ ] JSX
+--
+Watch clipboard >
+  [ ] Off
+  [x] Ask
+  [ ] Automatic
+[ ] Pause
+--
+Drop zone
+Settings…
+--
+Quit
+"
+    );
+}
+
+#[test]
+fn the_menu_speaks_chinese_where_the_settings_do() {
+    let mut now = snapshot();
+    now.recent.clear();
+    now.paused = true;
+    let menu = menu(&now, &destinations()[1..], &Places::default(), Lang::ZhCn);
+    assert_eq!(
+        drawn(&menu),
+        "\
+上传剪贴板
+上传文件…
+--
+最近上传 >
+  (还没有上传过)
+上传到 >
+  This computer >
+    [ ] 上传到这里
+    --
+    (images)
+  --
+  添加上传目标…
+链接格式 >
+  [ ] URL
+  [x] Markdown
+  [ ] HTML
+  [ ] BBCode
+  [ ] CSS url()
+  [ ] JSX
+--
+监听剪贴板 >
+  [ ] 关闭
+  [x] 询问
+  [ ] 自动
+[x] 暂停
+--
+拖放区
+设置…
+--
+退出
+"
+    );
+}
+
+#[test]
+fn choosing_does_what_the_line_says() {
+    let menu = menu(&snapshot(), &destinations(), &places(), Lang::En);
+    let folder =
+        Action::Use { destination: "atelier".to_owned(), bucket: Some("assets".to_owned()), folder: Some("docs/img".to_owned()) };
+    assert_eq!(choose(&menu, &["Upload to", "✓ Atelier", "✓ assets", "✓ docs", "img", "Upload here"]), Some(&folder));
+    let other = Action::Use { destination: THIS_COMPUTER.to_owned(), bucket: None, folder: None };
+    assert_eq!(choose(&menu, &["Upload to", "This computer", "Upload here"]), Some(&other));
+    assert_eq!(choose(&menu, &["Recent", "登录页-深色@2x.png"]), Some(&Action::CopyLink(6)));
+    assert_eq!(choose(&menu, &["Link as", "JSX"]), Some(&Action::Format(Format::Jsx)));
+    assert_eq!(choose(&menu, &["Watch clipboard", "Automatic"]), Some(&Action::Watch(ClipboardMode::Automatic)));
+    assert_eq!(choose(&menu, &["Pause"]), Some(&Action::Pause(true)));
+}
+
+#[test]
+fn the_present_place_is_in_the_menu_before_any_list_has_come() {
+    let mut now = snapshot();
+    now.place = place("assets", "docs/new");
+    let menu = menu(&now, &destinations()[..1], &Places::of("atelier"), Lang::En);
+    assert!(
+        choose(&menu, &["Upload to", "✓ Atelier", "✓ assets", "✓ docs", "✓ new", "Upload here"]).is_some(),
+        "{}",
+        drawn(&menu)
+    );
+}
+
+#[test]
+fn a_folder_whose_name_only_begins_like_the_present_one_is_not_marked() {
+    let mut places = Places::of("atelier");
+    places.set_folders("assets", "", vec!["doc".to_owned(), "docs".to_owned(), "docs-old".to_owned()]);
+    let menu = menu(&snapshot(), &destinations()[..1], &places, Lang::En);
+    let drawn = drawn(&menu);
+    assert!(drawn.contains("✓ docs >") && !drawn.contains("✓ doc >") && !drawn.contains("✓ docs-old"), "{drawn}");
+}
+
+#[test]
+fn a_bucket_with_very_many_folders_does_not_fill_the_screen() {
+    let mut places = Places::of("atelier");
+    places.set_folders("assets", "", (0..500).map(|number| format!("f{number:03}")).collect());
+    let menu = menu(&snapshot(), &destinations()[..1], &places, Lang::En);
+    assert!(drawn(&menu).contains("(477 more)"), "{}", drawn(&menu));
+
+    // Far down in its list, the present folder is still not among what is left out.
+    let mut now = snapshot();
+    now.place = place("assets", "f300");
+    let menu = super::menu(&now, &destinations()[..1], &places, Lang::En);
+    assert!(drawn(&menu).contains("✓ f300 >"), "{}", drawn(&menu));
+    assert!(drawn(&menu).contains("(476 more)"), "{}", drawn(&menu));
+}
+
+#[test]
+fn an_offer_says_what_it_would_upload() {
+    let image = Offer { id: 3, size: 212_000, width: Some(1440), height: Some(900), files: 0 };
+    let entries = offer(Some(&image), Lang::En);
+    assert_eq!(drawn(&entries), "Upload the screenshot (1440 × 900)\nNot this one\n--\n");
+    assert_eq!(choose(&entries, &["Not this one"]), Some(&Action::Offer { id: 3, upload: false }));
+
+    let files = Offer { files: 2, width: None, height: None, ..image };
+    assert_eq!(drawn(&offer(Some(&files), Lang::ZhCn)), "上传剪贴板中的 2 个文件\n不传这个\n--\n");
+    assert!(offer(None, Lang::En).is_empty());
+}

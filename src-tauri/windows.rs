@@ -1,0 +1,228 @@
+//! Every window, declared once: title, size, what keeps it on top. Made when asked for, destroyed when closed.
+//!
+//! A hidden web view costs about 120 MB, so none is kept. What windows show is in `ui/`, what they may ask in `permissions/`.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use imagepic_core::settings::Theme;
+use imagepic_words::{Lang, Text, desktop as words};
+use serde::{Deserialize, Serialize};
+use tauri::webview::Color;
+use tauri::{AppHandle, Manager, PhysicalPosition, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+
+use crate::notifications::said;
+use crate::shell::Shell;
+
+/// The windows, those to come included: their names are part of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Name {
+    /// First start.
+    Welcome,
+    /// Drag in, see progress, copy again.
+    DropZone,
+    /// Uploads and buckets.
+    Library,
+    /// Destinations and everything else that can be set.
+    Settings,
+}
+
+struct Form {
+    /// Logical pixels.
+    size: (f64, f64),
+    /// Smaller it cannot be made.
+    least: (f64, f64),
+    always_on_top: bool,
+}
+
+impl Name {
+    pub(crate) const ALL: [Self; 4] = [Self::Welcome, Self::DropZone, Self::Library, Self::Settings];
+
+    /// The window's label, and what `--show` takes.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Welcome => "welcome",
+            Self::DropZone => "drop-zone",
+            Self::Library => "library",
+            Self::Settings => "settings",
+        }
+    }
+
+    /// The window of that label.
+    pub(crate) fn of(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.label() == label)
+    }
+
+    /// Whether this version has it.
+    pub(crate) const fn exists(self) -> bool {
+        matches!(self, Self::DropZone | Self::Settings)
+    }
+
+    fn title(self) -> Text {
+        match self {
+            Self::Welcome => words::title_welcome(),
+            Self::DropZone => words::title_drop_zone(),
+            Self::Library => words::title_library(),
+            Self::Settings => words::title_settings(),
+        }
+    }
+
+    const fn form(self) -> Form {
+        match self {
+            Self::Welcome => Form { size: (720.0, 560.0), least: (640.0, 520.0), always_on_top: false },
+            Self::DropZone => Form { size: (300.0, 220.0), least: (260.0, 180.0), always_on_top: true },
+            Self::Library => Form { size: (1180.0, 760.0), least: (800.0, 520.0), always_on_top: false },
+            Self::Settings => Form { size: (880.0, 640.0), least: (720.0, 480.0), always_on_top: false },
+        }
+    }
+}
+
+/// Opens the window, or brings it to the front. From any thread.
+pub(crate) fn open(app: &AppHandle, name: Name) {
+    let handle = app.clone();
+    let done = app.run_on_main_thread(move || {
+        if let Err(error) = open_here(&handle, name) {
+            tracing::error!(%error, window = name.label(), "the window could not be opened");
+        }
+    });
+    if let Err(error) = done {
+        tracing::error!(%error, window = name.label(), "the window could not be opened");
+    }
+}
+
+/// Whether the window is there.
+pub(crate) fn is_open(app: &AppHandle, name: Name) -> bool {
+    app.get_webview_window(name.label()).is_some()
+}
+
+fn open_here(app: &AppHandle, name: Name) -> tauri::Result<()> {
+    if let Some(window) = app.get_webview_window(name.label()) {
+        window.unminimize()?;
+        window.show()?;
+        return window.set_focus();
+    }
+    let shell = app.state::<Shell>();
+    let lang = shell.engine.lang();
+    let theme = theme(shell.engine.settings().get().general.theme);
+    let form = name.form();
+    // The label tells the page which window it is; the query is for people who open the page in a browser.
+    let page = WebviewUrl::App(PathBuf::from(format!("index.html?window={}", name.label())));
+    let mut builder = WebviewWindowBuilder::new(app, name.label(), page)
+        .title(name.title().to(lang))
+        .inner_size(form.size.0, form.size.1)
+        .min_inner_size(form.least.0, form.least.1)
+        .always_on_top(form.always_on_top)
+        .theme(theme)
+        // Windows keep no truth of their own, so they leave nothing on disk, and nothing outside the home.
+        .incognito(true)
+        .on_navigation(is_ours)
+        .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny);
+    if let Some(theme) = theme {
+        // Otherwise a dark window begins with a white flash.
+        builder = builder.background_color(ground(theme));
+    }
+    let window = builder.build()?;
+    #[cfg(target_os = "linux")]
+    crate::drops::listen(&window)?;
+    if name == Name::DropZone
+        && let Some(place) = shell.remembered_place()
+        && is_on_a_screen(&window, place)
+    {
+        window.set_position(place)?;
+    }
+    Ok(())
+}
+
+/// The window is about to close.
+pub(crate) fn closing(app: &AppHandle, label: &str) {
+    if label == Name::DropZone.label() {
+        remember(app);
+    }
+}
+
+/// The drop zone's place is kept for the next time.
+pub(crate) fn remember(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(Name::DropZone.label())
+        && let Ok(place) = window.outer_position()
+    {
+        app.state::<Shell>().remember_place(place);
+    }
+}
+
+/// The window is gone. Where there is no tray, somebody who closed the last one should know how to get back.
+pub(crate) fn closed(app: &AppHandle, label: &str) {
+    let shell = app.state::<Shell>();
+    shell.drops.forget(label);
+    let last = app.webview_windows().keys().all(|other| other == label);
+    if last && !shell.tray.is_there() && !shell.quitting.load(Ordering::SeqCst) {
+        shell.notifier.show(said::still_running(shell.engine.lang()));
+    }
+}
+
+/// A page of ours, and nothing else, may be shown: a link in a page never leads out of the app.
+fn is_ours(url: &tauri::Url) -> bool {
+    matches!((url.scheme(), url.host_str()), ("tauri", Some("localhost")) | ("http" | "https", Some("tauri.localhost")))
+        || url.as_str() == "about:blank"
+}
+
+fn is_on_a_screen(window: &WebviewWindow, place: PhysicalPosition<i32>) -> bool {
+    let screens = window.available_monitors().unwrap_or_default();
+    screens.iter().any(|screen| {
+        let (start, size) = (screen.position(), screen.size());
+        let inside = |at: i32, from: i32, length: u32| {
+            i64::from(at) >= i64::from(from) && i64::from(at) < i64::from(from) + i64::from(length)
+        };
+        inside(place.x, start.x, size.width) && inside(place.y, start.y, size.height)
+    })
+}
+
+/// The open windows follow the settings.
+pub(crate) fn follow_settings(app: &AppHandle, lang: Lang, chosen: Theme) {
+    for (label, window) in app.webview_windows() {
+        let Some(name) = Name::of(&label) else { continue };
+        let titled = window.set_title(&name.title().to(lang)).and_then(|()| window.set_theme(theme(chosen)));
+        if let Err(error) = titled {
+            tracing::warn!(%error, window = label, "the window does not follow the settings");
+        }
+    }
+}
+
+const fn theme(chosen: Theme) -> Option<tauri::Theme> {
+    match chosen {
+        Theme::System => None,
+        Theme::Light => Some(tauri::Theme::Light),
+        Theme::Dark => Some(tauri::Theme::Dark),
+    }
+}
+
+/// `--bg` of the windows' own style sheet.
+const fn ground(theme: tauri::Theme) -> Color {
+    match theme {
+        tauri::Theme::Dark => Color(0x18, 0x19, 0x1d, 0xff),
+        _ => Color(0xff, 0xff, 0xff, 0xff),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_called_in_english_as_everybody_outside_knows_them() {
+        let titles = Name::ALL.map(|name| name.title().to(Lang::En));
+        assert_eq!(titles, ["imagepic", "Drop zone", "Library", "Settings"]);
+        let labels = Name::ALL.map(Name::label);
+        assert_eq!(labels, ["welcome", "drop-zone", "library", "settings"]);
+    }
+
+    #[test]
+    fn no_page_from_outside_opens_in_a_window() {
+        let ours = |url: &str| is_ours(&tauri::Url::parse(url).expect("an address"));
+        assert!(ours("tauri://localhost/index.html?window=settings"));
+        assert!(ours("http://tauri.localhost/index.html"));
+        for url in ["https://example.com/", "file:///etc/passwd", "tauri://evil/", "http://localhost:1420/", "data:text/html,x"] {
+            assert!(!ours(url), "{url}");
+        }
+    }
+}
