@@ -113,3 +113,77 @@ pub(crate) fn list(conn: &Connection, bucket: i64, listing: &Listing) -> Try<Pag
         return Ok(page);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::index::{Effects, Meta, Object, SCHEMA, add_bucket, put_object};
+
+    /// What S3 says a listing is, written down without any cleverness.
+    fn naive(keys: &BTreeSet<String>, listing: &Listing) -> Vec<String> {
+        let mut names = BTreeSet::new();
+        for key in keys.iter().filter(|k| k.starts_with(&listing.prefix)) {
+            let rest = &key[listing.prefix.len()..];
+            let name = match rest.find(&listing.delimiter) {
+                Some(at) if !listing.delimiter.is_empty() => {
+                    key[..listing.prefix.len() + at + listing.delimiter.len()].to_owned()
+                }
+                _ => key.clone(),
+            };
+            if listing.after.as_ref().is_none_or(|after| name > *after) {
+                names.insert(name);
+            }
+        }
+        names.into_iter().collect()
+    }
+
+    fn filled(keys: &BTreeSet<String>) -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(SCHEMA).unwrap();
+        add_bucket(&conn, "one", 0).unwrap();
+        add_bucket(&conn, "two", 0).unwrap();
+        let row = Object { size: 1, etag: "e".into(), modified: 0, meta: Meta::default(), pieces: vec![] };
+        for key in keys {
+            put_object(&conn, 1, key, &row, &mut Effects::default()).unwrap();
+        }
+        put_object(&conn, 2, "a/other bucket", &row, &mut Effects::default()).unwrap();
+        conn
+    }
+
+    fn text(longest: usize) -> impl Strategy<Value = String> {
+        proptest::collection::vec(prop::sample::select(vec!["a", "b", "/", "//", "-", "é", "图", "\u{10ffff}", "~"]), 0..longest)
+            .prop_map(|v| v.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn pages_put_together_are_the_listing_s3_describes(
+            keys in proptest::collection::btree_set(text(6).prop_filter("a key has a byte", |k| !k.is_empty()), 0..40),
+            prefix in text(3),
+            delimiter in prop::sample::select(vec!["", "/", "//", "-", "é", "a/"]),
+            after in proptest::option::of(text(4).prop_filter("an empty one is none", |k| !k.is_empty())),
+            limit in 1_usize..8,
+        ) {
+            let conn = filled(&keys);
+            let whole = Listing { prefix, delimiter: delimiter.into(), after, limit };
+            let wanted = naive(&keys, &whole);
+            let (mut found, mut next) = (Vec::new(), whole.clone());
+            loop {
+                let page = list(&conn, 1, &next).unwrap();
+                prop_assert!(page.entries.len() <= limit);
+                prop_assert!(page.steps <= limit + 1, "{} steps for a page of {}", page.steps, limit);
+                found.extend(page.entries.iter().map(|e| e.name().to_owned()));
+                if !page.more {
+                    break;
+                }
+                prop_assert_eq!(page.entries.len(), limit);
+                next.after = page.entries.last().map(|e| e.name().to_owned());
+            }
+            prop_assert_eq!(found, wanted);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Every way a client can say what its bytes are; a wrong one is refused and leaves nothing.
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
+use base64::Engine as _;
+use reqwest::Client;
+use s3s::crypto::{Checksum, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+
+use crate::common::{BUCKET, Home, bytes};
+use crate::sign;
+
+fn base64(bytes: impl AsRef<[u8]>) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn claims(data: &[u8]) -> [(&'static str, String); 6] {
+    [
+        ("content-md5", base64(Md5::checksum(data))),
+        ("x-amz-checksum-crc32", base64(Crc32::checksum(data))),
+        ("x-amz-checksum-crc32c", base64(Crc32c::checksum(data))),
+        ("x-amz-checksum-crc64nvme", base64(Crc64Nvme::checksum(data))),
+        ("x-amz-checksum-sha1", base64(Sha1::checksum(data))),
+        ("x-amz-checksum-sha256", base64(Sha256::checksum(data))),
+    ]
+}
+
+async fn put(home: &Home, path: &str, given: &[(&str, &str)], payload: &str, body: Vec<u8>) -> (u16, String) {
+    _ = rustls::crypto::ring::default_provider().install_default();
+    let mut request = Client::new().put(home.url(&path[1..])).body(body);
+    for (name, value) in sign::headers(&home.keys, "PUT", home.running.addr().port(), path, given, payload) {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let text = answer.text().await.unwrap();
+    let code = text.split_once("<Code>").and_then(|(_, t)| t.split_once("</Code>")).map_or("", |(c, _)| c);
+    (status, code.to_owned())
+}
+
+#[tokio::test]
+async fn a_right_checksum_in_a_header_is_taken_and_a_wrong_one_leaves_nothing() {
+    let home = Home::new().await;
+    for size in [5, 3_000_000] {
+        let (data, other) = (bytes(size), bytes(size + 1));
+        let payload = sign::sha256(&data);
+        for ((name, right), (_, wrong)) in claims(&data).into_iter().zip(claims(&other)) {
+            assert_eq!(
+                put(&home, "/images/k", &[(name, &wrong)], &payload, data.clone()).await,
+                (400, "BadDigest".into()),
+                "{name}"
+            );
+            assert_eq!(home.blobs(), 0, "{name} left bytes");
+            assert_eq!(home.server.usage().await.unwrap().objects, 0);
+            let malformed = if name == "content-md5" { "InvalidDigest" } else { "InvalidRequest" };
+            assert_eq!(
+                put(&home, "/images/k", &[(name, "AAAA")], &payload, data.clone()).await,
+                (400, malformed.into()),
+                "{name}"
+            );
+            assert_eq!(put(&home, "/images/k", &[(name, &right)], &payload, data.clone()).await, (200, String::new()), "{name}");
+            home.s3.delete_object().bucket(BUCKET).key("k").send().await.unwrap();
+            crate::common::eventually("the bytes are gone", || home.blobs() == 0).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_hash_in_the_signature_is_checked_against_the_bytes() {
+    let home = Home::new().await;
+    for size in [5, 3_000_000] {
+        let wrong = put(&home, "/images/k", &[], &sign::sha256(b"other"), bytes(size)).await;
+        assert_eq!(wrong, (400, "XAmzContentSHA256Mismatch".into()));
+        crate::common::eventually("nothing is left", || home.blobs() == 0).await;
+    }
+    assert_eq!(home.server.usage().await.unwrap().objects, 0);
+    assert_eq!(put(&home, "/images/k", &[], "UNSIGNED-PAYLOAD", bytes(5)).await.0, 200);
+}
+
+fn trailing(data: &[u8], chunk: usize, trailer: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    for part in data.chunks(chunk) {
+        body.extend_from_slice(format!("{:x}\r\n", part.len()).as_bytes());
+        body.extend_from_slice(part);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("0\r\n{trailer}\r\n").as_bytes());
+    body
+}
+
+#[tokio::test]
+async fn a_checksum_behind_the_bytes_counts_like_one_before_them() {
+    let home = Home::new().await;
+    const MODE: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+    for (size, chunk) in [(5, 5), (3_000_000, 65_536), (3_000_000, 3_000_000)] {
+        let (data, other) = (bytes(size), bytes(size + 1));
+        let length = size.to_string();
+        for ((name, right), (_, wrong)) in claims(&data).into_iter().zip(claims(&other)).skip(1) {
+            let given =
+                [("content-encoding", "aws-chunked"), ("x-amz-decoded-content-length", &*length), ("x-amz-trailer", name)];
+            let send = async |trailer: String| put(&home, "/images/k", &given, MODE, trailing(&data, chunk, &trailer)).await;
+            assert_eq!(send(format!("{name}:{wrong}\r\n")).await, (400, "BadDigest".into()), "{name}");
+            assert_eq!(send(String::new()).await, (400, "MalformedTrailerError".into()), "{name}");
+            crate::common::eventually("nothing is left", || home.blobs() == 0).await;
+            assert_eq!(send(format!("{name}:{right}\r\n")).await, (200, String::new()), "{name}");
+            assert!(home.get("k").await == data);
+            let head = home.s3.head_object().bucket(BUCKET).key("k").send().await.unwrap();
+            assert_eq!(head.content_encoding(), None, "aws-chunked is about the way, not the object");
+            home.s3.delete_object().bucket(BUCKET).key("k").send().await.unwrap();
+            crate::common::eventually("the bytes are gone", || home.blobs() == 0).await;
+        }
+        let short = (size + 10).to_string();
+        let given = [("x-amz-decoded-content-length", &*short), ("x-amz-trailer", "x-amz-checksum-crc32")];
+        let trailer = format!("x-amz-checksum-crc32:{}\r\n", claims(&data)[1].1);
+        assert_eq!(put(&home, "/images/k", &given, MODE, trailing(&data, chunk, &trailer)).await, (400, "IncompleteBody".into()));
+        let cut = trailing(&data, chunk, &trailer);
+        let cut = cut[..cut.len() / 2].to_vec();
+        let given = [("x-amz-decoded-content-length", &*length), ("x-amz-trailer", "x-amz-checksum-crc32")];
+        assert_eq!(put(&home, "/images/k", &given, MODE, cut).await.0, 400);
+        crate::common::eventually("nothing is left", || home.blobs() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn the_sdk_gets_back_the_checksum_it_sent_in_every_algorithm() {
+    let home = Home::new().await;
+    for algorithm in ChecksumAlgorithm::values().iter().map(|a| ChecksumAlgorithm::from(*a)) {
+        if !matches!(algorithm.as_str(), "CRC32" | "CRC32C" | "CRC64NVME" | "SHA1" | "SHA256") {
+            continue;
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes(700_000)).unwrap();
+        let from_file = ByteStream::from_path(file.path()).await.unwrap();
+        for body in [ByteStream::from(bytes(700_000)), from_file] {
+            let put = home.s3.put_object().bucket(BUCKET).key("k").checksum_algorithm(algorithm.clone()).body(body);
+            put.send().await.unwrap_or_else(|e| panic!("{algorithm:?}: {e:?}"));
+            let got = home.s3.get_object().bucket(BUCKET).key("k").checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
+            let sums = [
+                got.checksum_crc32(),
+                got.checksum_crc32_c(),
+                got.checksum_crc64_nvme(),
+                got.checksum_sha1(),
+                got.checksum_sha256(),
+            ];
+            assert_eq!(sums.iter().flatten().count(), 1, "{algorithm:?}: {sums:?}");
+            assert!(got.body.collect().await.unwrap().to_vec() == bytes(700_000), "the SDK verified it");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_cut_off_on_the_way_leaves_nothing() {
+    use std::io::Write as _;
+    let home = Home::new().await;
+    for (announced, sent) in [(1000, 10), (10_000_000, 5_000_000)] {
+        let length = announced.to_string();
+        let mut stream = std::net::TcpStream::connect(home.running.addr()).unwrap();
+        let mut head =
+            format!("PUT /images/k HTTP/1.1\r\nhost: 127.0.0.1:{}\r\ncontent-length: {length}\r\n", home.running.addr().port());
+        for (name, value) in sign::headers(&home.keys, "PUT", home.running.addr().port(), "/images/k", &[], "UNSIGNED-PAYLOAD") {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let body = bytes(sent);
+        tokio::task::spawn_blocking(move || {
+            stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+            stream.write_all(&body).unwrap();
+        })
+        .await
+        .unwrap();
+        home.put("other", "x").await;
+        crate::common::eventually("only the other object is there", || home.blobs() == 1).await;
+    }
+    assert_eq!(home.server.usage().await.unwrap().objects, 1);
+}

@@ -1,0 +1,151 @@
+//! The bucket in a process of its own, killed and starved.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use imagepic_bucket::open;
+
+use crate::common::{BUCKET, Home, blobs, bytes, client, config};
+
+const DIR: &str = "IMAGEPIC_TEST_BUCKET_DIR";
+
+/// Runs only as the child of the tests below.
+#[tokio::test]
+#[ignore = "the other half of the tests that kill it"]
+async fn child() {
+    let Some(dir) = std::env::var_os(DIR) else { return };
+    let server = open(config(Path::new(&dir)).0).await.unwrap();
+    server.ensure_bucket(BUCKET).await.unwrap();
+    let running = server.bind(Some(0)).await.unwrap();
+    std::fs::write(Path::new(&dir).join("listens"), running.addr().port().to_string()).unwrap();
+    println!("listens on {}", running.addr().port());
+    std::future::pending::<()>().await;
+}
+
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+fn start(dir: &Path, wrap: &[&str]) -> (Process, u16) {
+    let me = std::env::current_exe().unwrap();
+    let child = ["--exact", "crash::child", "--ignored", "--nocapture", "--test-threads=1"];
+    let mut command = match wrap {
+        [] => Command::new(&me),
+        [program, args @ ..] => {
+            let mut command = Command::new(program);
+            command.args(args).arg(&me);
+            command
+        }
+    };
+    let mut process = Process(command.args(child).env(DIR, dir).stdout(Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
+    for line in lines.map_while(Result::ok) {
+        if let Some((_, port)) = line.split_once("listens on ") {
+            return (process, port.trim().parse().unwrap());
+        }
+    }
+    panic!("the bucket did not start; {wrap:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_a_kill_and_nothing_else_stays_on_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = config(dir.path()).1;
+    // Which bytes each key may have: the acknowledged ones, and those of a put nobody answered any more.
+    let acknowledged: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    for (round, life) in [30, 55, 90, 140, 200, 70, 110, 40].into_iter().enumerate() {
+        let (process, port) = start(dir.path(), &[]);
+        let s3 = client(port, &keys);
+        let tasks: Vec<_> = (0..4)
+            .map(|task| {
+                let (s3, acknowledged) = (s3.clone(), Arc::clone(&acknowledged));
+                tokio::spawn(async move {
+                    for n in 0.. {
+                        let key = format!("{round}/{task}/{n}");
+                        let size = [3, 83_000, 400_000, 2_500_000][(n + task) % 4];
+                        if s3.put_object().bucket(BUCKET).key(&key).body(bytes(size).into()).send().await.is_err() {
+                            return;
+                        }
+                        acknowledged.lock().unwrap().insert(key.clone(), size);
+                        if n % 3 == 2 {
+                            let gone = format!("{round}/{task}/{}", n - 1);
+                            acknowledged.lock().unwrap().remove(&gone);
+                            if s3.delete_object().bucket(BUCKET).key(&gone).send().await.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(life)).await;
+        drop(process);
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+    let home = Home::at(dir).await;
+    home.server.swept().await;
+    let acknowledged = acknowledged.lock().unwrap().clone();
+    assert!(acknowledged.len() > 8, "only {} puts were acknowledged before the kills", acknowledged.len());
+    for (key, size) in &acknowledged {
+        assert!(home.get(key).await == bytes(*size), "{key}");
+    }
+    let mut token = None;
+    let mut objects = 0;
+    loop {
+        let page = home.s3.list_objects_v2().bucket(BUCKET).set_continuation_token(token).send().await.unwrap();
+        for object in page.contents() {
+            objects += 1;
+            let size = usize::try_from(object.size().unwrap()).unwrap();
+            assert!(home.get(object.key().unwrap()).await == bytes(size), "{:?} is whole though nobody was told", object.key());
+        }
+        token = page.next_continuation_token().map(Into::into);
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(blobs(home.dir.path()), objects, "a file for each object and none besides");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_said_and_leaves_no_half_object() {
+    let dir = tempfile::tempdir().unwrap();
+    // A small disk of its own, seen by the child only.
+    let mount = format!("mount -t tmpfs -o size=6m tmpfs {} && exec \"$0\" \"$@\"", dir.path().display());
+    let keys = config(dir.path()).1;
+    let key = std::fs::read(dir.path().join("key")).unwrap();
+    let mount = mount.replace(
+        "&& exec",
+        &format!(
+            "&& printf %s '{}' > {}/key && chmod 600 {0}/key && exec",
+            String::from_utf8(key).unwrap(),
+            dir.path().display()
+        ),
+    );
+    let mount = mount.replace("{0}", &dir.path().display().to_string());
+    let (_process, port) = start(dir.path(), &["unshare", "-Urm", "sh", "-c", &mount]);
+    let s3 = client(port, &keys);
+    let put = |key: &'static str, size: usize| s3.put_object().bucket(BUCKET).key(key).body(bytes(size).into()).send();
+    put("fits", 1_000_000).await.unwrap();
+    for size in [20_000_000, 5_500_000] {
+        let refused = put("too much", size).await.unwrap_err();
+        assert_eq!(refused.raw_response().map(|r| r.status().as_u16()), Some(507), "{refused:?}");
+    }
+    let listed = s3.list_objects_v2().bucket(BUCKET).send().await.unwrap();
+    assert_eq!(listed.contents().len(), 1);
+    // What was refused takes no space: there is room again.
+    put("fits too", 2_000_000).await.unwrap();
+    let got = s3.get_object().bucket(BUCKET).key("fits").send().await.unwrap();
+    assert!(got.body.collect().await.unwrap().to_vec() == bytes(1_000_000));
+}

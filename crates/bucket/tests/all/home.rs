@@ -1,0 +1,116 @@
+//! The folder of the bucket: whose it is, which port it has, what lies in it.
+
+use imagepic_bucket::{Config, Error, keys, open};
+
+use crate::common::{BUCKET, Home, config};
+
+#[tokio::test]
+async fn a_second_process_is_told_that_the_bucket_is_in_use() {
+    let home = Home::new().await;
+    let again = open(config(home.dir.path()).0).await;
+    assert!(matches!(again, Err(Error::Locked { .. })), "{again:?}");
+    home.running.shutdown().await;
+    home.server.close().await;
+    assert!(home.server.ensure_bucket("late").await.is_err(), "a closed bucket says so");
+    open(config(home.dir.path()).0).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn links_keep_their_port_from_run_to_run_and_a_taken_port_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = async || {
+        let config = Config { port: None, ..config(dir.path()).0 };
+        let server = open(config).await.unwrap();
+        let bound = server.bind(None).await;
+        (server, bound)
+    };
+    let (server, running) = start().await;
+    let running = running.unwrap();
+    let port = running.addr().port();
+    assert!((20_000..60_000).contains(&port));
+    assert!(running.addr().ip().is_loopback());
+    assert_eq!(keys::stored_port(dir.path()).unwrap(), Some(port));
+    assert!(matches!(server.bind(None).await, Err(Error::PortTaken { port: p }) if p == port));
+    running.shutdown().await;
+    server.close().await;
+    let (server, running) = start().await;
+    assert_eq!(running.as_ref().unwrap().addr().port(), port);
+    running.unwrap().shutdown().await;
+    server.close().await;
+    let thief = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let (server, refused) = start().await;
+    assert!(matches!(refused, Err(Error::PortTaken { port: p }) if p == port), "{refused:?}");
+    drop(thief);
+    server.bind(None).await.unwrap().shutdown().await;
+    server.close().await;
+}
+
+#[tokio::test]
+async fn an_index_of_a_newer_version_is_refused_and_left_untouched() {
+    let home = Home::new().await;
+    home.running.shutdown().await;
+    home.server.close().await;
+    let path = home.dir.path().join("index.sqlite");
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.pragma_update(None, "journal_mode", "DELETE").unwrap();
+    conn.pragma_update(None, "user_version", 7).unwrap();
+    drop(conn);
+    let before = std::fs::read(&path).unwrap();
+    let refused = open(config(home.dir.path()).0).await;
+    assert!(matches!(refused, Err(Error::NewerFormat { found: 7, known: 1, .. })), "{refused:?}");
+    assert!(std::fs::read(&path).unwrap() == before);
+    std::fs::write(&path, "this is no database, just words, long enough to be looked at as a header of one").unwrap();
+    let refused = open(config(home.dir.path()).0).await;
+    assert!(matches!(refused, Err(Error::Foreign { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn nobody_else_on_this_machine_can_read_the_folder() {
+    let home = Home::new().await;
+    home.put("k", "x").await;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(home.dir.path().join("index.sqlite")), 0o600);
+        assert_eq!(mode(home.dir.path().join("key")), 0o600);
+        assert_eq!(mode(home.dir.path().join("blobs")), 0o700);
+    }
+}
+
+#[tokio::test]
+async fn puts_side_by_side_share_their_commit() {
+    let home = Home::new().await;
+    let counters = home.server.counters();
+    let (before, commits) = (counters.fsyncs(), counters.commits());
+    home.put("alone", "x").await;
+    assert!(counters.fsyncs() - before <= 4, "one put costs its blob, its folder (new: twice) and a commit");
+    let before = counters.commits();
+    assert_eq!(before - commits, 1);
+    let puts = (0..64).map(|n| home.s3.put_object().bucket(BUCKET).key(format!("{n}")).body(vec![n; 1000].into()).send());
+    assert!(futures::future::join_all(puts).await.iter().all(Result::is_ok));
+    assert!(counters.commits() - before < 64, "{} commits for 64 puts", counters.commits() - before);
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_an_upload_under_way_finish() {
+    let home = Home::new().await;
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<_, std::io::Error>>(1);
+    let url = home.s3.put_object().bucket(BUCKET).key("k").presigned(crate::common::minute()).await.unwrap().uri().to_owned();
+    _ = rustls::crypto::ring::default_provider().install_default();
+    let stream = futures::stream::unfold(receiver, async |mut r| r.recv().await.map(|item| (item, r)));
+    let put =
+        reqwest::Client::new().put(url).header("content-length", "8").body(reqwest::Body::wrap_stream(Box::pin(stream))).send();
+    let put = tokio::spawn(put);
+    sender.send(Ok("half")).await.unwrap();
+    sender.reserve().await.unwrap();
+    let Home { running, server, dir, .. } = home;
+    let stopping = tokio::spawn(running.shutdown());
+    sender.send(Ok("rest")).await.unwrap();
+    drop(sender);
+    assert_eq!(put.await.unwrap().unwrap().status(), 200);
+    stopping.await.unwrap();
+    server.close().await;
+    let home = Home::at(dir).await;
+    assert_eq!(home.get("k").await, b"halfrest");
+}

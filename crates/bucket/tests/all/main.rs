@@ -1,0 +1,13 @@
+//! The bucket over its real port, asked by the AWS SDK, by bare HTTP, and by programs of others.
+#![expect(clippy::print_stdout, reason = "a child tells its parent the port")]
+
+mod access;
+mod checksums;
+mod common;
+mod crash;
+mod foreign;
+mod home;
+mod listing;
+mod multipart;
+mod objects;
+mod sign;
