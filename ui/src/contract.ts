@@ -1,0 +1,50 @@
+// What crosses between windows and engine: commands with their arguments and answers, events with their payloads.
+
+import type { Destination } from "./bindings/Destination";
+import type { Event } from "./bindings/Event";
+import type { Format } from "./bindings/Format";
+import type { Snapshot } from "./bindings/Snapshot";
+import type { AskDrop } from "./bindings/AskDrop";
+import type { Drag } from "./bindings/Drag";
+import type { DraftForm } from "./bindings/DraftForm";
+import type { Failure } from "./bindings/Failure";
+import type { Listing } from "./bindings/Listing";
+import type { NamePreview } from "./bindings/NamePreview";
+import type { SettingsView } from "./bindings/SettingsView";
+import type { TestReport } from "./bindings/TestReport";
+
+export type { AskDrop, Destination, DraftForm, Drag, Event, Failure, Format, Listing, NamePreview, SettingsView, Snapshot, TestReport };
+
+/** Commands by name. Everything is asked with one object of named arguments, or with nothing. */
+export interface Commands {
+  snapshot(): Snapshot;
+  settings(): SettingsView;
+  set_setting(args: { key: string; value: string }): void;
+  choose_files(): void;
+  upload_clipboard(): void;
+  answer_drop(args: { id: number; upload: boolean }): void;
+  answer_offer(args: { id: number; upload: boolean }): void;
+  cancel_upload(args: { id: number }): void;
+  retry_upload(args: { id: number }): void;
+  undo_upload(args: { id: number }): void;
+  dismiss_upload(args: { id: number }): void;
+  copy_links(args: { ids: number[]; format: Format | null }): void;
+  set_paused(args: { paused: boolean }): void;
+  save_destination(args: { draft: DraftForm }): Destination;
+  remove_destination(args: { id: string }): void;
+  use_destination(args: { id: string; bucket: string | null; folder: string | null }): void;
+  test_destination(args: { draft: DraftForm }): TestReport;
+  list_buckets(args: { draft: DraftForm }): string[];
+  list_folders(args: { destination: string; bucket: string; prefix: string }): Listing;
+  make_bucket(args: { destination: string; bucket: string }): void;
+  name_preview(args: { destination: Destination }): NamePreview;
+  open_window(args: { name: "drop-zone" | "settings" }): void;
+  close_window(): void;
+}
+
+/** Events by name. */
+export interface Events {
+  engine: Event;
+  drag: Drag;
+  "ask-drop": AskDrop;
+}

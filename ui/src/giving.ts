@@ -1,0 +1,33 @@
+// The ways to give something to imagepic that every window shares: pasting, and dragging over it.
+
+import { onBeforeUnmount, onMounted, shallowRef } from "vue";
+import type { AskDrop, Drag } from "./contract";
+import { call, hear } from "./ipc";
+import { quietly } from "./state/live";
+
+/** Ctrl+V anywhere but in a field uploads what the clipboard holds. */
+export function usePaste(): void {
+  const pasted = (event: ClipboardEvent) => {
+    if (event.target instanceof HTMLInputElement && !event.target.readOnly) return;
+    event.preventDefault();
+    void quietly(() => call("upload_clipboard"));
+  };
+  onMounted(() => document.addEventListener("paste", pasted));
+  onBeforeUnmount(() => document.removeEventListener("paste", pasted));
+}
+
+/** What is dragged over this window, and the drop it has to ask about. */
+export function useDrag() {
+  const drag = shallowRef<Drag | null>(null);
+  const asking = shallowRef<AskDrop | null>(null);
+  onMounted(async () => {
+    await hear("drag", (now) => (drag.value = now.phase === "enter" ? now : null));
+    await hear("ask-drop", (now) => (asking.value = now));
+  });
+  async function answer(upload: boolean) {
+    const drop = asking.value;
+    asking.value = null;
+    if (drop) await quietly(() => call("answer_drop", { id: drop.id, upload }));
+  }
+  return { drag, asking, answer };
+}
