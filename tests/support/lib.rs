@@ -12,6 +12,7 @@ pub mod display;
 pub mod http;
 pub mod notifications;
 pub mod pictures;
+pub mod servers;
 pub mod tray;
 pub mod wait;
 pub mod wayland;

@@ -237,7 +237,7 @@ fn by_code(code: &str, message: Option<&str>, region: Option<&str>) -> Option<Ki
             None => Kind::WrongStyle,
         },
         "RequestTimeTooSkewed" | "RequestInTheFuture" | "RequestExpired" => Kind::ClockSkew,
-        "InvalidAccessKeyId" | "InvalidAccessKey" | "UnrecognizedClientException" | "InvalidClientTokenId" => Kind::WrongAccessKey,
+        "InvalidAccessKeyId" | "InvalidAccessKey" | "NotSignedUp" | "UnrecognizedClientException" | "InvalidClientTokenId" => Kind::WrongAccessKey,
         "SignatureDoesNotMatch" => Kind::WrongSecretKey,
         "NoSuchBucket" => Kind::NoSuchBucket,
         "NoSuchKey" | "NoSuchUpload" | "NoSuchBucketPolicy" | "NoSuchVersion" => Kind::NoSuchKey,

@@ -9,7 +9,7 @@ stop() {
     [ ${#servers[@]} -gt 0 ] && kill -KILL "${servers[@]}"
     wait
     # The reason of a failure stays for whoever waits for it.
-    if [ -e failed ]; then find . -mindepth 1 -maxdepth 1 ! -name failed ! -name '*.log' -exec rm -rf {} +; else cd / && rm -rf "$folder"; fi
+    if [ -e failed ]; then find . -mindepth 1 -maxdepth 1 ! -name failed ! -name '*.log' -exec rm -rf {} +; else cd / && rm -rf "$folder" "$folder.lock"; fi
     exit 0
 }
 trap stop EXIT TERM INT HUP
