@@ -5,10 +5,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
+mod bench;
+mod dist;
 mod rules;
 mod run;
 mod setup;
 mod sh;
+mod shots;
 mod test;
 mod ui;
 
@@ -18,6 +21,9 @@ const USAGE: &str = "\
 cargo xtask setup                    find what is missing and install it
 cargo xtask run [FILES] [--once]     build and start the tray app; without a display on a virtual one, with a sample as proof
 cargo xtask test [--all] [FILTER]    everything CI runs; --all adds what takes minutes; FILTER: only Rust tests with this in their name
+cargo xtask bench [WHAT…]            the figures, beside curl, rclone and picgo: resident cold many large tray bucket
+cargo xtask dist                     the Debian package
+cargo xtask shots                    pictures of the windows, in artifacts/shots/
 ";
 
 fn main() -> ExitCode {
@@ -28,7 +34,10 @@ fn main() -> ExitCode {
     };
     let done = match command {
         "setup" => setup::setup(rest),
+        "bench" => bench::bench(rest),
+        "dist" => dist::dist(rest),
         "run" => run::run(rest),
+        "shots" => shots::shots(rest),
         "test" => test::test(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -27,9 +27,11 @@ pub(crate) enum For {
     Tests,
     /// The Debian package.
     Dist,
+    /// What figures are compared with, and what takes them.
+    Bench,
 }
 
-use For::{Build, Dist, Tests, VirtualDesktop};
+use For::{Bench, Build, Dist, Tests, VirtualDesktop};
 use Probe::{File, PkgConfig, Program, Python};
 
 /// Debian package, what of it is used, what for.
@@ -63,6 +65,8 @@ const PACKAGES: &[(&str, Probe, For)] = &[
     ("ceph-common", Program("radosgw-admin"), Tests),
     ("uuid-runtime", Program("uuidgen"), Tests),
     ("libayatana-appindicator3-dev", PkgConfig("ayatana-appindicator3-0.1"), Dist),
+    ("time", Program("time"), Bench),
+    ("strace", Program("strace"), Bench),
 ];
 
 /// `cargo xtask setup`
@@ -85,6 +89,14 @@ pub(crate) fn for_tests() -> Done {
     cargo_tool("tauri-driver", "tauri-driver", Some("^2"))?;
     python_tool("venv", "awscli", "aws")?;
     python_tool("venv-swift", "swift", "swift-proxy-server")
+}
+
+/// Everything `bench` needs.
+pub(crate) fn for_bench() -> Done {
+    node()?;
+    packages(&[Build, VirtualDesktop, Tests, Bench])?;
+    ui::modules()?;
+    npm_tool("picgo", &["picgo@^3", "picgo-plugin-s3"], "picgo")
 }
 
 /// Node 20 or newer; Debian's own is older, so that we can only say it.
@@ -169,6 +181,18 @@ fn cargo_tool(krate: &str, program: &str, version: Option<&str>) -> Done {
         sh::run(&mut install)?;
         std::fs::remove_dir_all(sh::target().join("tools-build")).ok();
         Ok(())
+    })
+}
+
+/// A program from npm, in a folder of its own below `target/tools`.
+pub(crate) fn npm_tool(folder: &str, packages: &[&str], program: &str) -> Done {
+    let place = sh::tools().join(folder);
+    if place.join("node_modules/.bin").join(program).is_file() {
+        return Ok(());
+    }
+    step(&format!("{} (target/tools/{folder})", packages.join(", ")), || {
+        std::fs::create_dir_all(&place).map_err(|why| format!("{}: {why}", place.display()))?;
+        sh::run(sh::command("npm").args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&place).args(packages))
     })
 }
 

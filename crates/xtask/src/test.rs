@@ -47,7 +47,7 @@ fn locked(command: &str) -> std::process::Command {
 }
 
 /// What the whole-program tests start, and the tests. In one call, so that cargo unites features once and builds nothing twice.
-fn programs() -> Done {
+pub(crate) fn programs() -> Done {
     sh::run(locked("build").args(["--workspace", "--bins", "--tests"]))
 }
 
