@@ -96,6 +96,7 @@ impl Delivery {
         let known = hub.with(|live| {
             let batch = live.batches.get_mut(&id)?;
             batch.news = false;
+            batch.telling = true;
             Some(batch.clone())
         });
         let Some(known) = known else { return };
@@ -112,6 +113,11 @@ impl Delivery {
         hub.with(|live| {
             if let Some(batch) = live.batches.get_mut(&id) {
                 batch.told = Some(settled.as_ref().is_some_and(|settled| settled.copied));
+                batch.telling = false;
+                // What undo may put back is kept with the delivery, of which there is one.
+                if let Some(held) = &mut batch.held {
+                    held.content = None;
+                }
             }
         });
         if let Some(settled) = settled {
@@ -183,16 +189,6 @@ impl Delivery {
                     self.state(|state| state.delivered.take()).filter(|last| last.batch == id).and_then(|last| last.before);
                 let before = known.held.as_ref().and_then(|held| held.content.clone()).or(earlier);
                 self.state(|state| state.delivered = Some(Delivered { batch: id, mark, before }));
-                self.queue.hub.with(|live| {
-                    // Only the last delivery can be undone, so only its content is kept.
-                    for batch in live.batches.values_mut() {
-                        if let Some(held) = &mut batch.held
-                            && batch.told.is_some()
-                        {
-                            held.content = None;
-                        }
-                    }
-                });
                 true
             }
             Err(error) => {

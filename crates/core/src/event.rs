@@ -13,6 +13,10 @@ use crate::settings::ClipboardMode;
 #[derive(Debug, Clone, Serialize, ts_rs::TS)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[ts(export)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "uploads are what most events are about: boxing them would only cost an allocation"
+)]
 pub enum Event {
     /// An upload is new or changed its state.
     Upload(Upload),

@@ -14,12 +14,16 @@ use crate::settings::Settings;
 
 /// Events a slow subscriber may fall behind before it has to take a new snapshot.
 const EVENTS: usize = 2048;
+/// Notices that wait for the first subscriber.
+const EARLY: usize = 16;
 
 pub(crate) struct Hub {
     live: Mutex<Live>,
     settings: RwLock<Arc<Settings>>,
     events: broadcast::Sender<Event>,
     told: Mutex<Option<(State, String)>>,
+    /// Notices from before anybody listened (a broken settings file, say).
+    early: Mutex<Vec<Event>>,
     generation: watch::Sender<u64>,
     /// A batch may have settled.
     pub(crate) settling: Notify,
@@ -32,6 +36,7 @@ impl Hub {
             settings: RwLock::new(Arc::new(settings)),
             events: broadcast::channel(EVENTS).0,
             told: Mutex::default(),
+            early: Mutex::default(),
             generation: watch::channel(0).0,
             settling: Notify::new(),
         }
@@ -63,12 +68,23 @@ impl Hub {
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+        let receiver = self.events.subscribe();
+        for event in std::mem::take(&mut *self.early.lock().unwrap_or_else(PoisonError::into_inner)) {
+            let _ = self.events.send(event);
+        }
+        receiver
     }
 
-    /// Nobody listening is no fault.
+    /// Nobody listening is no fault; notices wait for the first who does.
     pub(crate) fn emit(&self, event: Event) {
-        let _ = self.events.send(event);
+        if let Err(unheard) = self.events.send(event)
+            && matches!(unheard.0, Event::Notice { .. })
+        {
+            let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+            if early.len() < EARLY {
+                early.push(unheard.0);
+            }
+        }
     }
 
     /// Wakes whoever waits for a batch.

@@ -24,8 +24,8 @@ use crate::prepare;
 pub const COPIED_AT_MOST: u64 = 32 << 20;
 /// Images up to this are read whole to cut private metadata out of them; larger ones go as they are.
 const CLEANED_AT_MOST: u64 = 128 << 20;
-/// Bytes that tell what a file is.
-const HEAD: usize = 256 << 10;
+/// How much a file may grow while it is read, in bytes.
+const GROWTH: u64 = 64 << 10;
 /// Files of one folder at most, and how deep it is searched: a drop of a whole disk is a mistake.
 const FOLDER_FILES: usize = 10_000;
 const FOLDER_DEPTH: usize = 32;
@@ -105,14 +105,11 @@ fn folder(path: &Path, depth: usize, give: &mut impl FnMut(PathBuf) -> bool) -> 
     entries.sort_by_key(fs::DirEntry::file_name);
     let mut deeper = Vec::new();
     for entry in entries {
-        match entry.file_type() {
-            Ok(kind) if kind.is_file() => {
-                if !give(entry.path()) {
-                    return false;
-                }
-            }
-            Ok(kind) if kind.is_dir() => deeper.push(entry.path()),
-            _ => {}
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            deeper.push(entry.path());
+        } else if kind.is_file() && !give(entry.path()) {
+            return false;
         }
     }
     depth >= FOLDER_DEPTH || deeper.into_iter().all(|path| folder(&path, depth + 1, give))
@@ -146,7 +143,8 @@ fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, 
     if bytes.is_empty() {
         return Err(Error::new(Code::Empty, errors::empty_file(name)));
     }
-    let kind = admit(&bytes, name, bytes.len() as u64, destination, place)?;
+    let kind = prepare::kind(&bytes, name);
+    admit(&kind, name, bytes.len() as u64, destination, place)?;
     let original: [u8; 32] = Sha256::digest(&bytes).into();
     let cleaned = if destination.images.strip_metadata { prepare::without_metadata(&bytes, &kind) } else { None };
     let (body, prepared) = match cleaned {
@@ -173,9 +171,8 @@ fn take_large(
     owner: &str,
 ) -> Result<Taken> {
     let lost = |error: io::Error| unreadable(path, &error);
-    let mut head = Vec::with_capacity(HEAD);
-    Read::by_ref(&mut file).take(HEAD as u64).read_to_end(&mut head).map_err(lost)?;
-    let kind = admit(&head, name, data.len(), destination, place)?;
+    let kind = prepare::kind_of_file(&mut file, name).map_err(lost)?;
+    admit(&kind, name, data.len(), destination, place)?;
     if data.len() <= CLEANED_AT_MOST && destination.images.strip_metadata && prepare::may_hold_metadata(&kind) {
         let file = File::open(path).map_err(lost)?;
         let bytes = read_whole(file, path, data.len())?;
@@ -213,22 +210,21 @@ fn take_large(
     Ok(Taken { spool: None, size: reference.size, reference: Some(reference), body: None, kind, original: hash, prepared: hash })
 }
 
-/// What it is, if the destination takes it.
-fn admit(head: &[u8], name: &str, size: u64, destination: &Destination, place: &str) -> Result<prepare::Kind> {
-    let kind = prepare::kind(head, name);
+/// Whether the destination takes it.
+fn admit(kind: &prepare::Kind, name: &str, size: u64, destination: &Destination, place: &str) -> Result<()> {
     if !kind.image && !destination.any_file {
         return Err(Error::new(Code::NotAnImage, errors::not_an_image(name, place)));
     }
-    if let Some(limit) = destination.max_bytes.filter(|limit| size > *limit) {
-        return Err(Error::new(Code::TooLarge, errors::too_large(name, bytes(size), place, bytes(limit))));
+    match destination.max_bytes.filter(|limit| size > *limit) {
+        Some(limit) => Err(Error::new(Code::TooLarge, errors::too_large(name, bytes(size), place, bytes(limit)))),
+        None => Ok(()),
     }
-    Ok(kind)
 }
 
 fn read_whole(file: File, path: &Path, size: u64) -> Result<Bytes> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     // A file that grows while it is read may not fill the memory.
-    file.take(size.max(1) * 2 + HEAD as u64).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    file.take(size + GROWTH).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
     Ok(bytes.into())
 }
 
@@ -359,7 +355,7 @@ pub fn bytes(count: u64) -> String {
     for (unit, size) in UNITS {
         if count >= size {
             let tenths = count / (size / 10);
-            return if tenths % 10 == 0 {
+            return if tenths.is_multiple_of(10) {
                 format!("{} {unit}", tenths / 10)
             } else {
                 format!("{}.{} {unit}", tenths / 10, tenths % 10)

@@ -167,7 +167,7 @@ fn write_loop(connection: Connection, mut jobs: mpsc::Receiver<Job>, file: &Path
         }
         let wrote = connection.total_changes() != before;
         for answer in answers {
-            answer(committed.as_ref().map(|()| ()).map_err(|error| fault(error, file)));
+            answer(committed.as_ref().copied().map_err(|error| fault(error, file)));
         }
         if committed.is_ok() && wrote {
             touch(changed, owner);

@@ -95,6 +95,8 @@ pub(crate) struct Batch {
     pub(crate) taken_at: i64,
     /// Something of it came to an end since it was last told.
     pub(crate) news: bool,
+    /// It is being told at this moment.
+    pub(crate) telling: bool,
     /// It has been told, and whether its text went to the clipboard.
     pub(crate) told: Option<bool>,
 }
@@ -127,9 +129,10 @@ impl Live {
                 }
             },
             RowState::Done => {
-                self.entries.remove(&row.id);
-                self.burst_count += 1;
-                self.burst_bytes += row.size;
+                if self.entries.remove(&row.id).is_some() {
+                    self.burst_count += 1;
+                    self.burst_bytes += row.size;
+                }
                 self.recent.retain(|other| other.id != row.id);
                 let at = self.recent.iter().position(|other| other.done_at <= row.done_at).unwrap_or(self.recent.len());
                 self.recent.insert(at, row);

@@ -1,8 +1,13 @@
 //! Bytes → bytes, pure: what they are, and private metadata cut out of them. What stays out: files, and everything about uploads.
 
 use std::borrow::Cow;
+use std::io::{self, Read, Seek};
 
 use bytes::Bytes;
+use imagepic_media::{Media, Outcome};
+
+/// The longer side of a small picture, in pixels: sharp at twice the size of a tile.
+const THUMBNAIL: u32 = 320;
 
 /// What bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,27 +24,44 @@ pub(crate) struct Kind {
     pub(crate) height: Option<u32>,
 }
 
-/// What the bytes are; `name` is asked only where they do not tell.
-pub(crate) fn kind(head: &[u8], name: &str) -> Kind {
-    let _ = name;
-    let found = |content_type: &'static str, extension: &'static str| Kind {
-        content_type: content_type.into(),
-        extension: extension.into(),
-        image: true,
-        width: None,
-        height: None,
-    };
-    match head {
-        [0x89, b'P', b'N', b'G', ..] => found("image/png", "png"),
-        [0xFF, 0xD8, 0xFF, ..] => found("image/jpeg", "jpg"),
-        _ => Kind {
-            content_type: "application/octet-stream".into(),
-            extension: "bin".into(),
-            image: false,
-            width: None,
-            height: None,
-        },
+impl Kind {
+    fn of(media: Option<Media>, name: &str) -> Self {
+        match media {
+            Some(media) => Self {
+                content_type: media.mime.into(),
+                extension: media.ext.into(),
+                image: media.is_image(),
+                width: media.width,
+                height: media.height,
+            },
+            None => Self {
+                content_type: "application/octet-stream".into(),
+                extension: extension(name).into(),
+                image: false,
+                width: None,
+                height: None,
+            },
+        }
     }
+}
+
+/// What the bytes are; the name is asked only for the extension of what nobody knows.
+pub(crate) fn kind(bytes: &[u8], name: &str) -> Kind {
+    Kind::of(imagepic_media::sniff(bytes), name)
+}
+
+/// As [`kind`], of a file too large for memory.
+///
+/// # Errors
+/// The reader's.
+pub(crate) fn kind_of_file(reader: impl Read + Seek, name: &str) -> io::Result<Kind> {
+    Ok(Kind::of(imagepic_media::sniff_reader(reader)?, name))
+}
+
+fn extension(name: &str) -> String {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let plain = !extension.is_empty() && extension.len() <= 10 && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if plain { extension.to_ascii_lowercase() } else { "bin".to_owned() }
 }
 
 /// Whether private metadata can be cut out of such bytes.
@@ -48,11 +70,35 @@ pub(crate) fn may_hold_metadata(kind: &Kind) -> bool {
 }
 
 /// The same picture without position and camera data; `None` where there is none.
-pub(crate) fn without_metadata(_bytes: &Bytes, _kind: &Kind) -> Option<Bytes> {
-    None
+pub(crate) fn without_metadata(bytes: &Bytes, kind: &Kind) -> Option<Bytes> {
+    if !may_hold_metadata(kind) {
+        return None;
+    }
+    match imagepic_media::strip_metadata(bytes) {
+        Outcome::Stripped { bytes, .. } => Some(bytes.into()),
+        Outcome::Unchanged | Outcome::Carries(_) => None,
+    }
 }
 
-/// A small picture as PNG.
-pub(crate) fn thumbnail(_bytes: &[u8], _content_type: &str) -> Option<Vec<u8>> {
-    None
+/// `attachment` for what can run in a browser, so that a link to it runs nothing.
+pub(crate) fn disposition(content_type: &str) -> Option<String> {
+    matches!(content_type, "image/svg+xml" | "text/html" | "application/xhtml+xml").then(|| "attachment".to_owned())
+}
+
+/// A small picture as PNG; `None` for what is not decoded.
+pub(crate) fn thumbnail(bytes: &[u8]) -> Option<Vec<u8>> {
+    imagepic_media::thumbnail(bytes, THUMBNAIL).inspect_err(|error| tracing::debug!(%error, "no thumbnail")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_knows_keeps_a_plain_extension_and_nothing_else_of_its_name() {
+        assert_eq!(kind(b"hello", "notes.TXT").extension, "txt");
+        assert_eq!(kind(b"hello", "a.b/../c").extension, "bin");
+        assert_eq!(kind(b"hello", "none").extension, "bin");
+        assert!(!kind(b"hello", "fake.png").image, "a name makes no image");
+    }
 }

@@ -7,7 +7,7 @@
 mod act;
 mod send;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -27,6 +27,9 @@ use crate::stores::Stores;
 
 /// Uploads on their way at the same time.
 const WORKERS: usize = 8;
+/// Spool files of finished uploads that are kept for their thumbnails, and their bytes in all.
+pub(crate) const KEPT_FILES: usize = 100;
+pub(crate) const KEPT_BYTES: u64 = 256 << 20;
 
 /// The queue's patience. The defaults are PRODUCT's; tests are in more of a hurry.
 #[derive(Debug, Clone)]
@@ -74,6 +77,8 @@ pub(crate) struct Queue {
     watched: Mutex<HashSet<String>>,
     /// The journal may have news from other processes.
     pub(crate) heard: Notify,
+    /// Spool files of finished uploads, kept for thumbnails, oldest first.
+    kept: Mutex<VecDeque<(String, u64)>>,
 }
 
 impl Queue {
@@ -103,6 +108,7 @@ impl Queue {
             probes: Mutex::default(),
             watched: Mutex::default(),
             heard: Notify::new(),
+            kept: Mutex::default(),
         }
     }
 
@@ -139,23 +145,23 @@ impl Queue {
 
     fn start(self: &Arc<Self>, running: &mut JoinSet<()>) {
         let chosen = self.hub.with(|live| {
-            if live.paused {
-                return Vec::new();
-            }
             // The same bytes for the same place go one after the other, so that the second finds the first.
             let mut content: HashSet<_> =
                 live.entries.values().filter(|entry| entry.sending).map(|entry| same_content(&entry.row)).collect();
             let mut free = WORKERS.saturating_sub(live.entries.values().filter(|entry| entry.sending).count());
+            if live.paused {
+                free = 0;
+            }
             let mut chosen = Vec::new();
             for entry in live.entries.values_mut() {
-                if free == 0 {
-                    break;
-                }
                 let may = entry.own && !entry.sending && !entry.blocked && entry.row.state == RowState::Queued;
-                if may && content.insert(same_content(&entry.row)) {
+                if may && free > 0 && content.insert(same_content(&entry.row)) {
                     begin(entry);
                     free -= 1;
                     chosen.push(entry.row.clone());
+                } else if may {
+                    // By the time it goes it may have a twin.
+                    entry.alone = false;
                 }
             }
             chosen
@@ -352,13 +358,17 @@ impl Queue {
     /// The others of that destination need not find out one by one.
     async fn hold_back(&self, met: &Row, waiting: Waiting, error: &Error) {
         let others: Vec<Row> = self.hub.with(|live| {
-            live.entries
-                .values()
-                .filter(|entry| {
-                    entry.own && !entry.sending && entry.row.state == RowState::Queued && entry.row.destination == met.destination
-                })
-                .map(|entry| entry.row.clone())
-                .collect()
+            let held = |entry: &&mut Entry| {
+                entry.own && !entry.sending && entry.row.state == RowState::Queued && entry.row.destination == met.destination
+            };
+            // In memory at once, so that none of them starts while the journal is being written.
+            let hold = |entry: &mut Entry| {
+                let before = entry.row.clone();
+                entry.row.state = RowState::Waiting;
+                entry.row.waiting = Some(waiting);
+                before
+            };
+            live.entries.values_mut().filter(held).map(hold).collect()
         });
         let changes = others.into_iter().map(|row| async move {
             let mut change = Change::of(&row);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use chrono::{DateTime, Local};
+use imagepic_s3::Rung as ProbeRung;
 use imagepic_words::errors;
 use rand::RngCore as _;
 use secrecy::SecretString;
@@ -15,7 +16,7 @@ use crate::destination::{Destination, Kind, THIS_COMPUTER};
 use crate::error::{Code, Error, Result};
 use crate::naming::{Inputs, Template};
 use crate::secrets::account;
-use crate::store::Store;
+use crate::store::{Ladder, S3Store, Store};
 
 /// A destination as a form gives it: the secret only where it is a new one.
 #[derive(Debug, Clone)]
@@ -230,59 +231,52 @@ impl Destinations {
         report
     }
 
-    /// Until what is wrong, or to the end.
-    async fn climb(&self, draft: &Draft) -> Result<Option<bool>> {
-        let store: Arc<dyn Store> = match &draft.destination.kind {
-            Kind::ThisComputer => self.inner.stores.of(THIS_COMPUTER).await?,
-            Kind::S3(_) => Arc::new(self.store(draft).await?),
+    async fn climb(&self, draft: &Draft) -> Result<Ladder> {
+        let store = match &draft.destination.kind {
+            Kind::ThisComputer => {
+                let at = self.inner.stores.hosting().endpoint().await?;
+                S3Store::this_computer(&at.url, at.region, &at.access_key, at.secret_key)?
+            }
+            Kind::S3(_) => self.store(draft).await?,
         };
-        let bucket = draft.destination.bucket.as_str();
-        if bucket.is_empty() {
-            store.buckets().await?;
-            return Ok(None);
-        }
-        store.list(bucket, "", None, 1).await?;
-        Ok(None)
+        Ok(store.test(draft.destination.bucket.trim(), draft.destination.folder.trim_matches('/')).await)
     }
 
-    fn report(&self, outcome: Result<Option<bool>>) -> TestReport {
-        const ORDER: [RungName; 9] = [
-            RungName::Address,
-            RungName::Tls,
-            RungName::Clock,
-            RungName::Region,
-            RungName::Key,
-            RungName::Secret,
-            RungName::Bucket,
-            RungName::Permission,
-            RungName::Style,
-        ];
-        let bad = outcome.as_ref().err().map(|error| match error.code {
-            Code::Tls => RungName::Tls,
-            Code::ClockSkew => RungName::Clock,
-            Code::WrongRegion => RungName::Region,
-            Code::WrongAccessKey => RungName::Key,
-            Code::WrongSecretKey | Code::SecretMissing | Code::KeychainLocked => RungName::Secret,
-            Code::NoSuchBucket => RungName::Bucket,
-            Code::Forbidden | Code::StoreRefused => RungName::Permission,
-            Code::WrongStyle => RungName::Style,
-            _ => RungName::Address,
-        });
-        let at = bad.and_then(|bad| ORDER.iter().position(|rung| *rung == bad)).unwrap_or(ORDER.len());
-        let state = |position: usize| match position.cmp(&at) {
-            std::cmp::Ordering::Less => RungState::Ok,
-            std::cmp::Ordering::Equal => RungState::Bad,
-            std::cmp::Ordering::Greater => RungState::Todo,
-        };
-        let rungs = ORDER.iter().enumerate().map(|(position, rung)| Rung { rung: *rung, state: state(position) }).collect();
+    fn report(&self, outcome: Result<Ladder>) -> TestReport {
         let lang = self.inner.hub.lang();
-        TestReport {
-            rungs,
-            code: outcome.as_ref().err().map(|error| error.code),
-            message: outcome.as_ref().err().map(|error| error.message(lang)),
-            suggestion: None,
-            public: outcome.ok().flatten(),
-            took_ms: 0,
+        match outcome {
+            Ok(ladder) => TestReport {
+                rungs: ladder
+                    .rungs
+                    .iter()
+                    .map(|(rung, holds)| Rung { rung: name(*rung), state: RungState::of(*holds) })
+                    .collect(),
+                code: ladder.error.as_ref().map(|error| error.code),
+                message: ladder.error.as_ref().map(|error| error.message(lang)),
+                suggestion: ladder.suggestion.map(|found| Suggestion { field: found.field.to_owned(), value: found.value }),
+                public: ladder.public,
+                took_ms: 0,
+            },
+            Err(error) => {
+                // What cannot even be tried: a field of the form, or no secret.
+                let bad = match (error.code, error.field) {
+                    (Code::SecretMissing | Code::KeychainLocked, _) | (_, Some("secret")) => RungName::Secret,
+                    (_, Some("region")) => RungName::Region,
+                    (_, Some("access_key")) => RungName::Key,
+                    (_, Some("ca_file")) => RungName::Tls,
+                    (_, Some("bucket" | "folder")) => RungName::Bucket,
+                    _ => RungName::Address,
+                };
+                let state = |rung| if rung == bad { RungState::Bad } else { RungState::Todo };
+                TestReport {
+                    rungs: ProbeRung::ALL.into_iter().map(name).map(|rung| Rung { rung, state: state(rung) }).collect(),
+                    code: Some(error.code),
+                    message: Some(error.message(lang)),
+                    suggestion: None,
+                    public: None,
+                    took_ms: 0,
+                }
+            }
         }
     }
 
@@ -299,7 +293,7 @@ impl Destinations {
     }
 
     /// The store a form describes.
-    async fn store(&self, draft: &Draft) -> Result<crate::store::S3Store> {
+    async fn store(&self, draft: &Draft) -> Result<S3Store> {
         let destination = draft.destination.reachable()?;
         let Kind::S3(address) = &destination.kind else {
             return Err(Error::new(Code::Unsupported, errors::internal("this computer needs no test of keys")));
@@ -308,7 +302,31 @@ impl Destinations {
             Some(secret) => crate::destination::check::secret(secret)?,
             None => crate::stores::secret(self.inner.outside.secrets.as_ref(), address, &destination.name).await?,
         };
-        crate::store::S3Store::open(address, secret, &self.inner.hub.settings().general.proxy)
+        S3Store::open(address, secret, &self.inner.hub.settings().general.proxy)
+    }
+}
+
+impl RungState {
+    const fn of(holds: Option<bool>) -> Self {
+        match holds {
+            Some(true) => Self::Ok,
+            Some(false) => Self::Bad,
+            None => Self::Todo,
+        }
+    }
+}
+
+const fn name(rung: ProbeRung) -> RungName {
+    match rung {
+        ProbeRung::Address => RungName::Address,
+        ProbeRung::Tls => RungName::Tls,
+        ProbeRung::Clock => RungName::Clock,
+        ProbeRung::Region => RungName::Region,
+        ProbeRung::Key => RungName::Key,
+        ProbeRung::Secret => RungName::Secret,
+        ProbeRung::Bucket => RungName::Bucket,
+        ProbeRung::Permission => RungName::Permission,
+        ProbeRung::Style => RungName::Style,
     }
 }
 

@@ -260,7 +260,7 @@ impl Inner {
         for (id, name, state, size) in spooled.into_iter().rev() {
             if state == crate::journal::RowState::Done {
                 kept += size;
-                if named.len() >= thumbnails::KEPT_FILES || kept > thumbnails::KEPT_BYTES {
+                if named.len() >= crate::queue::KEPT_FILES || kept > crate::queue::KEPT_BYTES {
                     forget.push((id, name));
                     continue;
                 }

@@ -9,9 +9,6 @@ use crate::error::{Code, Error, Result};
 use crate::journal::Row;
 use crate::queue::blocking;
 
-/// Spool files of finished uploads that are kept for their thumbnails, and their bytes in all.
-pub(super) const KEPT_FILES: usize = 100;
-pub(super) const KEPT_BYTES: u64 = 256 << 20;
 /// Bytes of an image that is decoded at most.
 const DECODED_AT_MOST: u64 = 128 << 20;
 
@@ -21,7 +18,6 @@ impl Inner {
         let kept = self.home.thumbnails().join(format!("{}.png", hex::encode(row.prepared)));
         let spool = row.spool.as_ref().map(|name| self.queue.spool_file(name));
         let reference = row.reference.clone();
-        let content_type = row.content_type.clone();
         let name = row.name.clone();
         blocking(move || {
             if let Ok(png) = fs::read(&kept) {
@@ -40,7 +36,7 @@ impl Inner {
                 return Err(none());
             }
             let bytes = fs::read(&source).map_err(|error| none().because(error))?;
-            let png = crate::prepare::thumbnail(&bytes, &content_type).ok_or_else(none)?;
+            let png = crate::prepare::thumbnail(&bytes).ok_or_else(none)?;
             // Can be made again at any time, so a failure to keep it is no failure.
             if let Err(error) = crate::home::write_whole(&kept, &png) {
                 tracing::debug!(%error, "a thumbnail was not kept");

@@ -131,7 +131,7 @@ impl Uploads {
         loop {
             let over = hub.with(|live| {
                 let busy = if to_the_end { live.batch_open(batch) } else { live.batch_busy(batch) };
-                let told = live.batches.get(&batch).is_none_or(|batch| !batch.news);
+                let told = live.batches.get(&batch).is_none_or(|batch| !batch.news && !batch.telling);
                 !busy && told
             });
             if over {
@@ -200,7 +200,12 @@ impl Uploads {
             .expires
             .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
             .and_then(|since| i64::try_from(since.as_millis()).ok());
-        if expires != row.expires_at {
+        // To the minute is enough for people, and spares a write for every copy.
+        let differs = match (expires, row.expires_at) {
+            (Some(new), Some(old)) => (new - old).abs() > 60_000,
+            (new, old) => new != old,
+        };
+        if differs {
             self.inner.journal.linked(id, expires).await?;
             let mut now = row;
             now.expires_at = expires;
@@ -407,6 +412,10 @@ impl Inner {
                 return Err(error);
             }
         };
+        if inserted.iter().any(|(_, twin)| twin.as_ref().is_some_and(|twin| twin.state != RowState::Done)) {
+            // Another process sends the same bytes; its end must be heard.
+            self.listen()?;
+        }
         for (row, _) in &inserted {
             batch.id = row.batch;
             batch.uploads.push(row.id);
@@ -433,15 +442,24 @@ impl Inner {
         let (spool, owner) = (self.home.spool(), self.owner.clone());
         let place = destination.name.clone();
         let one = |item: std::result::Result<Item, Refused>| {
-            let (spool, owner, place, destination) = (spool.clone(), owner.clone(), place.clone(), Arc::clone(destination));
+            let (spool, owner, place) = (spool.clone(), owner.clone(), place.clone());
+            let (destination, queue) = (Arc::clone(destination), Arc::clone(&self.queue));
             async move {
                 let item = match item {
                     Ok(item) => item,
                     Err(refused) => return Ok(Err(refused)),
                 };
-                blocking(move || match intake::take(&item, &destination, &place, &spool, &owner) {
-                    Ok(taken) => Ok(Ok((item, taken))),
-                    Err(error) => Ok(Err(Refused { name: item.name, error })),
+                blocking(move || {
+                    let take = || intake::take(&item, &destination, &place, &spool, &owner);
+                    // What is kept for thumbnails gives way first.
+                    let taken = match take() {
+                        Err(error) if error.code == Code::DiskFull && queue.release_kept() => take(),
+                        other => other,
+                    };
+                    match taken {
+                        Ok(taken) => Ok(Ok((item, taken))),
+                        Err(error) => Ok(Err(Refused { name: item.name, error })),
+                    }
                 })
                 .await
             }

@@ -73,7 +73,7 @@ impl Queue {
                 // It may have been done at that very moment.
                 let now = self.row(id).await?;
                 if now.state == RowState::Done {
-                    self.remove_object(&now).await?
+                    self.remove_object(&now).await?;
                 }
             }
             RowState::Failed | RowState::Cancelled | RowState::Gone => {}

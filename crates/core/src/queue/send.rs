@@ -124,7 +124,7 @@ impl Queue {
                 size: row.size,
                 sha256: row.prepared,
                 content_type: row.content_type.clone(),
-                content_disposition: None,
+                content_disposition: crate::prepare::disposition(&row.content_type),
                 if_absent: true,
             };
             let error = match store.put(put, self.progress(row)).await {
@@ -274,7 +274,9 @@ impl Queue {
             change.spool = None;
         }
         if self.settle(row, change, None, false).await {
-            if !self.keeps_spool {
+            if self.keeps_spool {
+                self.keep_spool(row);
+            } else {
                 self.drop_spool(row);
             }
             self.answered(&row.destination);
@@ -319,6 +321,28 @@ impl Queue {
             crate::destination::LinkPolicy::Presigned { seconds } => Some(self.now() + i64::from(seconds) * 1000),
             crate::destination::LinkPolicy::Public { .. } => None,
         }
+    }
+
+    /// Keeps the bytes for a thumbnail, and lets the oldest go. Rows that still name those are put right at the next start.
+    fn keep_spool(&self, row: &Row) {
+        let Some(name) = &row.spool else { return };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back((name.clone(), row.size));
+        let mut bytes: u64 = kept.iter().map(|(_, size)| size).sum();
+        while kept.len() > super::KEPT_FILES || (bytes > super::KEPT_BYTES && kept.len() > 1) {
+            let Some((name, size)) = kept.pop_front() else { break };
+            bytes -= size;
+            drop(fs::remove_file(self.spool_file(&name)));
+        }
+    }
+
+    /// Gives the room of what is kept for thumbnails back; whether there was any.
+    pub(crate) fn release_kept(&self) -> bool {
+        let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        for (name, _) in &kept {
+            drop(fs::remove_file(self.spool_file(name)));
+        }
+        !kept.is_empty()
     }
 
     pub(crate) fn drop_spool(&self, row: &Row) {

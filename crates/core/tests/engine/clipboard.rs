@@ -1,0 +1,141 @@
+//! What replaces the clipboard, and what does not.
+
+use imagepic_clipboard::Content as Clip;
+use imagepic_core::engine::{Deliver, Role, Submit};
+use imagepic_core::event::{Event, Stage};
+
+use crate::support::*;
+
+fn copied(seed: u64) -> Clip {
+    Clip::Image { bytes: image(seed, 5000).into(), mime: "image/png".to_owned() }
+}
+
+async fn settled(events: &mut tokio::sync::broadcast::Receiver<Event>) -> imagepic_core::event::Settled {
+    let next = async {
+        loop {
+            if let Ok(Event::Settled(settled)) = events.recv().await {
+                return settled;
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), next).await.expect("in time")
+}
+
+async fn watching(place: &Place, wanted: bool) {
+    while place.clipboard.watched() != wanted {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_was_copied_is_uploaded_and_its_link_takes_its_place_once() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    engine.settings().set("capture.clipboard", "automatic").await.expect("set");
+    watching(&place, true).await;
+    let mut events = engine.subscribe();
+    for seed in 0..10 {
+        place.clipboard.copy(copied(seed));
+        let done = settled(&mut events).await;
+        assert!(done.copied);
+        assert_eq!(place.clipboard.text().as_deref(), Some(done.text.as_str()));
+        let (status, _, body) = get(&done.text).await;
+        assert_eq!((status, body), (200, image(seed, 5000)));
+    }
+    // The same bytes again are no new upload.
+    place.clipboard.copy(copied(9));
+    place.clipboard.copy(copied(10));
+    settled(&mut events).await;
+    assert_eq!(remote.copies().await.len(), 11);
+    assert_eq!(engine.uploads().history(imagepic_core::engine::HistoryQuery::default()).await.expect("history").len(), 11);
+    engine.settings().set("capture.clipboard", "off").await.expect("set");
+    watching(&place, false).await;
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn whoever_copied_something_else_meanwhile_keeps_it() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    engine.settings().set("capture.clipboard", "automatic").await.expect("set");
+    watching(&place, true).await;
+    let mut events = engine.subscribe();
+    remote.set(Line::Stuck);
+    place.clipboard.copy(copied(1));
+    while engine.snapshot().open.iter().all(|upload| upload.stage != Stage::Sending) {
+        events.recv().await.expect("an event");
+    }
+    place.clipboard.copy(Clip::Text);
+    remote.set(Line::Open);
+    let done = settled(&mut events).await;
+    assert!(!done.copied);
+    assert!(!done.text.is_empty(), "the link is offered");
+    assert_eq!(place.clipboard.content(), Some(Clip::Text));
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn ask_offers_and_uploads_only_when_told_and_an_offer_ends_with_the_next_copy() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    engine.settings().set("capture.clipboard", "ask").await.expect("set");
+    watching(&place, true).await;
+    let mut events = engine.subscribe();
+    let offered = async |events: &mut tokio::sync::broadcast::Receiver<Event>| loop {
+        if let Event::Offer(offer) = events.recv().await.expect("an event") {
+            return offer;
+        }
+    };
+    place.clipboard.copy(copied(1));
+    let first = offered(&mut events).await;
+    assert_eq!(engine.snapshot().offer, Some(first.clone()));
+    place.clipboard.copy(copied(2));
+    let second = offered(&mut events).await;
+    assert!(engine.uploads().answer_offer(first.id, true).await.is_err(), "the first is gone");
+    assert!(remote.objects().await.is_empty());
+    engine.uploads().answer_offer(second.id, true).await.expect("answered");
+    assert!(settled(&mut events).await.copied);
+    assert_eq!(engine.snapshot().offer, None);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn undo_gives_the_clipboard_back_what_the_link_replaced() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    place.clipboard.copy(copied(1));
+    let how = Submit { deliver: Deliver::ByHand, ..Submit::default() };
+    let batch = engine.uploads().submit_clipboard(how).await.expect("taken");
+    assert!(engine.uploads().settled(batch.id).await.expect("settled").copied);
+    assert!(place.clipboard.text().is_some());
+    engine.uploads().undo(batch.uploads[0]).await.expect("undone");
+    assert_eq!(place.clipboard.content(), Some(copied(1)));
+    assert!(remote.objects().await.is_empty());
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn files_on_the_clipboard_upload_these_files() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let paths = vec![place.file("b.png", &image(1, 100)), place.file("a.png", &image(2, 100))];
+    place.clipboard.copy(Clip::Files(paths));
+    let how = Submit { deliver: Deliver::ByHand, ..Submit::default() };
+    let batch = engine.uploads().submit_clipboard(how).await.expect("taken");
+    let settled = engine.uploads().settled(batch.id).await.expect("settled");
+    assert_eq!(settled.uploads.iter().map(|upload| upload.name.as_str()).collect::<Vec<_>>(), ["b.png", "a.png"]);
+    assert_eq!(place.clipboard.text().expect("links").lines().count(), 2);
+    place.clipboard.copy(Clip::Text);
+    let empty = engine.uploads().submit_clipboard(Submit::default()).await.expect_err("nothing there");
+    assert_eq!(empty.code, imagepic_core::error::Code::ClipboardEmpty);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn the_console_role_never_watches_the_clipboard() {
+    let place = Place::new();
+    let engine = place.open(Role::Console).await;
+    engine.settings().set("capture.clipboard", "automatic").await.expect("set");
+    assert!(!place.clipboard.watched());
+    engine.close().await;
+}

@@ -1,0 +1,9 @@
+//! The engine against a real bucket, over a line that can be cut, killed and started again.
+
+mod clipboard;
+mod crash;
+mod disk;
+mod several;
+mod support;
+mod trouble;
+mod way;

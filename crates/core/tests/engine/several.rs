@@ -1,0 +1,95 @@
+//! One home, several engines.
+
+use imagepic_core::engine::Role;
+use imagepic_core::event::{Event, Stage};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn what_a_console_leaves_waiting_the_tray_app_finishes_and_both_see_it() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let desktop = place.with(&remote).await;
+    let console = place.open(Role::Console).await;
+    remote.set(Line::Dead);
+    let batch = console.uploads().submit(vec![bytes(image(1, 3000), Some("a.png"))], quietly()).await.expect("taken");
+    console.uploads().settled(batch.id).await.expect("settled");
+    until(&desktop, batch.uploads[0], |upload| upload.stage == Stage::Waiting).await;
+    remote.set(Line::Open);
+    console.close().await;
+    stage(&desktop, batch.uploads[0], Stage::Done).await;
+    assert_eq!(remote.copies().await.values().sum::<usize>(), 1);
+    desktop.close().await;
+}
+
+#[tokio::test]
+async fn an_upload_of_one_process_appears_in_the_other_and_can_be_cancelled_there() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let desktop = place.with(&remote).await;
+    let console = place.open(Role::Console).await;
+    let mut events = desktop.subscribe();
+    remote.set(Line::Stuck);
+    let batch = desktop.uploads().submit(vec![bytes(image(1, 2_000_000), Some("a.png"))], quietly()).await.expect("taken");
+    stage(&desktop, batch.uploads[0], Stage::Sending).await;
+    console.uploads().cancel(batch.uploads[0]).await.expect("cancelled");
+    let cancelled = async {
+        loop {
+            if let Ok(Event::Upload(upload)) = events.recv().await
+                && upload.stage == Stage::Cancelled
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), cancelled).await.expect("heard");
+    remote.set(Line::Open);
+    assert!(remote.objects().await.is_empty());
+    let done = console.uploads().submit(vec![bytes(image(2, 3000), Some("b.png"))], quietly()).await.expect("taken");
+    console.uploads().settled(done.id).await.expect("settled");
+    let seen = async {
+        while desktop.snapshot().recent.iter().all(|upload| upload.id != done.uploads[0]) {
+            let _ = events.recv().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), seen).await.expect("seen");
+    console.close().await;
+    desktop.close().await;
+}
+
+#[tokio::test]
+async fn settings_changed_in_one_process_hold_in_the_other() {
+    let place = Place::new();
+    let desktop = place.open(Role::Desktop).await;
+    let console = place.open(Role::Console).await;
+    console.settings().set("link.format", "markdown").await.expect("set");
+    let mut events = desktop.subscribe();
+    let heard = async {
+        while desktop.snapshot().format != imagepic_core::link::Format::Markdown {
+            let _ = events.recv().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), heard).await.expect("heard");
+    console.close().await;
+    desktop.close().await;
+}
+
+#[tokio::test]
+async fn the_bucket_has_one_host_and_whoever_waits_takes_it_over_at_the_same_address() {
+    let place = Place::new();
+    let first = place.open(Role::Desktop).await;
+    let status = first.bucket_host().start().await.expect("hosted");
+    assert!(status.here);
+    let second = place.open(Role::Desktop).await;
+    let other = second.bucket_host().start().await.expect("hosted");
+    assert_eq!((other.here, other.port), (false, status.port));
+    let batch = second.uploads().submit(vec![bytes(image(1, 3000), None)], quietly()).await.expect("taken");
+    let link = second.uploads().settled(batch.id).await.expect("settled").text;
+    first.close().await;
+    let taken_over = async {
+        while !second.bucket_host().status().await.here {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), taken_over).await.expect("taken over");
+    assert_eq!(get(&link).await.0, 200);
+    second.close().await;
+}

@@ -1,0 +1,122 @@
+//! What must survive: no network, a wrong key, a busy store, a full disk, a change of mind.
+
+use imagepic_core::engine::{Draft, Role};
+use imagepic_core::error::{Code, Waiting};
+use imagepic_core::event::{Stage, State};
+use secrecy::SecretString;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn what_was_taken_offline_waits_and_goes_by_itself_once_the_line_is_back() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    remote.set(Line::Dead);
+    let files = (0..12).map(|n| bytes(image(n, 3000), Some("a.png"))).collect();
+    let batch = engine.uploads().submit(files, quietly()).await.expect("taken");
+    let settled = engine.uploads().settled(batch.id).await.expect("settled");
+    assert!(settled.uploads.iter().all(|upload| upload.stage == Stage::Waiting && upload.waiting == Some(Waiting::Network)));
+    let snapshot = engine.snapshot();
+    assert_eq!(snapshot.state, State::Waiting);
+    assert!(snapshot.line.contains("12"), "{}", snapshot.line);
+    remote.set(Line::Open);
+    let finished = engine.uploads().finished(batch.id).await.expect("finished");
+    assert!(finished.uploads.iter().all(|upload| upload.stage == Stage::Done), "{:?}", finished.uploads);
+    let copies = remote.copies().await;
+    assert_eq!((copies.len(), copies.values().sum::<usize>()), (12, 12));
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_connection_cut_in_the_middle_leaves_one_whole_object() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    remote.set(Line::Cut);
+    let batch = engine.uploads().submit(vec![bytes(image(1, 400_000), Some("a.png"))], quietly()).await.expect("taken");
+    stage(&engine, batch.uploads[0], Stage::Waiting).await;
+    assert!(remote.tries.load(std::sync::atomic::Ordering::SeqCst) >= 1);
+    remote.set(Line::Open);
+    let done = stage(&engine, batch.uploads[0], Stage::Done).await;
+    assert_eq!(remote.copies().await.values().sum::<usize>(), 1);
+    let (status, _, body) = get(&engine.uploads().link(done.id).await.expect("a link").url).await;
+    assert_eq!((status, body), (200, image(1, 400_000)));
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn with_a_wrong_secret_it_waits_and_goes_on_once_the_right_one_is_saved() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.open(Role::Desktop).await;
+    let saved = add(&engine, &remote, "not-the-secret").await;
+    let batch = engine.uploads().submit(vec![bytes(image(1, 3000), Some("a.png"))], quietly()).await.expect("taken");
+    let waiting = stage(&engine, batch.uploads[0], Stage::Waiting).await;
+    assert_eq!((waiting.waiting, waiting.code), (Some(Waiting::SignIn), Some(Code::WrongSecretKey)));
+    let draft = Draft { destination: saved, secret: Some(SecretString::from(SECRET)) };
+    engine.destinations().save(draft).await.expect("saved");
+    stage(&engine, batch.uploads[0], Stage::Done).await;
+    assert_eq!(remote.copies().await.len(), 1);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_busy_store_is_tried_five_times_then_the_upload_is_failed_kept_and_retried_at_a_click() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    remote.set(Line::Busy);
+    let batch = engine.uploads().submit(vec![bytes(image(1, 3000), Some("a.png"))], quietly()).await.expect("taken");
+    let failed = stage(&engine, batch.uploads[0], Stage::Failed).await;
+    assert_eq!(failed.code, Some(Code::StoreBusy));
+    assert_eq!(engine.snapshot().state, State::Failed);
+    remote.set(Line::Open);
+    engine.uploads().retry(failed.id).await.expect("tried again");
+    stage(&engine, failed.id, Stage::Done).await;
+    assert_eq!(engine.snapshot().state, State::Idle);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn cancel_stops_bytes_on_their_way_and_leaves_nothing_in_the_bucket() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    remote.set(Line::Stuck);
+    let batch = engine.uploads().submit(vec![bytes(image(1, 3_000_000), Some("a.png"))], quietly()).await.expect("taken");
+    stage(&engine, batch.uploads[0], Stage::Sending).await;
+    engine.uploads().cancel(batch.uploads[0]).await.expect("cancelled");
+    assert_eq!(engine.uploads().get(batch.uploads[0]).await.expect("kept").stage, Stage::Cancelled);
+    remote.set(Line::Open);
+    engine.uploads().settled(batch.id).await.expect("settled");
+    assert!(remote.objects().await.is_empty());
+    // A change of mind.
+    engine.uploads().retry(batch.uploads[0]).await.expect("tried again");
+    stage(&engine, batch.uploads[0], Stage::Done).await;
+    assert_eq!(remote.objects().await.len(), 1);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn paused_takes_in_and_sends_nothing() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    engine.uploads().set_paused(true);
+    let batch = engine.uploads().submit(vec![bytes(image(1, 3000), Some("a.png"))], quietly()).await.expect("taken");
+    assert_eq!(engine.snapshot().state, State::Paused);
+    assert_eq!(engine.snapshot().open[0].stage, Stage::Queued);
+    assert!(remote.objects().await.is_empty());
+    engine.uploads().set_paused(false);
+    stage(&engine, batch.uploads[0], Stage::Done).await;
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_journal_of_a_newer_imagepic_is_refused_and_left_untouched() {
+    let place = Place::new();
+    place.open(Role::Console).await.close().await;
+    let journal = rusqlite::Connection::open(place.home.journal_file()).expect("a journal");
+    journal.execute_batch("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE);").expect("marked");
+    drop(journal);
+    let before = std::fs::read(place.home.journal_file()).expect("read");
+    let outside = imagepic_core::outside::Outside::without_desktop(&place.home);
+    let refused = imagepic_core::engine::Engine::open(place.home.clone(), outside, Role::Console).await.expect_err("refused");
+    assert_eq!(refused.code, Code::HomeNewer);
+    assert_eq!(std::fs::read(place.home.journal_file()).expect("read"), before);
+}
