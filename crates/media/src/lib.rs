@@ -1,1 +1,56 @@
-//! Placeholder.
+//! What bytes are, without trusting their name: type, size, whether they move and whether they can run; private metadata cut out of
+//! them; and a small picture of them.
+//!
+//! Everything here is pure and meets hostile bytes: reading is bounded, nothing panics, and no picture is decoded but for a thumbnail,
+//! under limits. What a destination takes, and what is done about metadata that cannot be cut, is decided elsewhere.
+
+mod exif;
+mod sniff;
+mod strip;
+mod thumbnail;
+
+pub use sniff::{sniff, sniff_reader};
+pub use strip::{Outcome, strip_metadata};
+pub use thumbnail::{Error, thumbnail};
+
+/// What bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// Registered media type, for instance `image/png`.
+    pub mime: &'static str,
+    /// Usual file extension without dot, for instance `jpg`.
+    pub ext: &'static str,
+    /// Pixels as shown (orientation applied), where the head tells; never 0.
+    pub width: Option<u32>,
+    /// Pixels as shown, where the head tells; never 0.
+    pub height: Option<u32>,
+    /// More than one frame.
+    pub animated: bool,
+    /// Can run scripts in a browser (SVG, HTML): to be served as an attachment.
+    pub active: bool,
+}
+
+impl Media {
+    /// A picture, moving ones (GIF, APNG) included and films excluded.
+    #[must_use]
+    pub fn is_image(&self) -> bool {
+        self.mime.starts_with("image/")
+    }
+
+    /// A film.
+    #[must_use]
+    pub fn is_video(&self) -> bool {
+        self.mime.starts_with("video/")
+    }
+
+    const fn of(mime: &'static str, ext: &'static str) -> Self {
+        Self { mime, ext, width: None, height: None, animated: false, active: false }
+    }
+
+    fn sized(mut self, size: Option<(u32, u32)>) -> Self {
+        if let Some((width, height)) = size.filter(|(width, height)| *width > 0 && *height > 0) {
+            (self.width, self.height) = (Some(width), Some(height));
+        }
+        self
+    }
+}
