@@ -73,6 +73,7 @@ impl Destination {
 
     /// An id made from the name that none of `taken` has: lower-case letters, digits and hyphens (`minio-frankfurt`).
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "an iterator is passed as one")]
     pub fn fresh_id<'a>(name: &str, taken: impl Iterator<Item = &'a str> + Clone) -> String {
         let mut slug = String::new();
         for c in name.chars() {
