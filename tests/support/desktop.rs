@@ -170,7 +170,7 @@ impl Desktop {
         command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);
         let child = command.spawn().unwrap_or_else(|why| panic!("{command:?}: {why}"));
         logs.push(log.clone());
-        App { child, log }
+        App { child, log, display: self.machine.display().map(str::to_owned) }
     }
 
     /// Starts the tray app with these arguments and waits until it stands in the tray (or, without a tray, on the bus).
@@ -268,9 +268,6 @@ impl Desktop {
                 fs::copy(entry.path(), place.join(entry.file_name())).ok();
             }
         }
-        if self.machine.display().is_some() {
-            self.machine.command("import").args(["-window", "root"]).arg(place.join("screen.png")).status().ok();
-        }
         for log in self.logs.lock().map(|logs| logs.clone()).unwrap_or_default() {
             eprintln!("── {}\n{}", log.display(), fs::read_to_string(&log).unwrap_or_default());
         }
@@ -323,6 +320,7 @@ impl Said {
 pub struct App {
     child: Child,
     log: PathBuf,
+    display: Option<String>,
 }
 
 impl App {
@@ -392,6 +390,10 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
+        if let Some(display) = self.display.as_ref().filter(|_| std::thread::panicking()) {
+            // Before its windows are gone; the desktop keeps what lies beside the logs.
+            Command::new("import").env("DISPLAY", display).args(["-window", "root"]).arg(self.log.with_extension("png")).status().ok();
+        }
         end(&mut self.child);
         if !std::thread::panicking() {
             let said = self.said();

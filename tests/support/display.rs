@@ -64,7 +64,8 @@ pub fn close(desktop: &VirtualDesktop, window: &Shown) {
     let mask =
         x11rb::protocol::xproto::EventMask::SUBSTRUCTURE_REDIRECT | x11rb::protocol::xproto::EventMask::SUBSTRUCTURE_NOTIFY;
     x.send_event(false, root, mask, event).expect("the display is there");
-    x.flush().expect("the display is there");
+    // A connection that ends at once may take what it sent with it.
+    x.get_input_focus().expect("the display is there").reply().expect("the display is there");
 }
 
 /// Does the window ask to stay above others (`_NET_WM_STATE_ABOVE`)?
