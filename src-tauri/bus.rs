@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 use zbus::Connection;
+use zbus::fdo::RequestNameFlags;
 use zbus::zvariant::Value;
 
 /// Long enough for a daemon that has to be started first, short enough for somebody who waits for a prompt.
@@ -22,7 +23,11 @@ pub(crate) async fn session() -> zbus::Result<Connection> {
 /// Takes a name on the bus, one a home: whoever looks (a session manager, a script) sees that imagepic is up.
 pub(crate) async fn announce(home: String) {
     let name = format!("dev.imagepic.desktop.h{home}");
-    let named = async { session().await?.request_name(name.as_str()).await };
+    let named = async {
+        let bus = zbus::fdo::DBusProxy::new(&session().await?).await?;
+        bus.request_name(name.as_str().try_into()?, RequestNameFlags::DoNotQueue.into()).await?;
+        zbus::Result::Ok(())
+    };
     if let Err(error) = named.await {
         tracing::info!(%error, name, "no name on the session bus");
     }

@@ -40,7 +40,7 @@ pub(crate) struct First {
 
 impl Drop for First {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.socket);
+        self.close();
     }
 }
 
@@ -81,6 +81,11 @@ pub(crate) fn claim(home: &Home, request: &Request) -> io::Result<Claim> {
 }
 
 impl First {
+    /// Nobody knocks any more: the next start waits for the lock and takes over.
+    pub(crate) fn close(&self) {
+        let _ = fs::remove_file(&self.socket);
+    }
+
     /// Calls `asked` for every further start, until the process ends. A home whose socket cannot be made has none, and further starts
     /// say so.
     pub(crate) fn listen(&self, asked: impl Fn(Request) + Send + 'static) -> io::Result<()> {

@@ -16,7 +16,7 @@ use imagepic_words::{Lang, desktop as words};
 use tauri::{Manager, RunEvent, WindowEvent};
 
 use crate::args::{Line, Request};
-use crate::instance::Claim;
+use crate::instance::{Claim, First};
 use crate::notifications::{Notifier, said};
 use crate::shell::Shell;
 
@@ -75,6 +75,10 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
         Err(error) => return Err(told(imagepic_core::home::unwritable(&home.run(), error))),
     };
 
+    // The main thread belongs to the toolkit and calls the engine too, which spawns.
+    let runtime = tauri::async_runtime::handle();
+    let _inside = runtime.inner().enter();
+
     // Disk and display are opened at the same time: what a person waits for is the tray.
     let opening = tauri::async_runtime::spawn({
         let home = home.clone();
@@ -126,13 +130,13 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
         })
         .build(tauri::generate_context!())
         .map_err(|error| error.to_string())?;
-    app.run(|app, event| {
-        if let RunEvent::ExitRequested { code: None, api, .. } = event
-            && !app.state::<Shell>().quitting.load(Ordering::SeqCst)
-        {
-            // The last window was closed; the tray stays.
+    app.run(|app, event| match event {
+        // The last window was closed; the tray stays.
+        RunEvent::ExitRequested { code: None, api, .. } if !app.state::<Shell>().quitting.load(Ordering::SeqCst) => {
             api.prevent_exit();
         }
+        RunEvent::Exit => app.state::<First>().close(),
+        _ => {}
     });
     Ok(ExitCode::SUCCESS)
 }

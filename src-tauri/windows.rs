@@ -114,8 +114,8 @@ fn open_here(app: &AppHandle, name: Name) -> tauri::Result<()> {
         .min_inner_size(form.least.0, form.least.1)
         .always_on_top(form.always_on_top)
         .theme(theme)
-        // Windows keep no truth of their own, so they leave nothing on disk, and nothing outside the home.
-        .incognito(true)
+        // What WebKit itself writes stays in the home. (A private web view would write nothing, but only the first one gets our protocols.)
+        .data_directory(shell.engine.home().run().join("web"))
         .on_navigation(is_ours)
         .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny);
     if let Some(theme) = theme {
