@@ -370,3 +370,26 @@ pub(crate) fn told(refused: &Refused, lang: imagepic_words::Lang) -> crate::even
     let text: &Text = &refused.error.text;
     crate::event::Refusal { name: refused.name.clone(), code: refused.error.code, message: text.to(lang) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        let told = [0, 999, 83_000, 1_500_000, 2_000_000, 3_210_000_000].map(bytes);
+        assert_eq!(told, ["0 B", "999 B", "83 kB", "1.5 MB", "2 MB", "3.2 GB"]);
+    }
+
+    #[test]
+    fn a_spool_file_of_a_dead_process_that_no_row_names_is_swept_and_no_other() {
+        let spool = tempfile::tempdir().expect("a folder");
+        for name in ["1_a", "1_b", "1_c.part", "2_d", "stranger"] {
+            fs::write(spool.path().join(name), b"x").expect("a file");
+        }
+        sweep(spool.path(), &["1_a".to_owned()].into(), |owner| owner == "2");
+        let mut left: Vec<_> = fs::read_dir(spool.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["1_a", "2_d", "stranger"]);
+    }
+}

@@ -5,6 +5,7 @@
 //! disk flush. What stays out: deciding what a row becomes next (the queue does) and the image bytes (the spool has them).
 
 mod rows;
+mod statements;
 
 use std::collections::HashSet;
 use std::fs::OpenOptions;
@@ -227,7 +228,7 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let step = || -> rusqlite::Result<()> {
         if version < 1 {
-            connection.execute_batch(rows::SCHEMA_1)?;
+            connection.execute_batch(statements::SCHEMA_1)?;
         }
         connection.execute_batch(&format!("PRAGMA user_version = {VERSION}"))
     };

@@ -7,6 +7,7 @@ mod bucket_host;
 mod destinations;
 mod listen;
 mod settings;
+mod submit;
 mod thumbnails;
 mod uploads;
 
@@ -159,7 +160,10 @@ impl Engine {
         let engine = Self { inner };
         if role == Role::Desktop {
             engine.inner.tidy().await?;
-            engine.inner.listen()?;
+            // An engine that does not hear other processes still uploads; the person is told.
+            if let Err(error) = engine.inner.listen() {
+                engine.inner.notice(&error);
+            }
             engine.inner.start_hosting();
             engine.inner.queue.recover().await?;
         }
@@ -258,6 +262,11 @@ impl Inner {
         let mut kept = 0_u64;
         let mut named = std::collections::HashSet::new();
         for (id, name, state, size) in spooled.into_iter().rev() {
+            // Whoever stopped an upload in an earlier run has forgotten it; a failed one is kept.
+            if state == crate::journal::RowState::Cancelled {
+                forget.push((id, name));
+                continue;
+            }
             if state == crate::journal::RowState::Done {
                 kept += size;
                 if named.len() >= crate::queue::KEPT_FILES || kept > crate::queue::KEPT_BYTES {

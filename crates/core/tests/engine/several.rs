@@ -93,3 +93,51 @@ async fn the_bucket_has_one_host_and_whoever_waits_takes_it_over_at_the_same_add
     assert_eq!(get(&link).await.0, 200);
     second.close().await;
 }
+
+#[tokio::test]
+async fn the_same_bytes_given_to_two_processes_at_once_are_sent_once() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let desktop = place.with(&remote).await;
+    let console = place.open(Role::Console).await;
+    remote.set(Line::Stuck);
+    let image = image(1, 50_000);
+    let first = desktop.uploads().submit(vec![bytes(image.clone(), Some("a.png"))], quietly()).await.expect("taken");
+    stage(&desktop, first.uploads[0], Stage::Sending).await;
+    let second = console.uploads().submit(vec![bytes(image, Some("b.png"))], quietly()).await.expect("taken");
+    remote.set(Line::Open);
+    let first = desktop.uploads().settled(first.id).await.expect("settled");
+    let second = console.uploads().settled(second.id).await.expect("settled");
+    assert_eq!(first.uploads[0].key, second.uploads[0].key);
+    assert!(second.uploads[0].reused);
+    assert_eq!(remote.objects().await.len(), 1);
+    console.close().await;
+    desktop.close().await;
+}
+
+#[tokio::test]
+async fn while_another_program_has_the_buckets_port_images_wait_and_go_once_it_is_free() {
+    let place = Place::new();
+    place.home.prepare().expect("a home");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    imagepic_bucket::keys::store_port(&place.home.bucket(), taken.local_addr().expect("an address").port()).expect("stored");
+    let engine = place.open(Role::Desktop).await;
+    let mut events = engine.subscribe();
+    let batch = engine.uploads().submit(vec![bytes(image(1, 3000), None)], quietly()).await.expect("taken");
+    let waiting = stage(&engine, batch.uploads[0], Stage::Waiting).await;
+    assert_eq!(waiting.code, Some(imagepic_core::error::Code::BucketPortTaken));
+    let notice = async {
+        loop {
+            if let Ok(Event::Notice { code, .. }) = events.recv().await {
+                return code;
+            }
+        }
+    };
+    let code = tokio::time::timeout(std::time::Duration::from_secs(30), notice).await.expect("told");
+    assert_eq!(code, imagepic_core::error::Code::BucketPortTaken);
+    let port = taken.local_addr().expect("an address").port();
+    drop(taken);
+    let settled = engine.uploads().finished(batch.id).await.expect("finished");
+    assert!(settled.text.contains(&format!(":{port}/")), "the port must stay the same: {}", settled.text);
+    assert_eq!(get(&settled.text).await.0, 200);
+    engine.close().await;
+}

@@ -197,3 +197,58 @@ async fn a_file_too_large_to_copy_is_sent_from_where_it_is_and_a_change_is_told(
     }
     engine.close().await;
 }
+
+#[tokio::test]
+async fn a_finished_upload_has_a_small_picture_and_keeps_it() {
+    // One red pixel.
+    const PIXEL: &str = "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082";
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let batch =
+        engine.uploads().submit(vec![bytes(hex::decode(PIXEL).expect("hex"), Some("dot.png"))], quietly()).await.expect("taken");
+    engine.uploads().settled(batch.id).await.expect("settled");
+    let (png, kind) = engine.uploads().thumbnail(batch.uploads[0]).await.expect("a small picture");
+    assert!(png.starts_with(b"\x89PNG") && kind == "image/png");
+    engine.close().await;
+    std::fs::remove_dir_all(place.home.spool()).expect("emptied");
+    let engine = place.open(Role::Desktop).await;
+    assert_eq!(engine.uploads().thumbnail(batch.uploads[0]).await.expect("kept").0, png);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn testing_a_destination_names_the_one_wrong_field() {
+    use imagepic_core::engine::{RungName, RungState};
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.open(Role::Desktop).await;
+    let draft = |secret: &str| Draft { destination: remote.destination(), secret: Some(secrecy::SecretString::from(secret)) };
+    let good = engine.destinations().test(draft(SECRET)).await;
+    assert_eq!(good.code, None, "{good:?}");
+    assert!(good.rungs.iter().all(|rung| rung.state != RungState::Bad));
+    let bad = engine.destinations().test(draft("wrong")).await;
+    assert_eq!(bad.code, Some(Code::WrongSecretKey));
+    assert_eq!(bad.rungs.iter().find(|rung| rung.state == RungState::Bad).map(|rung| rung.rung), Some(RungName::Secret));
+    assert!(remote.objects().await.is_empty(), "a test leaves nothing behind");
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_broken_settings_file_is_told_and_left_as_it_is() {
+    let place = Place::new();
+    place.home.prepare().expect("a home");
+    std::fs::write(place.home.settings_file(), "[general").expect("an editor");
+    let engine = place.open(Role::Desktop).await;
+    let mut events = engine.subscribe();
+    let told = loop {
+        if let imagepic_core::event::Event::Notice { code, .. } = events.recv().await.expect("an event") {
+            break code;
+        }
+    };
+    assert_eq!(told, Code::SettingsBroken);
+    assert_eq!(engine.settings().set("general.theme", "dark").await.expect_err("refused").code, Code::SettingsBroken);
+    assert_eq!(std::fs::read_to_string(place.home.settings_file()).expect("read"), "[general");
+    // It still uploads.
+    let batch = engine.uploads().submit(vec![bytes(image(1, 100), None)], quietly()).await.expect("taken");
+    assert_eq!(engine.uploads().settled(batch.id).await.expect("settled").uploads[0].stage, Stage::Done);
+    engine.close().await;
+}

@@ -1,0 +1,277 @@
+//! Taking in: from captures to rows in the journal and work for the queue.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Local};
+use imagepic_words::errors;
+use rand::RngCore as _;
+
+use super::{Batch, Inner, Submit};
+use crate::capture::Capture;
+use crate::destination::Destination;
+use crate::error::{Code, Error, Result};
+use crate::event::Event;
+use crate::intake::{self, Item, Refused, Taken};
+use crate::journal::{Row, RowState};
+use crate::naming::{Inputs, Template};
+use crate::queue::blocking;
+
+/// Uploads that share one commit at intake, so that the first of a thousand does not wait for the last.
+const CHUNK: usize = 24;
+/// Files that are read and hashed at the same time.
+const READERS: usize = 4;
+
+impl Inner {
+    /// Where uploads of this kind go: the destination with bucket and folder filled in.
+    fn place(&self, how: &Submit) -> Result<Destination> {
+        let settings = self.hub.settings();
+        let mut destination = match &how.destination {
+            Some(wanted) => settings.find(wanted)?.clone(),
+            None => settings.current().clone(),
+        };
+        let path_style = match &destination.kind {
+            crate::destination::Kind::ThisComputer => true,
+            crate::destination::Kind::S3(address) => address.path_style,
+        };
+        if let Some(bucket) = &how.bucket {
+            crate::destination::check::bucket(bucket, path_style)?;
+            destination.bucket.clone_from(bucket);
+        }
+        if let Some(folder) = &how.folder {
+            destination.folder = crate::destination::check::folder(folder)?;
+        }
+        if destination.bucket.is_empty() {
+            return Err(Error::new(Code::BadRequest, errors::no_bucket_chosen(&destination.name)).at("bucket"));
+        }
+        Ok(destination)
+    }
+
+    /// See [`Uploads::submit`](super::Uploads::submit); `held` is what the clipboard held when it was taken.
+    pub(crate) async fn submit(
+        self: &Arc<Self>,
+        captures: Vec<Capture>,
+        how: Submit,
+        held: Option<crate::deliver::Held>,
+    ) -> Result<Batch> {
+        let destination = Arc::new(self.place(&how)?);
+        let templates = Arc::new((Template::parse(&destination.names.file)?, Template::parse(&destination.names.clipboard)?));
+        let items = blocking(move || Ok(intake::expand(captures))).await?;
+        let lang = self.hub.lang();
+        let mut batch = Batch { id: 0, uploads: Vec::new(), refused: Vec::new() };
+        if items.is_empty() {
+            return Err(Error::new(Code::Empty, errors::nothing_given()));
+        }
+        let mut position = 0_u32;
+        let mut failed = None;
+        let mut items = items.into_iter().peekable();
+        while items.peek().is_some() {
+            let chunk: Vec<_> = items.by_ref().take(CHUNK).collect();
+            let more = items.peek().is_some();
+            let outcome =
+                self.take_chunk(chunk, &destination, &templates, &how, &mut batch, &mut position, lang, held.clone(), more).await;
+            if let Err(error) = outcome {
+                failed = Some(error);
+                break;
+            }
+        }
+        if batch.id != 0 {
+            self.hub.with(|live| {
+                if let Some(known) = live.batches.get_mut(&batch.id) {
+                    known.filling = false;
+                    known.refused.clone_from(&batch.refused);
+                }
+            });
+            self.hub.bump();
+        }
+        if !batch.refused.is_empty() {
+            self.hub.emit(Event::Refused { refusals: batch.refused.clone() });
+        }
+        match failed {
+            // What was taken before the fault is taken; it is told beside the fault.
+            Some(error) if batch.id == 0 => Err(error),
+            Some(error) => {
+                self.notice(&error);
+                Ok(batch)
+            }
+            None => Ok(batch),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of submit, apart only for its length")]
+    async fn take_chunk(
+        self: &Arc<Self>,
+        chunk: Vec<std::result::Result<Item, Refused>>,
+        destination: &Arc<Destination>,
+        templates: &Arc<(Template, Template)>,
+        how: &Submit,
+        batch: &mut Batch,
+        position: &mut u32,
+        lang: imagepic_words::Lang,
+        held: Option<crate::deliver::Held>,
+        more: bool,
+    ) -> Result<()> {
+        let taken = self.take_files(chunk, destination).await?;
+        let counter = if templates.0.counts() || templates.1.counts() { self.journal.count().await? } else { 0 };
+        let mut rows = Vec::new();
+        let mut bodies = Vec::new();
+        for outcome in taken {
+            match outcome {
+                Ok((item, taken)) => {
+                    let count = counter + 1 + rows.len() as u64;
+                    let (row, body) = self.new_row(&item, taken, destination, templates, how, batch.id, *position, count);
+                    *position += 1;
+                    rows.push(row);
+                    bodies.push(body);
+                }
+                Err(refused) => batch.refused.push(intake::told(&refused, lang)),
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let spooled: Vec<PathBuf> =
+            rows.iter().filter_map(|row| row.spool.as_ref()).map(|name| self.queue.spool_file(name)).collect();
+        let inserted = match self.journal.insert(rows).await {
+            Ok(inserted) => inserted,
+            Err(error) => {
+                // Not in the journal means not taken: nothing may be left behind.
+                for path in spooled {
+                    let _ = std::fs::remove_file(path);
+                }
+                return Err(error);
+            }
+        };
+        if inserted.iter().any(|(_, twin)| twin.as_ref().is_some_and(|twin| twin.state != RowState::Done)) {
+            // Another process sends the same bytes; its end must be heard.
+            self.listen()?;
+        }
+        for (row, _) in &inserted {
+            batch.id = row.batch;
+            batch.uploads.push(row.id);
+        }
+        if let Some((first, _)) = inserted.first() {
+            self.hub.with(|live| {
+                let known = live.batch_of(first);
+                known.held = held;
+                known.filling = more;
+                known.refused.clone_from(&batch.refused);
+            });
+        }
+        self.queue.enter(inserted.into_iter().zip(bodies).map(|((row, twin), body)| (row, twin, body)).collect());
+        Ok(())
+    }
+
+    /// Reads, checks, hashes and spools, several files at a time, in their order.
+    async fn take_files(
+        &self,
+        chunk: Vec<std::result::Result<Item, Refused>>,
+        destination: &Arc<Destination>,
+    ) -> Result<Vec<std::result::Result<(Item, Taken), Refused>>> {
+        use futures::stream::{self, StreamExt as _};
+        let (spool, owner) = (self.home.spool(), self.owner.clone());
+        let place = destination.name.clone();
+        let one = |item: std::result::Result<Item, Refused>| {
+            let (spool, owner, place) = (spool.clone(), owner.clone(), place.clone());
+            let (destination, queue) = (Arc::clone(destination), Arc::clone(&self.queue));
+            async move {
+                let item = match item {
+                    Ok(item) => item,
+                    Err(refused) => return Ok(Err(refused)),
+                };
+                blocking(move || {
+                    let take = || intake::take(&item, &destination, &place, &spool, &owner);
+                    // What is kept for thumbnails gives way first.
+                    let taken = match take() {
+                        Err(error) if error.code == Code::DiskFull && queue.release_kept() => take(),
+                        other => other,
+                    };
+                    match taken {
+                        Ok(taken) => Ok(Ok((item, taken))),
+                        Err(error) => Ok(Err(Refused { name: item.name, error })),
+                    }
+                })
+                .await
+            }
+        };
+        let results: Vec<Result<_>> = stream::iter(chunk).map(one).buffered(READERS).collect().await;
+        let results = results.into_iter().collect::<Result<Vec<_>>>()?;
+        if results.iter().flatten().any(|(_, taken)| taken.spool.is_some()) {
+            let spool = self.home.spool();
+            blocking(move || {
+                intake::seal(&spool);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(results)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a row has many columns")]
+    fn new_row(
+        &self,
+        item: &Item,
+        taken: Taken,
+        destination: &Destination,
+        templates: &(Template, Template),
+        how: &Submit,
+        batch: i64,
+        position: u32,
+        counter: u64,
+    ) -> (Row, Option<bytes::Bytes>) {
+        let mut random = [0; 32];
+        rand::rng().fill_bytes(&mut random);
+        let named = !item.name.is_empty();
+        let at: DateTime<Local> = item.at.into();
+        let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
+        let inputs = Inputs {
+            name: named.then_some(item.name.as_str()),
+            ext: taken.kind.extension.as_ref(),
+            at: at.naive_local(),
+            sha256: &taken.prepared,
+            random: &random,
+            counter,
+            user: &user,
+            source: item.source,
+            width: taken.kind.width,
+            height: taken.kind.height,
+        };
+        let template = if named { &templates.0 } else { &templates.1 };
+        let key = template.key(&destination.folder, &inputs);
+        let row = Row {
+            id: 0,
+            batch,
+            position,
+            state: RowState::Queued,
+            source: item.source,
+            name: item.name.clone(),
+            spool: taken.spool,
+            reference: taken.reference,
+            size: taken.size,
+            content_type: taken.kind.content_type.to_string(),
+            width: taken.kind.width,
+            height: taken.kind.height,
+            original: taken.original,
+            prepared: taken.prepared,
+            destination: destination.id.clone(),
+            bucket: destination.bucket.clone(),
+            folder: destination.folder.clone(),
+            key,
+            etag: None,
+            fault: None,
+            waiting: None,
+            tries: 0,
+            next_try_at: None,
+            owner: Some(self.owner.clone()),
+            taken_at: self.queue.now(),
+            done_at: None,
+            deliver: how.deliver,
+            format: how.format,
+            reused: false,
+            created: false,
+            expires_at: None,
+            changed: 0,
+        };
+        (row, taken.body)
+    }
+}
