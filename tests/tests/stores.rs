@@ -244,3 +244,30 @@ mod ladder {
         assert_eq!((elsewhere.error.is_none(), elsewhere.public), (true, Some(true)), "{:?}", elsewhere.error);
     }
 }
+
+#[tokio::test]
+async fn after_a_few_uploads_no_look_is_needed_where_the_store_refuses_taken_names() {
+    use imagepic_s3::{Body, Conditions, Put};
+    use sha2::{Digest as _, Sha256};
+    for server in [servers::ceph(), servers::swift()] {
+        let store = open(&address(&server), server.secret_key);
+        let bucket = format!("learning-{}", uuid::Uuid::new_v4().simple());
+        store.make_bucket(&bucket).await.expect("a bucket");
+        assert_eq!(store.client().conditions(), Conditions::Unknown);
+        for key in ["one", "two", "three"] {
+            let put = Put {
+                bucket: bucket.clone(),
+                key: key.to_owned(),
+                body: Body::from(key.as_bytes().to_vec()),
+                size: key.len() as u64,
+                sha256: Sha256::digest(key).into(),
+                content_type: "image/png".to_owned(),
+                content_disposition: None,
+                if_absent: true,
+            };
+            store.client().put(&put, Arc::new(|_| {})).await.expect("stored");
+        }
+        assert_eq!(store.client().conditions(), Conditions::Honoured);
+        assert_eq!(store.list(&bucket, "", None, 10).await.unwrap().objects.len(), 3);
+    }
+}

@@ -237,15 +237,8 @@ impl Client {
     }
 
     async fn read_back(&self, put: &Put, bytes: &Bytes) -> Result<Access, Wrong> {
-        // Putting the very same bytes again does no harm where the condition is ignored.
         if self.conditions() == Conditions::Unknown {
-            let quiet: crate::Progress = Arc::new(|_| {});
-            match self.put_with(put, true, &quiet).await {
-                Ok(_) => self.quirks.learn(Conditions::Ignored),
-                Err(error) if error.kind == Kind::NameTaken => self.quirks.learn(Conditions::Honoured),
-                Err(error) if error.kind == Kind::Unsupported => self.quirks.learn(Conditions::Refused),
-                Err(_) => {}
-            }
+            self.learn_conditions(put).await;
         }
         let unreadable = |why: String| (Rung::Permission, S3Error::new(Kind::Forbidden, why), None);
         let link = self.presigned_get(&put.bucket, &put.key, SystemTime::now(), Duration::from_secs(60));

@@ -21,6 +21,9 @@ pub(crate) const MULTIPART_FROM: u64 = 64 * 1024 * 1024;
 /// Up to this size the MD5 is sent too, for stores that do not look at the payload's SHA-256; it costs half a millisecond at most.
 const MD5_UP_TO: usize = 256 * 1024;
 
+/// A process that has looked so often will put more: from then on it pays to know whether looking is needed.
+const LEARN_AT: u32 = 3;
+
 /// What to store.
 #[derive(Clone)]
 pub struct Put {
@@ -59,7 +62,11 @@ impl Client {
     /// [`Kind::NameTaken`] with `if_absent`; [`Kind::ChecksumMismatch`]; [`Kind::Source`] for a file that cannot be read or changed
     /// meanwhile; and every kind of [`S3Error`].
     pub async fn put(&self, put: &Put, progress: Progress) -> Result<Stored, S3Error> {
-        if put.if_absent && self.quirks.conditions() != Conditions::Honoured {
+        let known = self.quirks.conditions();
+        // Stores that honour the condition on a put may still ignore it when parts are joined (Ceph, Swift).
+        let in_parts = put.size > MULTIPART_FROM;
+        let look = put.if_absent && (known != Conditions::Honoured || (in_parts && !self.address.is_aws()));
+        if look {
             self.refuse_taken(put).await?;
         }
         let stored = match self.put_with(put, put.if_absent, &progress).await {
@@ -73,12 +80,29 @@ impl Client {
             stored => stored,
         };
         match &stored {
-            Ok(_) => self.quirks.saw(&put.bucket),
+            Ok(_) => {
+                self.quirks.saw(&put.bucket);
+                let small = matches!(&put.body, Body::Bytes(bytes) if bytes.len() <= MD5_UP_TO);
+                if look && small && known == Conditions::Unknown && self.quirks.looked() == LEARN_AT {
+                    self.learn_conditions(put).await;
+                }
+            }
             Err(error) if error.kind == Kind::NameTaken && error.status == Some(412) => self.quirks.learn(Conditions::Honoured),
             Err(error) if error.kind == Kind::NoSuchBucket => self.quirks.forget(&put.bucket),
             Err(_) => {}
         }
         stored
+    }
+
+    /// Puts what was just put once more, under the condition: the very same bytes do no harm where it is ignored.
+    pub(crate) async fn learn_conditions(&self, put: &Put) {
+        let quiet: Progress = Arc::new(|_| {});
+        match self.put_with(put, true, &quiet).await {
+            Ok(_) => self.quirks.learn(Conditions::Ignored),
+            Err(error) if error.kind == Kind::NameTaken => self.quirks.learn(Conditions::Honoured),
+            Err(error) if error.kind == Kind::Unsupported => self.quirks.learn(Conditions::Refused),
+            Err(_) => {}
+        }
     }
 
     async fn refuse_taken(&self, put: &Put) -> Result<(), S3Error> {

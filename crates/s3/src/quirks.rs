@@ -1,7 +1,7 @@
 //! What was found out about a store: kept for as long as the process lives, shared by all clients of one address.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What the store makes of `If-None-Match: *` on a put.
@@ -20,6 +20,7 @@ pub enum Conditions {
 #[derive(Debug, Default)]
 pub(crate) struct Quirks {
     conditions: AtomicU8,
+    looks: AtomicU32,
     list_v1: AtomicBool,
     buckets: Mutex<HashSet<String>>,
 }
@@ -49,6 +50,11 @@ impl Quirks {
             Conditions::Refused => 3,
         };
         self.conditions.store(value, Ordering::Relaxed);
+    }
+
+    /// How often a put has looked first, this time included.
+    pub(crate) fn looked(&self) -> u32 {
+        self.looks.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Only the first version of ListObjects is understood.
