@@ -1,9 +1,11 @@
 // Both languages say the same things with the same values, every key in use exists, and every key that exists is in use.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const src = new URL("../src/", import.meta.url).pathname;
+const here = fileURLToPath(import.meta.url);
+const src = join(dirname(here), "../src");
 const flat = (node, path = "") => Object.entries(node).flatMap(([key, value]) => (typeof value === "string" ? [[path + key, value]] : flat(value, `${path}${key}.`)));
 const read = (name) => new Map(flat(JSON.parse(readFileSync(join(src, "locales", name), "utf8"))));
 const places = (text) => [...new Set(text.match(/\{[^}]*\}/g) ?? [])].sort().join(" ");
@@ -48,7 +50,7 @@ export function problems() {
   return found;
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+if (process.argv[1] === here) {
   const found = problems();
   for (const line of found) console.error(line);
   process.exitCode = found.length > 0 ? 1 : 0;

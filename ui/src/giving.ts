@@ -2,7 +2,7 @@
 
 import { onBeforeUnmount, onMounted, shallowRef } from "vue";
 import type { AskDrop, Drag } from "./contract";
-import { call, hear } from "./ipc";
+import { call, hear } from "@/ipc";
 import { quietly } from "./state/live";
 
 /** Ctrl+V anywhere but in a field uploads what the clipboard holds. */

@@ -3,7 +3,7 @@
 import { reactive } from "vue";
 import type { Destination } from "@/bindings/Destination";
 import type { Failure, TestReport } from "@/contract";
-import { byId, recognise } from "./providers";
+import { byId, endpointOf, recognise } from "./providers";
 
 export interface Draft {
   destination: Destination;
@@ -32,11 +32,12 @@ export function draftOf(destination: Destination, provider?: string): Draft {
   };
 }
 
-/** An S3 destination as it begins. */
-export function fresh(): Destination {
-  const { region, pathStyle } = byId("other");
+/** An S3 destination as it begins, with what its provider's preset knows. */
+export function fresh(provider: string): Destination {
+  const preset = byId(provider);
+  const { region, pathStyle } = preset;
   return {
-    id: NEW, name: "", kind: "s3", endpoint: "", region, access_key: "", path_style: pathStyle, ca_file: null, bucket: "", folder: "",
+    id: NEW, name: "", kind: "s3", endpoint: endpointOf(preset, region), region, access_key: "", path_style: pathStyle, ca_file: null, bucket: "", folder: "",
     link: { policy: "presigned", seconds: WEEK }, names: { file: "{stem}-{hash:8}.{ext}", clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{hash:8}.{ext}" },
     images: { strip_metadata: true }, max_bytes: null, any_file: false,
   };

@@ -1,0 +1,98 @@
+// Draws every window in every state, light and dark, in both languages, under the windows' own policy, and looks for what hinders people
+// (axe). PNGs go to ui/artifacts/shots. `--only WORD` draws those whose name contains it.
+
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { extname, join } from "node:path";
+import { build } from "vite";
+import { chromium } from "playwright-core";
+
+const root = new URL("..", import.meta.url).pathname;
+const out = join(root, "artifacts/shots");
+const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : "";
+// The app's policy, but for the drawn thumbnails and the axe script that is put in from outside.
+const POLICY = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'";
+
+const test = async (page) => {
+  await page.click(".dests li:nth-child(2) .dest");
+  await page.click(".foot .btn");
+  await page.waitForSelector(".foot .btn:not([disabled])");
+  await page.waitForTimeout(100);
+};
+const DROP = { width: 300, height: 220 };
+const SET = { width: 880, height: 640 };
+const shots = [
+  ...["idle", "over", "refusing", "refused", "asking", "offer", "working", "many", "paused", "paused-work", "waiting", "done", "one", "failed", "notice"].map((state) => ({ name: `drop-${state}`, window: "drop-zone", state, size: DROP })),
+  { name: "drop-place", window: "drop-zone", state: "idle", size: DROP, act: (page) => page.click(".where") },
+  { name: "drop-more", window: "drop-zone", state: "idle", size: DROP, act: (page) => page.click(".dz-foot > .floats:last-child button") },
+  { name: "drop-done-focus", window: "drop-zone", state: "done", size: DROP, act: (page) => page.focus(".thumb:nth-child(2)") },
+  { name: "set-destinations", window: "settings", state: "", size: SET },
+  { name: "set-test-wrong", window: "settings", state: "test-wrong", size: SET, act: test },
+  { name: "set-test-right", window: "settings", state: "test-right", size: SET, act: test },
+  { name: "set-file", window: "settings", state: "file", size: SET },
+  { name: "set-new", window: "settings", state: "", size: SET, act: (page) => page.click(".dests > .btn") },
+  { name: "set-here", window: "settings", state: "", size: SET, act: (page) => page.click(".dests li:last-child .dest") },
+  { name: "set-public", window: "settings", state: "", size: SET, act: (page) => page.click(".dests li:nth-child(3) .dest") },
+  { name: "set-further", window: "settings", state: "", size: SET, act: async (page) => { await page.click(".twist"); await page.locator(".twist").scrollIntoViewIfNeeded(); } },
+  { name: "set-buckets", window: "settings", state: "", size: SET, act: async (page) => { await page.click(".input .tail"); await page.waitForSelector("[role=option]"); } },
+  { name: "set-insert", window: "settings", state: "", size: SET, act: (page) => page.click("[aria-haspopup=menu].tail") },
+  { name: "set-remove", window: "settings", state: "", size: SET, act: async (page) => { await page.click(".pane > header [aria-haspopup=menu]"); await page.click(".menu .danger"); } },
+  ...["capture", "links", "general"].map((pane) => ({ name: `set-${pane}`, window: "settings", state: "", size: SET, hash: pane })),
+  { name: "set-proxy", window: "settings", state: "proxy", size: SET, hash: "general" },
+  { name: "set-over", window: "settings", state: "over", size: SET },
+];
+
+if (!existsSync(browserPath)) throw new Error(`no browser at ${browserPath}; say where with CHROMIUM=…`);
+await build({ root, mode: "fake", logLevel: "warn" });
+mkdirSync(out, { recursive: true });
+const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
+const server = createServer((request, response) => {
+  const path = new URL(request.url, "http://local").pathname;
+  const file = join(root, "dist-fake", path === "/" ? "index.html" : path);
+  if (path === "/favicon.ico") return response.writeHead(204).end();
+  if (!existsSync(file)) return response.writeHead(404).end();
+  response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-security-policy": POLICY }).end(readFileSync(file));
+});
+await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await chromium.launch({ executablePath: browserPath, args: ["--no-sandbox", "--disable-gpu"] });
+let wrong = 0;
+const tell = (name, what) => {
+  wrong += 1;
+  console.error(`${name}: ${what}`);
+};
+
+for (const lang of ["en", "zh-CN"]) {
+  for (const theme of ["light", "dark"]) {
+    for (const shot of shots) {
+      const name = `${shot.name}.${lang}.${theme}`;
+      if (!name.includes(only)) continue;
+      const page = await browser.newPage({ viewport: shot.size, reducedMotion: "reduce", deviceScaleFactor: 2 });
+      page.on("console", (message) => ["error", "warning"].includes(message.type()) && tell(name, message.text()));
+      page.on("pageerror", (error) => tell(name, error.message));
+      await page.goto(`http://127.0.0.1:${server.address().port}/?window=${shot.window}&state=${shot.state}&lang=${lang}&theme=${theme}#${shot.hash ?? ""}`);
+      await page.waitForSelector("main");
+      await page.waitForTimeout(120);
+      try {
+        await shot.act?.(page);
+      } catch (error) {
+        tell(name, error.message);
+      }
+      await page.waitForTimeout(80);
+      await page.screenshot({ path: join(out, `${name}.png`) });
+      const spill = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      if (spill) tell(name, "is wider than its window");
+      // Put in from outside, as a debugger would: the page's policy stays as it is.
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
+      for (const { id, nodes } of violations) tell(name, `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(" ")} (${failureSummary?.split("\n").slice(1).join(" ").trim()})`).join("; ")}`);
+      await page.close();
+    }
+  }
+}
+await browser.close();
+server.close();
+console.log(`${out}: ${wrong === 0 ? "nothing wrong" : `${wrong} things wrong`}`);
+process.exitCode = wrong > 0 ? 1 : 0;

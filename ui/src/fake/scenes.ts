@@ -1,0 +1,130 @@
+// The states of the windows, as an engine would tell them. Names, places and figures are made up.
+
+import type { Destination } from "@/bindings/Destination";
+import type { Place } from "@/bindings/Place";
+import type { Snapshot } from "@/bindings/Snapshot";
+import type { Upload } from "@/bindings/Upload";
+import type { Commands, Events, SettingsView, TestReport } from "@/contract";
+
+const names = { file: "{stem}-{hash:8}.{ext}", clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{hash:8}.{ext}" };
+export const destinations = (zh: boolean): Destination[] => [
+  { id: "atelier", name: zh ? "Atelier 团队" : "Atelier", kind: "s3", endpoint: "https://s3.atelier.example", region: "eu-central-1", access_key: "AKIA4ATELIERQ7DM", path_style: true,
+    bucket: "assets", folder: "docs/img", link: { policy: "presigned", seconds: 604_800 }, names, images: { strip_metadata: true } },
+  { id: "minio-frankfurt", name: zh ? "MinIO 法兰克福" : "MinIO Frankfurt", kind: "s3", endpoint: "https://s3.fra.atelier.example", region: "us-east-1", access_key: "AKIA4FRANKFURT7Q", path_style: true,
+    bucket: "assets", folder: "docs/img", link: { policy: "presigned", seconds: 604_800 }, names, images: { strip_metadata: true } },
+  { id: "r2-personal", name: zh ? "R2 · 个人" : "R2 · personal", kind: "s3", endpoint: "https://4f1c.r2.cloudflarestorage.com", region: "auto", access_key: "9c1dd2", path_style: true,
+    bucket: "pics", folder: "", link: { policy: "public", base: "https://img.example" }, names, images: { strip_metadata: true } },
+  { id: "this-computer", name: zh ? "这台电脑" : "This computer", kind: "this-computer", bucket: "images", folder: "", link: { policy: "public" },
+    names: { file: "{stem}-{random:8}.{ext}", clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{random:8}.{ext}" }, images: { strip_metadata: true } },
+];
+
+const place = (zh: boolean): Place => ({ destination: "atelier", name: zh ? "Atelier 团队" : "Atelier", bucket: "assets", folder: "docs/img", max_bytes: 50_000_000, only_here: false });
+
+export function upload(id: number, name: string, size: number, more: Partial<Upload> = {}): Upload {
+  return {
+    id, batch: 1, position: id, name, size, sent: 0, content_type: name.endsWith("gif") ? "image/gif" : "image/png", width: 1280, height: 800, source: "drop", stage: "queued", waiting: null, code: null,
+    message: null, place: place(false), key: `docs/img/${name}`, taken_at: 0, done_at: null, reused: false, expires_at: null, ...more,
+  };
+}
+
+const NAMES = ["checkout-empty-state.png", "登录页-深色@2x.png", "IMG_4821.jpg", "onboarding-loop.gif"];
+const done = (id: number) => upload(id, NAMES[id - 1]!, 800_000, { stage: "done", sent: 800_000, done_at: 1 });
+
+/** Uploads that are open when the window does. */
+function openIn(state: string, zh: boolean): Upload[] {
+  switch (state) {
+    case "working":
+    case "paused-work":
+      return [upload(2, NAMES[1]!, 3_300_000, { stage: "sending", sent: 2_100_000 }), upload(3, NAMES[2]!, 4_600_000, { stage: "sending", sent: 1_000_000 }), upload(4, NAMES[3]!, 900_000)];
+    case "many":
+      return Array.from({ length: 9 }, (_, at) => upload(at + 1, `screenshot-2026-11-21-at-10.3${at}.png`, 1_200_000, at < 2 ? { stage: "sending", sent: 400_000 * (at + 1) } : {}));
+    case "waiting":
+      return [
+        upload(1, "latency-p95-week-47.png", 900_000, { stage: "waiting", waiting: "network", sent: 400_000, code: "unreachable", message: zh ? "s3.atelier.example 没有应答，恢复后自动继续。" : "Continues when s3.atelier.example answers." }),
+        upload(2, "购物车-空状态.png", 83_000, { stage: "waiting", waiting: "network" }),
+      ];
+    case "failed":
+      return [upload(3, "订单列表-2026-11.png", 1_200_000, { stage: "failed", code: "store_busy", message: zh ? "没有应答（504），已试 5 次" : "No answer (504), 5 tries" })];
+    default:
+      return [];
+  }
+}
+
+function report(state: string, zh: boolean): TestReport {
+  const order = ["address", "tls", "clock", "region", "key", "secret", "bucket", "permission", "style"] as const;
+  const bad = state === "test-right" ? order.length : order.indexOf("region");
+  const right = state === "test-right";
+  return {
+    rungs: order.map((rung, at) => ({ rung, state: at < bad ? "ok" : at === bad ? "bad" : "todo" })),
+    code: right ? null : "wrong_region",
+    message: right ? null : zh ? "服务器使用 eu-central-1 签名，拒绝了 us-east-1。" : "The server signs for eu-central-1, not us-east-1.",
+    suggestion: right ? null : { field: "region", value: "eu-central-1" }, public: right ? true : null, took_ms: 310,
+  };
+}
+
+type Answers = { [K in keyof Commands]?: (...args: Parameters<Commands[K]>) => ReturnType<Commands[K]> | Promise<ReturnType<Commands[K]>> };
+
+/** What commands answer in that state. */
+export function scene(asked: URLSearchParams): Answers {
+  const state = asked.get("state") ?? "";
+  const zh = asked.get("lang") === "zh-CN";
+  const view: SettingsView = {
+    settings: {
+      version: 1, general: { language: zh ? "zh-CN" : "en", theme: "system", notifications: "all", proxy: state === "proxy" ? "socks5://127.0.0.1:1080" : "system" }, capture: { clipboard: "ask" },
+      link: { format: "markdown" }, destination: { current: "atelier" }, destinations: destinations(zh),
+    },
+    language: zh ? "zh-CN" : "en", theme: asked.get("theme") === "dark" ? "dark" : "light", secrets: state === "file" ? "file" : "keychain", saved_secrets: ["atelier", "minio-frankfurt", "r2-personal"],
+  };
+  const snapshot: Snapshot = {
+    state: "idle", line: "", place: place(zh), open: openIn(state, zh), recent: [], paused: state.startsWith("paused"), clipboard: "ask",
+    offer: state === "offer" ? { id: 7, size: 83_000, width: 1200, height: 800, files: 0 } : null, format: "markdown",
+  };
+  return {
+    snapshot: () => snapshot,
+    settings: () => view,
+    list_buckets: () => ["assets", "release", "screenshots"],
+    name_preview: ({ destination: { names: { file, clipboard }, folder } }) => {
+      const fill = (text: string) => [folder, text.replace("{stem}", "checkout").replace("{ext}", "png").replace(/\{(hash|random)(:8)?\}/, "9f3a1c7e").replace("{yyyy}{MM}{dd}-{HH}{mm}{ss}", "20261121-144012")].filter(Boolean).join("/");
+      return { file: fill(file), clipboard: fill(clipboard) };
+    },
+    test_destination: () => report(state, zh),
+    save_destination: ({ draft }) => ({ ...draft.destination, id: draft.destination.id || "new" }),
+    set_setting: ({ key, value }) => {
+      const [group, name] = key.split(".") as ["general", "theme"];
+      (view.settings[group] as Record<string, string>)[name] = value;
+      if (key === "general.theme") view.theme = value as "dark";
+      if (key === "general.language") view.language = value === "zh-CN" ? "zh-CN" : "en";
+    },
+  };
+}
+
+/** What happens right after the window has opened. */
+export function begins(asked: URLSearchParams, tell: <K extends keyof Events>(name: K, event: Events[K]) => void): void {
+  const state = asked.get("state");
+  const zh = asked.get("lang") === "zh-CN";
+  const settled = (uploads: Upload[], copied = true) => tell("engine", { type: "settled", batch: 1, uploads, refused: [], copied });
+  if (state === "over") tell("drag", { phase: "enter", count: 3, refusals: [], first: "checkout-empty-state.png" });
+  if (state === "refusing") tell("drag", { phase: "enter", count: 0, first: null, refusals: [{ name: "roadmap-2027.key", code: "not_an_image", message: zh ? "Atelier 团队接收 PNG、JPEG、GIF、WebP、AVIF 和 SVG，最大 50 MB。" : "Atelier takes PNG, JPEG, GIF, WebP, AVIF and SVG, up to 50 MB." }] });
+  if (state === "refused") tell("engine", { type: "refused", refusals: [{ name: "roadmap-2027.key", code: "not_an_image", message: zh ? "这不是图片，Atelier 团队只接收图片。" : "This is not an image. Atelier takes images only." }] });
+  if (state === "asking") tell("ask-drop", { id: 3, paths: ["~/Pictures/passport-scan.jpg"] });
+  if (state === "working") tell("engine", { type: "upload", ...done(1) });
+  if (state === "done") {
+    for (const id of [1, 2, 3, 4]) tell("engine", { type: "upload", ...upload(id, NAMES[id - 1]!, 800_000) });
+    settled([1, 2, 3, 4].map(done));
+  }
+  if (state === "one") {
+    tell("engine", { type: "upload", ...upload(1, NAMES[0]!, 800_000) });
+    settled([done(1)], false);
+  }
+  if (state === "failed") settled([done(1), done(2), { ...openIn("failed", zh)[0]! }]);
+  if (state === "notice") tell("engine", { type: "notice", code: "bucket_port_taken", message: zh ? "端口 36999 已被其他程序占用，这台电脑的链接暂时打不开。" : "Port 36999 is taken by another program, so links of this computer don’t open." });
+}
+
+const TONES = ["#dfe6f5 #5b7bd5", "#e8f0ea #3c7d5d", "#bcd3e6 #4a6a86", "#20303a #4fb3a5", "#f3e3d3 #c4743a"];
+
+/** A drawn stand-in for a thumbnail. */
+export function picture(id: number): string {
+  const [ground, shape] = TONES[id % TONES.length]!.split(" ");
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 100"><rect width="160" height="100" fill="${ground}"/><rect x="14" y="14" width="60" height="8" rx="3" fill="${shape}"/><rect x="14" y="32" width="${50 + id * 12}" height="40" rx="5" fill="${shape}" opacity=".35"/><rect x="14" y="80" width="90" height="6" rx="3" fill="${shape}" opacity=".6"/></svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
+}

@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import type { Event } from "@/bindings/Event";
+import type { Snapshot } from "@/bindings/Snapshot";
+import { upload } from "@/fake/scenes";
+import { after, beside, cleared, empty, face, sum, type Board } from "@/state/board";
+
+const play = (events: Event[], from: Board = empty()) => events.reduce(after, from);
+const seen = (id: number, more: Parameters<typeof upload>[3] = {}): Event => ({ type: "upload", ...upload(id, `${id}.png`, 100, more) });
+
+describe("what the drop zone shows", () => {
+  it("moves a file's bar with its bytes and ends with its picture", () => {
+    let board = play([seen(1), seen(1, { stage: "sending" }), { type: "progress", id: 1, sent: 40, total: 100 }]);
+    expect(face(board)).toBe("working");
+    expect(sum(board.uploads)).toEqual({ sent: 40, size: 100 });
+    board = play([seen(1, { stage: "done", sent: 100 })], board);
+    expect(face(board)).toBe("done");
+  });
+
+  it("keeps files in the order they were given, whatever order they come in", () => {
+    expect(play([seen(3), seen(1), seen(2)]).uploads.map(({ id }) => id)).toEqual([1, 2, 3]);
+  });
+
+  it("begins anew with the next drop, and keeps a failure nobody has looked at", () => {
+    const over = play([seen(1, { stage: "done" }), seen(2, { stage: "failed" })]);
+    expect(face(over)).toBe("mixed");
+    const next = play([seen(9, { batch: 2 })], over);
+    expect(next.uploads.map(({ id }) => id)).toEqual([2, 9]);
+  });
+
+  it("shows a batch's later files beside the ones already done", () => {
+    const board = play([seen(1, { stage: "done" }), seen(2)]);
+    expect(board.uploads).toHaveLength(2);
+  });
+
+  it("waits visibly, and says nothing is copied until it is", () => {
+    const board = play([seen(1, { stage: "waiting", waiting: "network" })]);
+    expect(face(board)).toBe("waiting");
+    expect(board.copied).toEqual([]);
+    const settled = play([{ type: "settled", batch: 1, uploads: [upload(1, "1.png", 100, { stage: "done" })], refused: [], copied: true }], board);
+    expect(face(settled)).toBe("done");
+    expect(settled.copied).toEqual([1]);
+  });
+
+  it("drops what was cancelled or undone", () => {
+    expect(face(play([seen(1), seen(1, { stage: "cancelled" })]))).toBe("idle");
+    expect(face(play([seen(1, { stage: "done" }), { type: "gone", id: 1 }]))).toBe("idle");
+  });
+
+  it("names what was refused beside what was taken", () => {
+    const board = play([seen(1), { type: "refused", refusals: [{ name: "notes.txt", code: "not_an_image", message: "no" }] }, seen(1, { stage: "done" })]);
+    expect(face(board)).toBe("mixed");
+    expect(board.refused.map(({ name }) => name)).toEqual(["notes.txt"]);
+  });
+
+  it("catches up from a snapshot after events were missed", () => {
+    const board = play([seen(1, { stage: "sending" }), seen(2, { stage: "sending" }), seen(3)]);
+    const snapshot = { open: [upload(2, "2.png", 100, { stage: "failed" }), upload(4, "4.png", 100)], recent: [upload(1, "1.png", 100, { stage: "done" })] } as unknown as Snapshot;
+    expect(beside(board, snapshot).uploads.map(({ id, stage }) => [id, stage])).toEqual([[1, "done"], [2, "failed"], [4, "queued"]]);
+  });
+
+  it("never clears what is still on its way", () => {
+    const board = play([seen(1, { stage: "done" }), seen(2, { stage: "failed" }), seen(3, { stage: "sending" })]);
+    expect(cleared(board).uploads.map(({ id }) => id)).toEqual([3]);
+  });
+});

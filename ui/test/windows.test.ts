@@ -1,0 +1,243 @@
+import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { answers, asked, refusal, tell } from "@/fake/ipc";
+import { destinations, scene, upload } from "@/fake/scenes";
+import { i18n } from "@/i18n";
+import * as boards from "@/state/board";
+import { begin, board, said } from "@/state/live";
+import DropZone from "@/windows/drop-zone/DropZone.vue";
+import { drafts } from "@/windows/settings/drafts";
+import Settings from "@/windows/settings/Settings.vue";
+
+let view: VueWrapper;
+const open = async (component: typeof DropZone | typeof Settings) => {
+  view = mount(component, { global: { plugins: [i18n] }, attachTo: document.body });
+  await flushPromises();
+};
+const button = (text: string) => view.findAll("button").find((one) => one.text() === text)!;
+const sentTo = (name: string) => asked.filter((one) => one.name === name).map(({ args }) => args);
+
+await begin();
+beforeEach(async () => {
+  Object.assign(answers, scene(new URLSearchParams()));
+  asked.length = 0;
+  board.value = boards.empty();
+  said.text = "";
+  drafts.clear();
+  tell("engine", { type: "settings" });
+  await flushPromises();
+  asked.length = 0;
+});
+afterEach(() => view?.unmount());
+
+describe("the drop zone", () => {
+  it("names the place before any bytes leave", async () => {
+    await open(DropZone);
+    expect(view.find(".where").text()).toBe("Atelier / assets / docs/img");
+    tell("drag", { phase: "enter", count: 3, refusals: [], first: "a.png" });
+    await flushPromises();
+    expect(view.find(".well").text()).toContain("Upload 3 items");
+    expect(view.find(".well").text()).toContain("Atelier / assets / docs/img");
+  });
+
+  it("refuses with the engine's own reason", async () => {
+    await open(DropZone);
+    tell("drag", { phase: "enter", count: 0, refusals: [{ name: "roadmap.key", code: "not_an_image", message: "Takes PNG only." }], first: null });
+    await flushPromises();
+    expect(view.classes()).toContain("refuse");
+    expect(view.find(".well").text()).toContain("roadmap.key");
+    expect(view.find(".well").text()).toContain("Takes PNG only.");
+  });
+
+  it("uploads nothing a web page named until a person says so, and offers No first", async () => {
+    await open(DropZone);
+    tell("ask-drop", { id: 3, paths: ["/home/me/passport.jpg"] });
+    await flushPromises();
+    expect(document.activeElement?.textContent).toBe("Don’t upload");
+    expect(sentTo("answer_drop")).toEqual([]);
+    await button("Don’t upload").trigger("click");
+    expect(sentTo("answer_drop")).toEqual([{ id: 3, upload: false }]);
+  });
+
+  it("shows real bytes and cancels one file alone", async () => {
+    await open(DropZone);
+    tell("engine", { type: "upload", ...upload(1, "a.png", 4_600_000, { stage: "sending" }) });
+    tell("engine", { type: "upload", ...upload(2, "b.png", 1_000_000) });
+    tell("engine", { type: "progress", id: 1, sent: 1_000_000, total: 4_600_000 });
+    await flushPromises();
+    expect(view.text()).toContain("1.0 of 4.6 MB");
+    expect(view.find("[role=progressbar]").attributes("aria-valuenow")).toBe("21");
+    await view.find('[aria-label="Cancel b.png"]').trigger("click");
+    expect(sentTo("cancel_upload")).toEqual([{ id: 2 }]);
+  });
+
+  it("copies a picture's link again at a click, and undoes the batch", async () => {
+    await open(DropZone);
+    const done = [1, 2].map((id) => upload(id, `${id}.png`, 10, { stage: "done" }));
+    tell("engine", { type: "settled", batch: 1, uploads: done, refused: [], copied: true });
+    await flushPromises();
+    expect(view.text()).toContain("2 links copied");
+    await view.findAll(".thumb")[1]!.trigger("click");
+    expect(sentTo("copy_links")).toEqual([{ ids: [2], format: null }]);
+    await button("Undo").trigger("click");
+    expect(sentTo("undo_upload")).toEqual([{ id: 1 }, { id: 2 }]);
+  });
+
+  it("offers links that could not take the clipboard's place", async () => {
+    await open(DropZone);
+    tell("engine", { type: "settled", batch: 1, uploads: [upload(1, "a.png", 10, { stage: "done" })], refused: [], copied: false });
+    await flushPromises();
+    expect(view.text()).not.toContain("copied");
+    await button("Copy link").trigger("click");
+    expect(sentTo("copy_links")).toEqual([{ ids: [1], format: null }]);
+  });
+
+  it("says why one failed, beside a Retry, with the good ones still there", async () => {
+    await open(DropZone);
+    tell("engine", { type: "settled", batch: 1, refused: [], copied: true, uploads: [upload(1, "a.png", 10, { stage: "done" }), upload(2, "b.png", 10, { stage: "failed", message: "No answer (504), 5 tries" })] });
+    await flushPromises();
+    expect(view.text()).toContain("Link copied, 1 failed");
+    expect(view.text()).toContain("No answer (504), 5 tries");
+    await button("Retry").trigger("click");
+    expect(sentTo("retry_upload")).toEqual([{ id: 2 }]);
+  });
+
+  it("uploads the clipboard at Ctrl+V and shows a refusal", async () => {
+    answers.upload_clipboard = () => Promise.reject(refusal("The clipboard holds no image."));
+    await open(DropZone);
+    document.dispatchEvent(new Event("paste", { cancelable: true }));
+    await flushPromises();
+    expect(sentTo("upload_clipboard")).toHaveLength(1);
+    expect(view.find("[role=alert]").text()).toContain("The clipboard holds no image.");
+  });
+
+  it("switches the destination from the footer, by keyboard", async () => {
+    await open(DropZone);
+    await view.find(".where").trigger("click");
+    await flushPromises();
+    expect(document.activeElement?.textContent).toContain("Atelier");
+    await view.find("[role=menu]").trigger("keydown", { key: "ArrowDown" });
+    await view.find("[role=menu]").trigger("keydown", { key: "Enter" });
+    expect(sentTo("use_destination")).toEqual([{ id: "minio-frankfurt", bucket: null, folder: null }]);
+  });
+
+  it("speaks the other language and changes dress without a restart", async () => {
+    await open(DropZone);
+    answers.settings = scene(new URLSearchParams("lang=zh-CN&theme=dark")).settings!;
+    tell("engine", { type: "settings" });
+    await flushPromises();
+    expect(view.text()).toContain("把图片拖到这里");
+    expect(document.documentElement.lang).toBe("zh-CN");
+    expect(document.documentElement.dataset.theme).toBe("dark");
+  });
+});
+
+describe("the settings", () => {
+  const field = (id: string) => view.find<HTMLInputElement>(`#field-${id}`);
+
+  it("never show a secret, and send a new one only when it was typed", async () => {
+    await open(Settings);
+    expect(view.text()).toContain("Saved in the keychain");
+    expect(view.find("input[type=password]").exists()).toBe(false);
+    await field("folder").setValue("shots");
+    await button("Save").trigger("click");
+    expect(sentTo("save_destination")).toMatchObject([{ draft: { secret: null, destination: { id: "atelier", folder: "shots" } } }]);
+    await flushPromises();
+    await field("secret").trigger("click");
+    await flushPromises();
+    await field("secret").setValue("new secret");
+    await button("Save").trigger("click");
+    expect(sentTo("save_destination")).toMatchObject([{}, { draft: { secret: "new secret" } }]);
+  });
+
+  it("do not take a saved secret for one that fits another address", async () => {
+    await open(Settings);
+    await field("endpoint").setValue("https://elsewhere.example");
+    expect(view.text()).not.toContain("Saved in the keychain");
+    expect(view.find("input[type=password]").exists()).toBe(true);
+  });
+
+  it("put the cursor into the field Test found wrong, and the cure beside it", async () => {
+    await open(Settings);
+    await button("Test").trigger("click");
+    await flushPromises();
+    expect(document.activeElement?.id).toBe("field-region");
+    expect(field("region").attributes("aria-invalid")).toBe("true");
+    expect(view.text()).toContain("The region is wrong; everything before it is right.");
+    await button("Use eu-central-1").trigger("click");
+    expect(sentTo("test_destination").at(-1)).toMatchObject({ draft: { destination: { region: "eu-central-1" } } });
+  });
+
+  it("mark the field that saving refused and lose nothing that was typed", async () => {
+    answers.save_destination = () => Promise.reject(refusal("The bucket’s name is too short.", "bucket"));
+    await open(Settings);
+    await field("bucket").setValue("x");
+    await button("Save").trigger("click");
+    await flushPromises();
+    expect(document.activeElement?.id).toBe("field-bucket");
+    expect(view.text()).toContain("The bucket’s name is too short.");
+    expect(field("bucket").element.value).toBe("x");
+  });
+
+  it("keep a half-filled destination while another one is looked at, and give up nothing without Revert", async () => {
+    await open(Settings);
+    await field("name").setValue("Changed");
+    await view.findAll(".dest")[1]!.trigger("click");
+    expect(field("name").element.value).toBe("MinIO Frankfurt");
+    await view.findAll(".dest")[0]!.trigger("click");
+    expect(field("name").element.value).toBe("Changed");
+    await button("Revert").trigger("click");
+    expect(field("name").element.value).toBe("Atelier");
+  });
+
+  it("fill endpoint, region and style from a provider, and let the endpoint follow the region", async () => {
+    await open(Settings);
+    await button("Add destination").trigger("click");
+    await view.find("#field-provider").setValue("cos");
+    expect(field("endpoint").element.value).toBe("https://cos.ap-shanghai.myqcloud.com");
+    await field("region").setValue("ap-guangzhou");
+    expect(field("endpoint").element.value).toBe("https://cos.ap-guangzhou.myqcloud.com");
+  });
+
+  it("ask before a destination goes, and say so where it cannot", async () => {
+    HTMLDialogElement.prototype.showModal = vi.fn();
+    answers.remove_destination = () => Promise.reject(refusal("2 uploads still wait for it."));
+    await open(Settings);
+    await view.find("header [aria-haspopup=menu]").trigger("click");
+    await view.find(".menu .danger").trigger("click");
+    expect(sentTo("remove_destination")).toEqual([]);
+    await button("Remove destination").trigger("click");
+    await flushPromises();
+    expect(sentTo("remove_destination")).toEqual([{ id: "atelier" }]);
+    expect(view.find("dialog").text()).toContain("2 uploads still wait for it.");
+  });
+
+  it("apply a choice at once and jump back with the reason where it is refused", async () => {
+    await open(Settings);
+    await button("Capture").trigger("click");
+    await view.find('input[value="automatic"]').setValue(true);
+    expect(sentTo("set_setting")).toEqual([{ key: "capture.clipboard", value: "automatic" }]);
+    await flushPromises();
+    expect(view.find<HTMLInputElement>('input[value="automatic"]').element.checked).toBe(true);
+    answers.set_setting = () => Promise.reject(refusal("The settings can’t be written."));
+    await view.find('input[value="off"]').setValue(true);
+    await flushPromises();
+    expect(view.find("[role=alert]").text()).toContain("The settings can’t be written.");
+    expect(view.find<HTMLInputElement>('input[value="automatic"]').element.checked).toBe(true);
+  });
+
+  it("follow what another process changed, but not over what is being typed", async () => {
+    await open(Settings);
+    await view.findAll(".dest")[1]!.trigger("click");
+    await field("folder").setValue("mine");
+    await view.findAll(".dest")[0]!.trigger("click");
+    const now = destinations(false).map((one) => ({ ...one, folder: "theirs" }));
+    const before = (await answers.settings!()) as { settings: object };
+    answers.settings = () => ({ ...before, settings: { ...before.settings, destinations: now } }) as never;
+    tell("engine", { type: "settings" });
+    await flushPromises();
+    expect(field("folder").element.value).toBe("theirs");
+    await view.findAll(".dest")[1]!.trigger("click");
+    expect(field("folder").element.value).toBe("mine");
+  });
+});
