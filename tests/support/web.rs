@@ -84,6 +84,19 @@ impl Session {
         }
     }
 
+    /// Waits for a label with this text and clicks it.
+    ///
+    /// # Panics
+    /// When it does not come, with the page's text.
+    pub async fn click_text(&self, text: &str) {
+        let xpath = format!("//label[normalize-space(.)='{text}']");
+        let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::XPath(&xpath)).await;
+        match found {
+            Ok(label) => label.click().await.unwrap_or_else(|why| panic!("\"{text}\" cannot be clicked: {why}")),
+            Err(why) => panic!("no \"{text}\" ({why}) in:\n{}", self.client.source().await.unwrap_or_default()),
+        }
+    }
+
     /// Waits until the page shows a text that pleases, and returns it.
     pub async fn text_with(&self, what: &str, pleases: impl Fn(&str) -> bool) -> String {
         eventually(what, async || {

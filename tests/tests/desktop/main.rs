@@ -5,6 +5,8 @@ mod clipboard;
 mod crash;
 mod drop;
 mod instances;
+mod settings;
+mod shots;
 mod stage;
 mod steps;
 mod trouble;

@@ -121,8 +121,18 @@ impl Elsewhere {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Makes the bucket that [`Elsewhere::add`] names, by uploading something there.
+    pub(crate) fn make_bucket(&self, desktop: &Desktop) {
+        let first = desktop.file("first.png", &pictures::png(1, 8, 8));
+        let said = desktop.imagepic_with(&["upload", first.to_str().expect("plain")], |command| {
+            command.env("IMAGEPIC_HOME", &self.home);
+        });
+        said.success();
+    }
+
     /// Adds it as a destination of the desktop's home and makes it the current one.
     pub(crate) fn add(&self, desktop: &Desktop, name: &str) {
+        self.make_bucket(desktop);
         let secret = desktop.file("secret", self.secret_key.as_bytes());
         let endpoint = self.endpoint();
         let arguments = [
