@@ -1,0 +1,224 @@
+//! `imagepic destinations`: where uploads go. A secret key comes from standard input or a hidden prompt, never from an argument.
+
+use std::io::{IsTerminal, Read};
+
+use clap::ArgMatches;
+use imagepic_core::destination::{Destination, Images, Kind, LinkPolicy, Names, S3Address};
+use imagepic_core::engine::{Draft, Engine, RungName, RungState, SecretsPlace, TestReport};
+use imagepic_core::{Code, Error, Result};
+use imagepic_words::console as words;
+use secrecy::SecretString;
+use serde_json::json;
+
+use crate::out::Out;
+use crate::{FAILED, USAGE, WELL};
+
+pub(crate) async fn run(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
+    match args.subcommand() {
+        Some(("list", args)) => Ok(list(engine, args, out)),
+        Some(("add", args)) => match args.subcommand() {
+            Some((_, args)) => add(engine, args, out).await,
+            None => Ok(USAGE),
+        },
+        Some(("edit", args)) => edit(engine, args, out).await,
+        Some(("remove", args)) => {
+            let destination = engine.destinations().resolve(name(args))?;
+            engine.destinations().remove(&destination.id).await?;
+            out.tell(&words::removed(destination.name));
+            Ok(WELL)
+        }
+        Some(("use", args)) => {
+            let given = |id: &str| args.get_one::<String>(id).cloned();
+            engine.destinations().use_(name(args), given("bucket"), given("folder")).await?;
+            out.tell(&words::used(place(&engine.destinations().current())));
+            Ok(WELL)
+        }
+        Some(("test", args)) => {
+            let destination = engine.destinations().resolve(name(args))?;
+            let shown = destination.name.clone();
+            let report = engine.destinations().test(Draft { destination, secret: None }).await;
+            if args.get_flag("json") {
+                out.json(&report);
+            }
+            Ok(tell(&shown, &report, out))
+        }
+        _ => Ok(USAGE),
+    }
+}
+
+fn name(args: &ArgMatches) -> &str {
+    args.get_one::<String>("name").map(String::as_str).unwrap_or_default()
+}
+
+/// Name, bucket and folder in one line, as the tray shows them.
+pub(crate) fn place(destination: &Destination) -> String {
+    [&destination.name, &destination.bucket, &destination.folder]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" / ")
+}
+
+fn list(engine: &Engine, args: &ArgMatches, out: &mut Out) -> u8 {
+    let current = engine.destinations().current().id;
+    let all = engine.destinations().list();
+    if args.get_flag("json") {
+        let all: Vec<_> = all
+            .iter()
+            .map(|destination| {
+                let mut value = json!(destination);
+                value["current"] = json!(destination.id == current);
+                value
+            })
+            .collect();
+        out.json(&all);
+    } else {
+        for destination in &all {
+            let mark = if destination.id == current { '*' } else { ' ' };
+            let address =
+                if let Kind::S3(address) = &destination.kind { format!("  {}", address.endpoint) } else { String::new() };
+            out.line(&format!("{mark} {}{address}", place(destination)));
+        }
+    }
+    WELL
+}
+
+async fn add(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
+    let mut destination = Destination {
+        id: String::new(),
+        name: name(args).to_owned(),
+        kind: Kind::S3(S3Address {
+            endpoint: String::new(),
+            region: String::new(),
+            access_key: String::new(),
+            path_style: false,
+            ca_file: None,
+        }),
+        bucket: String::new(),
+        folder: String::new(),
+        link: LinkPolicy::default(),
+        names: Names::default(),
+        images: Images::default(),
+        max_bytes: None,
+        any_file: false,
+    };
+    fill(&mut destination, args, out)?;
+    if matches!(destination.link, LinkPolicy::Public { .. }) {
+        destination.names = Names::unguessable();
+    }
+    // What is wrong with the form is told before anybody types a secret.
+    engine.destinations().check(&Draft { destination: destination.clone(), secret: None })?;
+    let Some(secret) = secret(args, true, out)? else {
+        out.tell(&words::secret_needed());
+        return Ok(USAGE);
+    };
+    let saved = engine.destinations().save(Draft { destination, secret: Some(secret) }).await?;
+    out.tell(&match engine.settings().where_secrets().await {
+        SecretsPlace::Keychain => words::added(saved.name),
+        SecretsPlace::File => words::added_file(saved.name),
+    });
+    Ok(WELL)
+}
+
+async fn edit(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
+    let mut destination = engine.destinations().resolve(name(args))?;
+    if let Some(name) = args.get_one::<String>("rename") {
+        destination.name.clone_from(name);
+    }
+    fill(&mut destination, args, out)?;
+    let secret = secret(args, false, out)?;
+    let saved = engine.destinations().save(Draft { destination, secret }).await?;
+    out.tell(&words::changed(saved.name));
+    Ok(WELL)
+}
+
+/// Puts what was given into the form; what was not given stays.
+fn fill(destination: &mut Destination, args: &ArgMatches, out: &Out) -> Result<()> {
+    let given = |id: &str| args.get_one::<String>(id);
+    let addressed = ["endpoint", "region", "access-key", "ca-file"].iter().any(|id| args.contains_id(id))
+        || args.get_flag("path-style")
+        || args.get_flag("secret-key-stdin");
+    match &mut destination.kind {
+        Kind::S3(address) => {
+            for (id, field) in
+                [("endpoint", &mut address.endpoint), ("region", &mut address.region), ("access-key", &mut address.access_key)]
+            {
+                if let Some(value) = given(id) {
+                    field.clone_from(value);
+                }
+            }
+            let host_style = matches!(args.try_get_one::<bool>("host-style"), Ok(Some(true)));
+            address.path_style = (address.path_style || args.get_flag("path-style")) && !host_style;
+            if let Some(path) = args.get_one::<std::path::PathBuf>("ca-file") {
+                address.ca_file = Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+            }
+        }
+        Kind::ThisComputer if addressed => {
+            return Err(Error::new(Code::BadRequest, words::not_s3(&destination.name)));
+        }
+        Kind::ThisComputer => {}
+    }
+    let _ = out;
+    if let Some(bucket) = given("bucket") {
+        destination.bucket.clone_from(bucket);
+    }
+    if let Some(folder) = given("folder") {
+        destination.folder.clone_from(folder);
+    }
+    if let Some(base) = given("public-base") {
+        destination.link = LinkPolicy::Public { base: Some(base.clone()).filter(|base| !base.is_empty()) };
+    } else if let Some(seconds) = args.get_one::<u32>("presign") {
+        destination.link = LinkPolicy::Presigned { seconds: *seconds };
+    }
+    Ok(())
+}
+
+fn secret(args: &ArgMatches, needed: bool, out: &Out) -> Result<Option<SecretString>> {
+    let unreadable = |error: std::io::Error| Error::new(Code::FileUnreadable, words::stdin_unreadable(&error)).because(error);
+    if args.get_flag("secret-key-stdin") {
+        let mut text = String::new();
+        std::io::stdin().lock().take(8192).read_to_string(&mut text).map_err(unreadable)?;
+        return Ok(Some(SecretString::from(text)));
+    }
+    if !needed || !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let terminal = console::Term::stderr();
+    terminal.write_str(&words::secret_prompt().to(out.lang)).map_err(unreadable)?;
+    terminal.read_secure_line().map(|line| Some(SecretString::from(line))).map_err(unreadable)
+}
+
+/// Every step on standard error; the exit code tells whether all of them are good.
+pub(crate) fn tell(name: &str, report: &TestReport, out: &Out) -> u8 {
+    for rung in &report.rungs {
+        let shown = match rung.rung {
+            RungName::Address => words::rung_address(),
+            RungName::Tls => words::rung_tls(),
+            RungName::Clock => words::rung_clock(),
+            RungName::Region => words::rung_region(),
+            RungName::Key => words::rung_key(),
+            RungName::Secret => words::rung_secret(),
+            RungName::Bucket => words::rung_bucket(),
+            RungName::Permission => words::rung_permission(),
+            RungName::Style => words::rung_style(),
+        };
+        let mark = match rung.state {
+            RungState::Ok => '✓',
+            RungState::Bad => '✗',
+            RungState::Todo => '·',
+        };
+        out.say(&format!("{mark} {}", shown.to(out.lang)));
+    }
+    if report.code.is_none() {
+        out.tell(&words::test_ok(name, report.took_ms));
+        return WELL;
+    }
+    if let Some(message) = &report.message {
+        out.say(message);
+    }
+    if let Some(suggestion) = &report.suggestion {
+        out.tell(&words::test_suggestion(&suggestion.field, &suggestion.value));
+    }
+    FAILED
+}

@@ -1,0 +1,186 @@
+//! What lies at the stores, and what was sent there: `history`, `ls`, `link`, `stat`, `rm`.
+
+use clap::ArgMatches;
+use imagepic_core::engine::{Engine, HistoryQuery};
+use imagepic_core::event::Stage;
+use imagepic_core::store::Object;
+use imagepic_core::{Code, Error, Result};
+use imagepic_words::console as words;
+use serde_json::json;
+
+use crate::out::{Out, size, time};
+use crate::{FAILED, WELL};
+
+/// Objects asked for in one page of a listing.
+const PAGE: u16 = 1000;
+
+pub(crate) async fn history(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
+    let query = HistoryQuery {
+        limit: args.get_one::<u32>("limit").copied().unwrap_or(20),
+        search: args.get_one::<String>("search").cloned(),
+        ..HistoryQuery::default()
+    };
+    let uploads = engine.uploads().history(query).await?;
+    if args.get_flag("json") {
+        out.json(&uploads);
+        return Ok(WELL);
+    }
+    for upload in uploads {
+        let mark = match upload.stage {
+            Stage::Done => '✓',
+            Stage::Failed => '✗',
+            Stage::Cancelled => '-',
+            _ => '…',
+        };
+        let place = format!("{}:{}/{}", upload.place.name, upload.place.bucket, upload.key);
+        out.line(&format!("{mark} {}  {:>9}  {place}", time(upload.taken_at), size(upload.size)));
+    }
+    Ok(WELL)
+}
+
+/// `[DEST:]rest`; a bucket holds no colon, so what stands before one is a destination, and some destinations have one in their name.
+fn place<'a>(engine: &Engine, text: &'a str) -> Result<(String, &'a str)> {
+    let head = &text[..text.find('/').unwrap_or(text.len())];
+    let mut error = None;
+    for (at, _) in head.match_indices(':').collect::<Vec<_>>().into_iter().rev() {
+        match engine.destinations().resolve(&text[..at]) {
+            Ok(destination) => return Ok((destination.id, &text[at + 1..])),
+            Err(unknown) => error = Some(unknown),
+        }
+    }
+    error.map_or_else(|| Ok((engine.destinations().current().id, text)), Err)
+}
+
+fn object<'a>(engine: &Engine, text: &'a str) -> Result<(String, &'a str, &'a str)> {
+    let (destination, rest) = place(engine, text)?;
+    match rest.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()) {
+        Some((bucket, key)) => Ok((destination, bucket, key)),
+        None => Err(Error::new(Code::BadRequest, words::place_bad(text))),
+    }
+}
+
+fn places(args: &ArgMatches) -> Vec<String> {
+    args.get_many("place").unwrap_or_default().cloned().collect()
+}
+
+pub(crate) async fn ls(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
+    let text = args.get_one::<String>("place").map(String::as_str).unwrap_or_default();
+    let (destination, rest) = place(engine, text)?;
+    let as_json = args.get_flag("json");
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.is_empty() {
+        let buckets = engine.browse().buckets(&destination).await?;
+        if as_json {
+            out.json(&buckets);
+        } else {
+            buckets.iter().for_each(|bucket| out.line(&format!("{bucket}/")));
+        }
+        return Ok(WELL);
+    }
+    let prefix = if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") };
+    let mut all = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = engine.browse().page(&destination, bucket, &prefix, cursor.as_deref(), PAGE).await?;
+        for folder in &page.folders {
+            if as_json { all.push(json!({ "folder": folder })) } else { out.line(folder) }
+        }
+        for object in &page.objects {
+            if as_json {
+                all.push(told(object));
+            } else {
+                let when = milliseconds(object).map(time).unwrap_or_default();
+                out.line(&format!("{when:16}  {:>9}  {}", size(object.size), object.key));
+            }
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if as_json {
+        out.json(&all);
+    }
+    Ok(WELL)
+}
+
+pub(crate) async fn link(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
+    let mut code = WELL;
+    for text in places(args) {
+        let found = async {
+            let (destination, bucket, key) = object(engine, &text)?;
+            match engine.browse().stat(&destination, bucket, key).await? {
+                Some(_) => engine.browse().link(&destination, bucket, key).await,
+                None => Err(Error::new(Code::NoSuchObject, words::no_object(&text))),
+            }
+        };
+        match found.await {
+            Ok(link) => out.line(&link.url),
+            Err(error) => code = code.max(out.failure(&error)),
+        }
+    }
+    Ok(code)
+}
+
+pub(crate) async fn stat(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
+    let mut code = WELL;
+    let mut all = Vec::new();
+    for text in places(args) {
+        let found = async {
+            let (destination, bucket, key) = object(engine, &text)?;
+            engine.browse().stat(&destination, bucket, key).await
+        };
+        match found.await {
+            Ok(Some(object)) if args.get_flag("json") => all.push(told(&object)),
+            Ok(Some(object)) => {
+                let when = milliseconds(&object).map(time).unwrap_or_default();
+                let kind = object.content_type.as_deref().unwrap_or("-");
+                out.line(&format!("{}  {kind}  {when}  {}", size(object.size), object.key));
+            }
+            Ok(None) => {
+                out.tell(&words::no_object(&text));
+                code = code.max(FAILED);
+            }
+            Err(error) => code = code.max(out.failure(&error)),
+        }
+    }
+    if args.get_flag("json") {
+        out.json(&all);
+    }
+    Ok(code)
+}
+
+pub(crate) async fn rm(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
+    let mut code = WELL;
+    for text in places(args) {
+        let removed = async {
+            let (destination, bucket, key) = object(engine, &text)?;
+            // A store says yes to what was never there; a person who mistyped wants to know.
+            if engine.browse().stat(&destination, bucket, key).await?.is_none() {
+                return Err(Error::new(Code::NoSuchObject, words::no_object(&text)));
+            }
+            engine.browse().remove(&destination, bucket, key).await
+        };
+        match removed.await {
+            Ok(()) => out.tell(&words::removed(&text)),
+            Err(error) => code = code.max(out.failure(&error)),
+        }
+    }
+    Ok(code)
+}
+
+fn milliseconds(object: &Object) -> Option<i64> {
+    let since = object.modified?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok()
+}
+
+fn told(object: &Object) -> serde_json::Value {
+    json!({
+        "key": object.key,
+        "size": object.size,
+        "etag": object.etag,
+        "type": object.content_type,
+        "modified": milliseconds(object),
+        "sha256": object.sha256,
+    })
+}

@@ -1,0 +1,401 @@
+//! The real program on a home of its own, against the embedded bucket it starts in the background.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// A home that leaves nothing running behind.
+struct Home {
+    dir: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.dir.path().join("home")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imagepic"));
+        command
+            .args(args)
+            .env("IMAGEPIC_HOME", self.path())
+            .env("LANG", "C.UTF-8")
+            .env("HOME", self.dir.path())
+            // No keychain and no desktop: what a person has there is none of a test's business.
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+            .env("XDG_RUNTIME_DIR", self.dir.path())
+            .env_remove("LANGUAGE")
+            .env_remove("LC_ALL")
+            .env_remove("LC_MESSAGES")
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args).output().expect("the program starts"))
+    }
+
+    fn run_with(&self, args: &[&str], input: &[u8]) -> Run {
+        let mut child = self
+            .command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        child.stdin.take().expect("piped").write_all(input).expect("it reads");
+        Run::of(child.wait_with_output().expect("it ends"))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("in the folder")).expect("a folder");
+        std::fs::write(path, bytes).expect("a file");
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.path().join("bucket").exists() {
+            let _ = self.command(&["bucket", "stop"]).output();
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    #[track_caller]
+    fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    fn lines(&self) -> Vec<&str> {
+        self.out.lines().collect()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+}
+
+/// A small PNG that no other `seed` has.
+fn png(seed: u8) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\x02\0\0\0\x12\x16\xf1\x4d".to_vec();
+    bytes.extend([0, 0, 0, 4]);
+    bytes.extend(b"IDAT");
+    bytes.extend([seed; 8]);
+    bytes.extend(b"\0\0\0\0IEND\xae\x42\x60\x82");
+    bytes
+}
+
+/// What a browser would get: status, head and body.
+fn get(url: &str) -> (u16, String, Vec<u8>) {
+    let rest = url.strip_prefix("http://").expect("a link on loopback");
+    let (host, path) = rest.split_once('/').expect("a path");
+    let mut stream = TcpStream::connect(host).expect("somebody serves the bucket");
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("an answer");
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, head, bytes[end..].to_vec())
+}
+
+#[track_caller]
+fn opens(url: &str, bytes: &[u8]) {
+    let (status, head, body) = get(url);
+    assert_eq!(status, 200, "{head}");
+    assert!(head.contains("content-type: image/png"), "{head}");
+    assert_eq!(body, bytes, "the very bytes");
+}
+
+#[test]
+fn files_become_links_in_their_order_that_open_with_the_very_bytes() {
+    let home = Home::new();
+    home.write("一 图.png", &png(1));
+    home.write("b#?%.png", &png(2));
+    home.write("dir/c.txt.png", &png(3));
+    let run = home.run(&["upload", "一 图.png", "b#?%.png", "dir/c.txt.png", "-"]);
+    // Standard input is empty, which is refused; the rest is not held back by it.
+    let run = run.ends(1);
+    assert!(run.err.contains("-: "), "{}", run.err);
+    let links = run.lines();
+    assert_eq!(links.len(), 3);
+    for (at, link) in links.iter().enumerate() {
+        opens(link, &png(u8::try_from(at + 1).expect("small")));
+    }
+    let again = home.run(&["upload", "一 图.png"]).ends(0);
+    assert_eq!(again.lines(), vec![links[0]], "the same bytes give the link they have");
+}
+
+#[test]
+fn standard_input_is_uploaded_and_formats_are_as_asked() {
+    let home = Home::new();
+    let run = home.run_with(&["upload", "-", "--as", "markdown"], &png(4)).ends(0);
+    let link = run.out.trim().strip_prefix("![").and_then(|rest| rest.split_once("](")).expect("Markdown").1;
+    opens(link.trim_end_matches(')'), &png(4));
+    home.write("shot@2x.png", &png(5));
+    let html = home.run(&["upload", "shot@2x.png", "--as", "html"]).ends(0);
+    assert!(html.out.contains("alt=\"shot\" width=\"2\" height=\"1\""), "{}", html.out);
+}
+
+#[test]
+fn json_has_the_fields_that_scripts_rely_on() {
+    let home = Home::new();
+    home.write("a.png", &png(6));
+    let all = home.run(&["upload", "a.png", "missing.png", "--json"]).ends(1).json();
+    let [good, bad] = all.as_array().expect("an array").as_slice() else { panic!("two: {all}") };
+    let mut fields: Vec<_> = good.as_object().expect("an object").keys().map(String::as_str).collect();
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "bucket",
+            "destination",
+            "error",
+            "expires_at",
+            "file",
+            "height",
+            "key",
+            "ok",
+            "reused",
+            "sha256",
+            "size",
+            "text",
+            "type",
+            "url",
+            "width"
+        ]
+    );
+    assert_eq!(good["file"], "a.png");
+    assert_eq!((good["ok"].as_bool(), good["error"].is_null(), good["reused"].as_bool()), (Some(true), true, Some(false)));
+    assert_eq!((good["width"].as_u64(), good["height"].as_u64()), (Some(3), Some(2)));
+    assert_eq!((good["type"].as_str(), good["bucket"].as_str()), (Some("image/png"), Some("images")));
+    assert_eq!(good["size"].as_u64(), Some(png(6).len() as u64));
+    let hash: String = Sha256::digest(png(6)).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(good["sha256"].as_str(), Some(hash.as_str()));
+    opens(good["url"].as_str().expect("a link"), &png(6));
+
+    assert_eq!((bad["file"].as_str(), bad["ok"].as_bool(), bad["url"].is_null()), (Some("missing.png"), Some(false), true));
+    assert_eq!(bad["error"]["code"], "file_missing");
+    assert!(bad["error"]["message"].as_str().expect("words").contains("missing.png"));
+    let again = home.run(&["upload", "a.png", "--json"]).ends(0).json();
+    assert_eq!(again[0]["reused"], true);
+}
+
+#[test]
+fn a_folder_gives_its_images_and_names_what_is_none() {
+    let home = Home::new();
+    home.write("folder/a.png", &png(7));
+    home.write("folder/b.png", &png(8));
+    home.write("folder/notes.txt", b"not an image");
+    let run = home.run(&["upload", "folder"]).ends(1);
+    let links = run.lines();
+    assert_eq!(links.len(), 2);
+    opens(links[0], &png(7));
+    opens(links[1], &png(8));
+    assert!(run.err.contains("folder/notes.txt"), "{}", run.err);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_exit_code_two() {
+    let home = Home::new();
+    home.write("a.png", &png(9));
+    for args in [
+        &["upload"][..],
+        &["upload", "a.png", "--as", "pdf"],
+        &["upload", "a.png", "--to", "nowhere"],
+        &["upload", "a.png", "--bucket", "No/Bucket"],
+        &["settings", "set", "general.theme", "purple"],
+        &["settings", "get", "general.colour"],
+        &["destinations", "use", "nowhere"],
+        &["link", "images"],
+        &["frobnicate"],
+        &[],
+    ] {
+        let run = home.run(args).ends(2);
+        assert!(run.out.is_empty() && !run.err.trim().is_empty(), "{args:?}: {run:?}");
+    }
+}
+
+#[test]
+fn settings_are_set_and_read_back() {
+    let home = Home::new();
+    assert_eq!(home.run(&["settings", "get", "capture.clipboard"]).ends(0).out, "off\n");
+    home.run(&["settings", "set", "capture.clipboard", "ask"]).ends(0);
+    assert_eq!(home.run(&["settings", "get", "capture.clipboard"]).ends(0).out, "ask\n");
+    home.run(&["settings", "set", "general.language", "zh-CN"]).ends(0);
+    assert!(home.run(&["destinations", "list"]).ends(0).out.contains("本机"));
+    assert!(home.run(&["upload", "没有.png"]).ends(1).err.contains("不"), "words follow the settings");
+    let all = home.run(&["settings", "get"]).ends(0);
+    assert!(all.out.contains("link.format = url"), "{}", all.out);
+}
+
+#[test]
+fn a_broken_settings_file_is_told_and_left_alone() {
+    let home = Home::new();
+    let text = "version = 1\n[general\n";
+    home.write("home/settings.toml", text.as_bytes());
+    home.write("a.png", &png(10));
+    for args in [&["upload", "a.png"][..], &["settings", "set", "general.theme", "dark"], &["destinations", "list"]] {
+        let run = home.run(args).ends(1);
+        assert!(run.err.contains("settings.toml") && run.err.contains("line 2"), "{}", run.err);
+        assert!(run.out.is_empty());
+    }
+    assert_eq!(std::fs::read_to_string(home.path().join("settings.toml")).expect("there"), text);
+}
+
+#[test]
+fn a_destination_is_added_without_its_secret_in_any_file_or_list() {
+    let home = Home::new();
+    let add = [
+        "destinations",
+        "add",
+        "s3",
+        "--name",
+        "Team 1",
+        "--endpoint",
+        "http://127.0.0.1:9",
+        "--access-key",
+        "AKIA",
+        "--bucket",
+        "assets",
+    ];
+    let missing = home.run(&add).ends(2);
+    assert!(missing.err.contains("--secret-key-stdin"), "{}", missing.err);
+    let added = home.run_with(&[&add[..], &["--secret-key-stdin"]].concat(), b"hunter2\n").ends(0);
+    assert!(added.err.contains("Team 1") && !added.err.contains("hunter2"));
+    home.run_with(&[&add[..], &["--secret-key-stdin"]].concat(), b"hunter2\n").ends(2);
+
+    home.run(&["destinations", "use", "team 1", "--folder", "docs"]).ends(0);
+    let list = home.run(&["destinations", "list"]).ends(0);
+    assert!(list.out.contains("* Team 1 / assets / docs"), "{}", list.out);
+    home.run(&["destinations", "edit", "Team 1", "--rename", "Team 2", "--presign", "60"]).ends(0);
+    let list = home.run(&["destinations", "list", "--json"]).ends(0).json();
+    assert_eq!((list[1]["name"].as_str(), list[1]["link"]["seconds"].as_u64()), (Some("Team 2"), Some(60)));
+
+    let test = home.run(&["destinations", "test", "Team 2"]).ends(1);
+    assert!(test.err.contains("✗ address"), "{}", test.err);
+    home.run(&["destinations", "remove", "Team 2"]).ends(0);
+    home.run(&["destinations", "remove", "This computer"]).ends(2);
+    no_secret(&home.path());
+}
+
+fn no_secret(dir: &Path) {
+    for entry in std::fs::read_dir(dir).expect("a folder").flatten() {
+        if entry.file_type().expect("a type").is_dir() {
+            no_secret(&entry.path());
+        } else {
+            let bytes = std::fs::read(entry.path()).expect("a file");
+            assert!(!bytes.windows(7).any(|window| window == b"hunter2"), "{}", entry.path().display());
+        }
+    }
+}
+
+#[test]
+fn an_upload_that_cannot_reach_its_store_is_kept_and_said() {
+    let home = Home::new();
+    home.write("a.png", &png(11));
+    let add = [
+        "destinations",
+        "add",
+        "s3",
+        "--name",
+        "Gone",
+        "--endpoint",
+        "http://127.0.0.1:9",
+        "--access-key",
+        "AKIA",
+        "--bucket",
+        "assets",
+        "--secret-key-stdin",
+    ];
+    home.run_with(&add, b"hunter2").ends(0);
+    let run = home.run(&["upload", "a.png", "--to", "gone", "--json"]).ends(1);
+    assert_eq!((run.json()[0]["ok"].as_bool(), run.json()[0]["error"]["code"].as_str()), (Some(false), Some("unreachable")));
+    let history = home.run(&["history", "--json"]).ends(0).json();
+    assert_eq!(history[0]["stage"], "waiting", "kept: {history}");
+}
+
+#[test]
+fn objects_are_listed_linked_told_and_deleted() {
+    let home = Home::new();
+    home.write("a.png", &png(12));
+    let up = home.run(&["upload", "a.png", "--folder", "docs/img", "--json"]).ends(0).json();
+    let key = up[0]["key"].as_str().expect("a key");
+    let place = format!("This computer:images/{key}");
+    assert!(home.run(&["ls"]).ends(0).out.contains("images/"));
+    assert_eq!(home.run(&["ls", "images"]).ends(0).out, "docs/\n");
+    assert!(home.run(&["ls", "this-computer:images/docs/img"]).ends(0).out.contains(key));
+    let link = home.run(&["link", &place]).ends(0);
+    opens(link.out.trim(), &png(12));
+    let stat = home.run(&["stat", &place, "--json"]).ends(0).json();
+    assert_eq!((stat[0]["type"].as_str(), stat[0]["sha256"].as_str()), (Some("image/png"), up[0]["sha256"].as_str()));
+    home.run(&["rm", &place]).ends(0);
+    assert!(home.run(&["rm", &place]).ends(1).err.contains("not there"));
+    home.run(&["link", &place]).ends(1);
+}
+
+#[test]
+fn this_computers_bucket_is_served_until_it_is_stopped() {
+    let home = Home::new();
+    home.write("a.png", &png(13));
+    home.run(&["bucket", "status"]).ends(1);
+    let up = home.run(&["upload", "a.png"]).ends(0);
+    assert!(up.err.contains("in the background") && up.err.contains("this computer only"), "{}", up.err);
+    let url = up.out.trim().to_owned();
+    let port = home.run(&["bucket", "status", "--json"]).ends(0).json()["port"].as_u64().expect("a port");
+    assert!(url.contains(&format!("127.0.0.1:{port}/")), "{url}");
+    home.run(&["bucket", "stop"]).ends(0);
+    home.run(&["bucket", "status"]).ends(1);
+    let again = home.run(&["upload", "a.png"]).ends(0);
+    assert_eq!(again.out.trim(), url, "the port stays, so the link does");
+    opens(&url, &png(13));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let home = Home::new();
+    let mut child =
+        home.command(&["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success());
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(home.run(&["completions", "zsh"]).ends(0).out.contains("imagepic"));
+}
+
+#[test]
+fn without_a_desktop_the_clipboard_is_refused_in_words() {
+    let home = Home::new();
+    let run = home.run(&["upload", "--clipboard", "--json"]).ends(1);
+    assert_eq!(run.json()[0]["error"]["code"], "clipboard_unavailable");
+    assert!(home.run(&["doctor"]).out.contains("imagepic "));
+}
