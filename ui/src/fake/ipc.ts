@@ -18,6 +18,8 @@ export async function call<K extends keyof Commands>(name: K, ...args: Parameter
 
 export async function hear<K extends keyof Events>(name: K, listener: (event: Events[K]) => void): Promise<void> {
   ((heard[name] ??= []) as ((event: Events[K]) => void)[]).push(listener);
+  // The last thing a window listens for: from here on it hears everything.
+  if (name === "ask-drop") setTimeout(() => begins(new URLSearchParams(location.search), tell));
 }
 
 /** Lets the engine say something. */
@@ -31,4 +33,3 @@ export const refusal = (message: string, field: string | null = null, code: Fail
 export const thumbnail = picture;
 
 Object.assign(globalThis, { fake: { tell, asked, answers } });
-if (typeof document !== "undefined") setTimeout(() => begins(new URLSearchParams(location.search), tell), 50);
