@@ -13,11 +13,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use s3s::region::Region;
 use s3s::service::S3Service;
 use s3s::{Body, S3Error, S3ErrorCode};
 
 use crate::access::{Proof, proof};
 use crate::chunked::{self, Rechunk};
+use crate::drain;
 use crate::fail::{refuse, unsupported};
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -35,6 +37,7 @@ pub struct BucketService {
     pub(crate) s3: S3Service,
     /// The values of `Host` that are answered; `None` leaves that check to whoever mounts the service.
     pub(crate) hosts: Option<Arc<[String]>>,
+    pub(crate) region: Arc<str>,
 }
 
 impl std::fmt::Debug for BucketService {
@@ -54,13 +57,35 @@ impl BucketService {
     {
         let (uri, method) = (request.uri().clone(), request.method().clone());
         let proof = proof(&uri, request.headers());
-        let mut answer = match self.refused(&request) {
-            Some(error) => in_xml(error),
-            None if method == Method::OPTIONS => preflight(request.headers()),
-            None => self.ask(request).await,
-        };
+        let waits = request.headers().contains_key(header::EXPECT);
+        let final_at_once = waits && request.headers().get(header::CONTENT_LENGTH).is_some_and(|v| v.as_bytes() == b"0");
+        let (parts, body) = request.into_parts();
+        let (body, lender) = drain::lend(body);
+        let request = Request::from_parts(parts, body);
+        let mut answer = self.decide(request).await;
+        // Who still waits for "100 Continue" hears the refusal instead and sends nothing.
+        if !answer.status().is_success() && (lender.begun() || !waits) {
+            lender.drain().await;
+        }
         guard(&mut answer, &method, proof);
+        if final_at_once {
+            // botocore keeps a status that came instead of "100 Continue" for the next answer on the same connection.
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         answer
+    }
+
+    async fn decide<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        match self.refused(&request) {
+            Some(error) => in_xml(error),
+            None if request.method() == Method::OPTIONS => preflight(request.headers()),
+            None if is_odd_region(request.headers()) => self.name_region(),
+            None => self.ask(request).await,
+        }
     }
 
     fn refused<B>(&self, request: &Request<B>) -> Option<S3Error> {
@@ -78,6 +103,19 @@ impl BucketService {
             .get(header::CONTENT_TYPE)
             .is_some_and(|v| v.as_bytes().to_ascii_lowercase().starts_with(b"multipart/form-data"));
         (request.method() == Method::POST && form).then(|| unsupported("uploads by HTML form"))
+    }
+
+    /// AWS names the right region where a signature has a wrong one, and clients sign again with it.
+    fn name_region(&self) -> Answer {
+        let xml = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>AuthorizationHeaderMalformed</Code><Message>The authorization \
+             header is malformed; the region is wrong; expecting '{region}'</Message><Region>{region}</Region></Error>",
+            region = self.region
+        );
+        let mut answer = Response::new(Body::from(xml));
+        *answer.status_mut() = StatusCode::BAD_REQUEST;
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        answer
     }
 
     async fn ask<B>(&self, request: Request<B>) -> Answer
@@ -104,6 +142,14 @@ fn host_is_ours(hosts: &[String], uri: &Uri, headers: &HeaderMap) -> bool {
     let mut named = headers.get_all(header::HOST).iter();
     let one = named.next().and_then(|v| v.to_str().ok()).is_some_and(ours);
     one && named.next().is_none() && uri.authority().is_none_or(|a| ours(a.as_str()))
+}
+
+/// A region no signature can have here: s3cmd signs with "US" until it is told another.
+fn is_odd_region(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let credential = value.split([',', ' ']).find_map(|part| part.strip_prefix("Credential="));
+    let region = credential.and_then(|c| c.rsplit('/').nth(2));
+    region.is_some_and(|r| !r.is_empty() && Region::new(r.into()).is_err())
 }
 
 fn in_xml(error: S3Error) -> Answer {

@@ -12,6 +12,7 @@ mod blobs;
 mod chunked;
 mod counters;
 mod digest;
+mod drain;
 mod error;
 mod fail;
 mod front;

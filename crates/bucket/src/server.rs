@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use s3s::auth::SimpleAuth;
+use s3s::region::Region;
 use s3s::service::S3ServiceBuilder;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -86,6 +87,10 @@ pub async fn open(config: Config) -> Result<Server> {
 }
 
 fn open_now(config: Config) -> Result<Server> {
+    let region = Region::new(config.region.as_str().into()).map_err(|_| Error::Refused {
+        code: "InvalidRegion".into(),
+        message: format!("\"{}\" is no name of a region", config.region),
+    })?;
     let dir = &config.dir;
     private_folder(dir).map_err(|e| Error::io("create", dir, e))?;
     let lock = take_lock(dir)?;
@@ -121,7 +126,7 @@ fn open_now(config: Config) -> Result<Server> {
         let spawned = std::thread::Builder::new().name("bucket-sweep".into()).spawn(sweep);
         spawned.map_err(|e| Error::io("start the sweep of", &config.dir, e))?;
     }
-    let api = Api { readers, writer, blobs, policies, region: config.region.as_str().into() };
+    let api = Api { readers, writer, blobs, policies, region: region.as_str().into() };
     Ok(Server { api, config: Arc::new(config), counters, swept })
 }
 
@@ -160,7 +165,7 @@ impl Server {
         let mut builder = S3ServiceBuilder::new(self.api.clone());
         builder.set_auth(SimpleAuth::from_single(self.config.access_key.as_str(), keys::expose(&self.config.secret_key)));
         builder.set_access(Access { policies: Arc::clone(&self.api.policies) });
-        BucketService { s3: builder.build(), hosts }
+        BucketService { s3: builder.build(), hosts, region: Arc::clone(&self.api.region) }
     }
 
     /// Makes a bucket if it is not there yet.

@@ -305,3 +305,13 @@ async fn what_is_not_supported_says_so_instead_of_pretending() {
     assert_eq!(code(home.s3.get_object().bucket(BUCKET).key("k").version_id("v1").send().await), "NoSuchVersion");
     assert!(home.s3.get_bucket_versioning().bucket(BUCKET).send().await.unwrap().status().is_none());
 }
+
+#[tokio::test]
+async fn who_sends_a_large_file_hears_why_it_was_refused() {
+    let home = Home::new().await;
+    let large = crate::common::bytes(30_000_000);
+    let nowhere = home.s3.put_object().bucket("nowhere").key("k").body(large.clone().into()).send().await;
+    assert_eq!(code(nowhere), "NoSuchBucket");
+    let unsigned = http().put(home.url("images/k")).body(large).send().await.unwrap();
+    assert_eq!(status_and_code(unsigned).await, (403, "AccessDenied".into()));
+}

@@ -119,11 +119,11 @@ pub(crate) fn bytes(len: usize) -> Vec<u8> {
 
 /// Waits for something that is about to be so.
 pub(crate) async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    for _ in 0..1000 {
+    for _ in 0..6000 {
         if so() {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("never: {what}");
 }

@@ -4,24 +4,26 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use imagepic_bucket::open;
+use imagepic_bucket::{Config, open};
 
-use crate::common::{BUCKET, Home, blobs, bytes, client, config};
+use crate::common::{BUCKET, Home, blobs, bytes, client, config, eventually};
 
 const DIR: &str = "IMAGEPIC_TEST_BUCKET_DIR";
+const KEYS: &str = "IMAGEPIC_TEST_BUCKET_KEYS";
 
 /// Runs only as the child of the tests below.
 #[tokio::test]
 #[ignore = "the other half of the tests that kill it"]
 async fn child() {
     let Some(dir) = std::env::var_os(DIR) else { return };
-    let server = open(config(Path::new(&dir)).0).await.unwrap();
+    let keys = std::env::var_os(KEYS).unwrap();
+    let config = Config { dir: dir.into(), ..config(Path::new(&keys)).0 };
+    let server = open(config).await.unwrap();
     server.ensure_bucket(BUCKET).await.unwrap();
     let running = server.bind(Some(0)).await.unwrap();
-    std::fs::write(Path::new(&dir).join("listens"), running.addr().port().to_string()).unwrap();
     println!("listens on {}", running.addr().port());
     std::future::pending::<()>().await;
 }
@@ -35,7 +37,7 @@ impl Drop for Process {
     }
 }
 
-fn start(dir: &Path, wrap: &[&str]) -> (Process, u16) {
+fn start(dir: &Path, keys: &Path, wrap: &[&str]) -> (Process, u16) {
     let me = std::env::current_exe().unwrap();
     let child = ["--exact", "crash::child", "--ignored", "--nocapture", "--test-threads=1"];
     let mut command = match wrap {
@@ -46,7 +48,7 @@ fn start(dir: &Path, wrap: &[&str]) -> (Process, u16) {
             command
         }
     };
-    let mut process = Process(command.args(child).env(DIR, dir).stdout(Stdio::piped()).spawn().unwrap());
+    let mut process = Process(command.args(child).env(DIR, dir).env(KEYS, keys).stdout(Stdio::piped()).spawn().unwrap());
     let lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
     for line in lines.map_while(Result::ok) {
         if let Some((_, port)) = line.split_once("listens on ") {
@@ -62,12 +64,13 @@ async fn what_was_acknowledged_survives_a_kill_and_nothing_else_stays_on_the_dis
     let keys = config(dir.path()).1;
     // Which bytes each key may have: the acknowledged ones, and those of a put nobody answered any more.
     let acknowledged: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
-    for (round, life) in [30, 55, 90, 140, 200, 70, 110, 40].into_iter().enumerate() {
-        let (process, port) = start(dir.path(), &[]);
+    for (round, more) in [1, 5, 2, 9, 3, 14, 4, 7].into_iter().enumerate() {
+        let (process, port) = start(dir.path(), dir.path(), &[]);
         let s3 = client(port, &keys);
+        let answered = Arc::new(AtomicUsize::new(0));
         let tasks: Vec<_> = (0..4)
             .map(|task| {
-                let (s3, acknowledged) = (s3.clone(), Arc::clone(&acknowledged));
+                let (s3, acknowledged, answered) = (s3.clone(), Arc::clone(&acknowledged), Arc::clone(&answered));
                 tokio::spawn(async move {
                     for n in 0.. {
                         let key = format!("{round}/{task}/{n}");
@@ -76,6 +79,7 @@ async fn what_was_acknowledged_survives_a_kill_and_nothing_else_stays_on_the_dis
                             return;
                         }
                         acknowledged.lock().unwrap().insert(key.clone(), size);
+                        answered.fetch_add(1, Ordering::Relaxed);
                         if n % 3 == 2 {
                             let gone = format!("{round}/{task}/{}", n - 1);
                             acknowledged.lock().unwrap().remove(&gone);
@@ -87,7 +91,8 @@ async fn what_was_acknowledged_survives_a_kill_and_nothing_else_stays_on_the_dis
                 })
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(life)).await;
+        // In the middle of whatever four writers do by then.
+        eventually("so many puts are answered", || answered.load(Ordering::Relaxed) >= more).await;
         drop(process);
         for task in tasks {
             task.await.unwrap();
@@ -121,20 +126,12 @@ async fn what_was_acknowledged_survives_a_kill_and_nothing_else_stays_on_the_dis
 #[tokio::test]
 async fn a_full_disk_is_said_and_leaves_no_half_object() {
     let dir = tempfile::tempdir().unwrap();
-    // A small disk of its own, seen by the child only.
-    let mount = format!("mount -t tmpfs -o size=6m tmpfs {} && exec \"$0\" \"$@\"", dir.path().display());
+    // A small disk of its own, seen by the child only; the key lies beside it.
+    let disk = dir.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
     let keys = config(dir.path()).1;
-    let key = std::fs::read(dir.path().join("key")).unwrap();
-    let mount = mount.replace(
-        "&& exec",
-        &format!(
-            "&& printf %s '{}' > {}/key && chmod 600 {0}/key && exec",
-            String::from_utf8(key).unwrap(),
-            dir.path().display()
-        ),
-    );
-    let mount = mount.replace("{0}", &dir.path().display().to_string());
-    let (_process, port) = start(dir.path(), &["unshare", "-Urm", "sh", "-c", &mount]);
+    let mount = format!("mount -t tmpfs -o size=6m tmpfs {} && exec \"$0\" \"$@\"", disk.display());
+    let (_process, port) = start(&disk, dir.path(), &["unshare", "-Urm", "sh", "-c", &mount]);
     let s3 = client(port, &keys);
     let put = |key: &'static str, size: usize| s3.put_object().bucket(BUCKET).key(key).body(bytes(size).into()).send();
     put("fits", 1_000_000).await.unwrap();

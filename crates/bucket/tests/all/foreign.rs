@@ -124,7 +124,11 @@ async fn the_aws_command_line_does_its_usual_work() {
     let home = Home::new().await;
     let from = files(&home);
     let endpoint = home.url("");
+    // Left alone it presigns with version 2, which AWS takes in its oldest region only.
+    let config = home.dir.path().join("awsconfig");
+    std::fs::write(&config, "[default]\ns3 =\n  signature_version = s3v4\n").unwrap();
     let env = [
+        ("AWS_CONFIG_FILE", config.to_str().unwrap()),
         ("AWS_ACCESS_KEY_ID", &*home.keys.access_key),
         ("AWS_SECRET_ACCESS_KEY", home.keys.secret_key.expose_secret()),
         ("AWS_DEFAULT_REGION", "us-east-1"),
