@@ -43,6 +43,9 @@ struct Answer {
     expires_at: Option<String>,
     reused: bool,
     error: Option<Trouble>,
+    /// Not over: it is in the journal, and somebody goes on with it.
+    #[serde(skip)]
+    stage: Option<Stage>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,6 +72,7 @@ impl Answer {
             expires_at: None,
             reused: false,
             error: Some(Trouble { code: code.as_str(), message }),
+            stage: None,
         }
     }
 }
@@ -138,7 +142,11 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
 
     for answer in &answers {
         if let Some(trouble) = &answer.error {
-            out.tell(&words::failed_one(&answer.file, &trouble.message));
+            out.tell(&match answer.stage {
+                Some(Stage::Queued | Stage::Sending | Stage::Waiting) => words::waiting_one(&answer.file, &trouble.message),
+                Some(Stage::Cancelled) => words::cancelled_one(&answer.file),
+                _ => words::failed_one(&answer.file, &trouble.message),
+            });
         }
     }
     if args.get_flag("json") {
@@ -369,6 +377,7 @@ async fn answer(engine: &Engine, file: String, upload: &Upload, format: Option<F
         expires_at,
         reused: upload.reused,
         error,
+        stage: Some(upload.stage),
     }
 }
 

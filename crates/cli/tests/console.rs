@@ -340,6 +340,7 @@ fn an_upload_that_cannot_reach_its_store_is_kept_and_said() {
     home.run_with(&add, b"hunter2").ends(0);
     let run = home.run(&["upload", "a.png", "--to", "gone", "--json"]).ends(1);
     assert_eq!((run.json()[0]["ok"].as_bool(), run.json()[0]["error"]["code"].as_str()), (Some(false), Some("unreachable")));
+    assert!(run.err.contains("a.png: ") && run.err.contains("kept"), "{}", run.err);
     let history = home.run(&["history", "--json"]).ends(0).json();
     assert_eq!(history[0]["stage"], "waiting", "kept: {history}");
 }

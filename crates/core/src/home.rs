@@ -118,6 +118,11 @@ impl Home {
             private_dir(&dir).map_err(|error| unwritable(&dir, error))?;
             restrict(&dir);
         }
+        // Names and places of everything that was uploaded: made here, since SQLite makes files that others can read. What it puts
+        // beside them takes their rights.
+        let journal = self.journal_file();
+        open_private(&journal).map_err(|error| unwritable(&journal, error))?;
+        restrict(&journal);
         Ok(())
     }
 
@@ -279,17 +284,20 @@ fn private_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// A folder that an older hand made with wider rights; where it belongs to somebody else that stays as it is.
-fn restrict(dir: &Path) {
+/// A folder or file that an older hand made with wider rights; where it belongs to somebody else that stays as it is.
+fn restrict(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        if fs::metadata(dir).is_ok_and(|data| data.permissions().mode() & 0o077 != 0) {
-            let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
+        if let Ok(data) = fs::metadata(path)
+            && data.permissions().mode() & 0o077 != 0
+        {
+            let mode = if data.is_dir() { 0o700 } else { 0o600 };
+            let _ = fs::set_permissions(path, fs::Permissions::from_mode(mode));
         }
     }
     #[cfg(not(unix))]
-    let _ = dir;
+    let _ = path;
 }
 
 /// Opens or makes a file that only this user can read.
@@ -413,6 +421,7 @@ mod tests {
         for dir in [home.data().to_owned(), home.spool(), home.bucket(), home.logs(), home.run(), home.thumbnails()] {
             assert_eq!(fs::metadata(&dir).expect("made").permissions().mode() & 0o777, 0o700, "{}", dir.display());
         }
+        assert_eq!(fs::metadata(home.journal_file()).expect("made").permissions().mode() & 0o777, 0o600);
     }
 
     #[cfg(unix)]

@@ -45,7 +45,11 @@ pub fn init(home: &Home) -> Log {
     let level = std::env::var(VARIABLE).ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let log = Log { file: Arc::new(Rotating { home: home.clone(), open: Mutex::default() }) };
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone());
-    let ours = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("imagepic", level);
+    // s3s calls every refused request of a stranger an error; the bucket tells of its own ones.
+    let ours = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("s3s", LevelFilter::OFF)
+        .with_target("imagepic", level);
     if tracing_subscriber::registry().with(ours).with(layer).try_init().is_ok() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
