@@ -233,9 +233,9 @@ impl Desktop {
     /// When the console program fails.
     #[must_use]
     pub fn keys(&self, bucket: &str) -> Vec<String> {
-        let said = self.imagepic(&["ls", bucket]);
-        said.success();
-        said.out.lines().map(str::to_owned).collect()
+        let said = self.imagepic(&["ls", "--json", bucket]);
+        let objects = said.success().json();
+        objects.iter().map(|object| object["key"].as_str().unwrap_or_else(|| panic!("no key in {object}")).to_owned()).collect()
     }
 
     /// Programs that detached themselves (the host of the bucket, windows of a killed app) carry this desktop's folder in their
@@ -392,7 +392,12 @@ impl Drop for App {
     fn drop(&mut self) {
         if let Some(display) = self.display.as_ref().filter(|_| std::thread::panicking()) {
             // Before its windows are gone; the desktop keeps what lies beside the logs.
-            Command::new("import").env("DISPLAY", display).args(["-window", "root"]).arg(self.log.with_extension("png")).status().ok();
+            Command::new("import")
+                .env("DISPLAY", display)
+                .args(["-window", "root"])
+                .arg(self.log.with_extension("png"))
+                .status()
+                .ok();
         }
         end(&mut self.child);
         if !std::thread::panicking() {
