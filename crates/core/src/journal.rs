@@ -35,11 +35,17 @@ const JOBS_IN_A_COMMIT: usize = 64;
 type Answer = Box<dyn FnOnce(std::result::Result<(), Error>) + Send>;
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 
+enum Message {
+    Run(Job),
+    /// The last one; answered once the database is closed.
+    Close(oneshot::Sender<()>),
+}
+
 /// A handle to the journal of one home; cheap to clone. The threads end when the last handle is gone.
 #[derive(Clone)]
 pub struct Journal {
-    writer: mpsc::Sender<Job>,
-    reader: mpsc::Sender<Job>,
+    writer: mpsc::Sender<Message>,
+    reader: mpsc::Sender<Message>,
     seen: Arc<AtomicI64>,
     own: Arc<Mutex<HashSet<(i64, i64)>>>,
 }
@@ -68,9 +74,19 @@ impl Journal {
         let (reader, jobs) = mpsc::channel(WAITING_JOBS);
         thread::Builder::new()
             .name("journal-reader".to_owned())
-            .spawn(move || read_loop(&reading, jobs))
+            .spawn(move || read_loop(reading, jobs))
             .map_err(|error| Error::new(Code::Internal, errors::internal(&error)))?;
         Ok(Self { writer, reader, seen: Arc::new(AtomicI64::new(seen)), own: Arc::default() })
+    }
+
+    /// Closes the database after everything that was asked before; later calls fail. Returns once its files are at rest.
+    pub async fn close(&self) {
+        for thread in [&self.reader, &self.writer] {
+            let (answer, answered) = oneshot::channel();
+            if thread.send(Message::Close(answer)).await.is_ok() {
+                let _ = answered.await;
+            }
+        }
     }
 
     /// The highest change number this process has looked at; rows above it were written by somebody else.
@@ -106,7 +122,7 @@ impl Journal {
     }
 }
 
-async fn send<T, F>(to: &mpsc::Sender<Job>, run: F) -> Result<T>
+async fn send<T, F>(to: &mpsc::Sender<Message>, run: F) -> Result<T>
 where
     T: Send + 'static,
     F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -124,7 +140,7 @@ where
         })
     });
     let gone = || Error::new(Code::Internal, errors::internal("the journal is closed"));
-    to.send(job).await.map_err(|_| gone())?;
+    to.send(Message::Run(job)).await.map_err(|_| gone())?;
     answered.await.map_err(|_| gone())?
 }
 
@@ -144,9 +160,17 @@ fn in_savepoint<T>(connection: &Connection, run: impl FnOnce(&Connection) -> rus
     outcome
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the thread owns the connection and closes it when it ends")]
-fn write_loop(connection: Connection, mut jobs: mpsc::Receiver<Job>, file: &Path, changed: &Path, owner: &str) {
-    while let Some(first) = jobs.blocking_recv() {
+fn write_loop(connection: Connection, mut jobs: mpsc::Receiver<Message>, file: &Path, changed: &Path, owner: &str) {
+    let mut closing = None;
+    while closing.is_none() {
+        let first = match jobs.blocking_recv() {
+            Some(Message::Run(job)) => job,
+            Some(Message::Close(answer)) => {
+                closing = Some(answer);
+                break;
+            }
+            None => break,
+        };
         if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
             refuse(&connection, first, &error, file);
             continue;
@@ -154,8 +178,14 @@ fn write_loop(connection: Connection, mut jobs: mpsc::Receiver<Job>, file: &Path
         let before = connection.total_changes();
         let mut answers = vec![first(&connection)];
         while answers.len() < JOBS_IN_A_COMMIT {
-            let Ok(next) = jobs.try_recv() else { break };
-            answers.push(next(&connection));
+            match jobs.try_recv() {
+                Ok(Message::Run(job)) => answers.push(job(&connection)),
+                Ok(Message::Close(answer)) => {
+                    closing = Some(answer);
+                    break;
+                }
+                Err(_) => break,
+            }
         }
         // SQLite itself rolls back on some errors (disk full); there is nothing to commit then, and nobody may believe so.
         let committed = if connection.is_autocommit() {
@@ -176,6 +206,10 @@ fn write_loop(connection: Connection, mut jobs: mpsc::Receiver<Job>, file: &Path
     }
     // Leaves one tidy file behind where nobody else has it open.
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    drop(connection);
+    if let Some(answer) = closing {
+        let _ = answer.send(());
+    }
 }
 
 fn refuse(connection: &Connection, job: Job, error: &rusqlite::Error, file: &Path) {
@@ -186,9 +220,16 @@ fn refuse(connection: &Connection, job: Job, error: &rusqlite::Error, file: &Pat
     answer(Err(fault(error, file)));
 }
 
-fn read_loop(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(job) = jobs.blocking_recv() {
-        job(connection)(Ok(()));
+fn read_loop(connection: Connection, mut jobs: mpsc::Receiver<Message>) {
+    while let Some(message) = jobs.blocking_recv() {
+        match message {
+            Message::Run(job) => job(&connection)(Ok(())),
+            Message::Close(answer) => {
+                drop(connection);
+                let _ = answer.send(());
+                return;
+            }
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 //! Data goes one way: [`capture::Capture`] → intake → journal → prepare → naming → [`store::Store::put`] → link → deliver. The only
 //! way back is [`event::Event`], through one subscription, and [`event::Snapshot`] when somebody opens a window or a menu.
 //!
-//! Pure modules (`capture`, `destination`, `error`, `event`, `link`, `naming`) import only each other; adapters (`home`, `journal`,
-//! `secrets`, `settings`, `sources`, `store`) import pure ones; `intake`, `queue` and `deliver` import both; `engine` imports all and
-//! nothing imports `engine`.
+//! Pure modules (`capture`, `destination`, `error`, `event`, `link`, `naming`, `prepare`) import only each other; adapters (`home`,
+//! `hosting`, `journal`, `outside`, `secrets`, `settings`, `store`) import pure ones; `intake`, `queue` and `deliver` import both and
+//! meet in `hub`; `engine` imports all and nothing imports `engine`.
 
 pub mod capture;
 mod deliver;

@@ -7,7 +7,7 @@ use imagepic_words::errors;
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
-use crate::destination::{Destination, Kind, S3Address};
+use crate::destination::{Destination, Kind, S3Address, THIS_COMPUTER};
 use crate::error::{Code, Error, Result};
 use crate::home::Home;
 use crate::hosting::Hosting;
@@ -60,6 +60,30 @@ impl Stores {
                 Ok(Arc::new(S3Store::open(address, secret, proxy)?))
             }
         }
+    }
+
+    /// Makes a bucket. One of this computer's can be read on loopback without a signature, as its links say.
+    ///
+    /// # Errors
+    /// `NameTaken`, `NameRefused`, `Forbidden`, and the network's.
+    pub(crate) async fn make_bucket(&self, id: &str, bucket: &str) -> Result<()> {
+        if id != THIS_COMPUTER {
+            return self.of(id).await?.make_bucket(bucket).await;
+        }
+        let at = self.hosting.endpoint().await?;
+        let store = S3Store::this_computer(&at.url, at.region, &at.access_key, at.secret_key)?;
+        store.make_bucket(bucket).await?;
+        let policy = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": "s3:GetObject",
+                "Resource": format!("arn:aws:s3:::{bucket}/*"),
+            }],
+        });
+        let published = store.client().set_policy(bucket, &policy.to_string()).await;
+        published.map_err(|error| Error::new(Code::Internal, errors::bucket_broken(&error)).because(error))
     }
 
     /// The next call opens the destination's store anew.

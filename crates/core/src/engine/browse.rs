@@ -183,7 +183,7 @@ impl Browse {
     pub async fn make_bucket(&self, destination: &str, bucket: &str) -> Result<()> {
         let id = self.id(destination)?;
         crate::destination::check::bucket(bucket, false)?;
-        match self.inner.stores.of(&id).await?.make_bucket(bucket).await {
+        match self.inner.stores.make_bucket(&id, bucket).await {
             Err(error) if error.code != Code::NameTaken => return Err(error),
             Err(error) => return Err(error.at("bucket")),
             Ok(()) => {}

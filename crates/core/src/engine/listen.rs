@@ -207,7 +207,7 @@ impl Inner {
 
     async fn upload_copied(self: &Arc<Self>, captures: Vec<Capture>, held: Held) {
         let how = Submit { deliver: Deliver::IfUnchanged, ..Submit::default() };
-        if let Err(error) = self.submit(captures, how, Some(held)).await {
+        if let Err(error) = self.submit(captures, how, Some(tokio::spawn(async { Some(held) }))).await {
             self.notice(&error);
         }
     }

@@ -239,6 +239,7 @@ impl Engine {
             tracing::warn!(%error, "open uploads keep this process's name; its free lock frees them");
         }
         inner.stores.close().await;
+        inner.journal.close().await;
         let presence = inner.presence.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(presence);
     }

@@ -22,6 +22,9 @@ const CHUNK: usize = 24;
 /// Files that are read and hashed at the same time.
 const READERS: usize = 4;
 
+/// What the clipboard held when something was taken in, as soon as it is known.
+pub(crate) type Holding = tokio::task::JoinHandle<Option<crate::deliver::Held>>;
+
 impl Inner {
     /// Where uploads of this kind go: the destination with bucket and folder filled in.
     fn place(&self, how: &Submit) -> Result<Destination> {
@@ -52,11 +55,15 @@ impl Inner {
         self: &Arc<Self>,
         captures: Vec<Capture>,
         how: Submit,
-        held: Option<crate::deliver::Held>,
+        mut held: Option<Holding>,
     ) -> Result<Batch> {
         let destination = Arc::new(self.place(&how)?);
         let templates = Arc::new((Template::parse(&destination.names.file)?, Template::parse(&destination.names.clipboard)?));
-        let items = blocking(move || Ok(intake::expand(captures))).await?;
+        let items = if captures.iter().all(|capture| matches!(capture.content, crate::capture::Content::Bytes { .. })) {
+            intake::expand(captures)
+        } else {
+            blocking(move || Ok(intake::expand(captures))).await?
+        };
         let lang = self.hub.lang();
         let mut batch = Batch { id: 0, uploads: Vec::new(), refused: Vec::new() };
         if items.is_empty() {
@@ -69,7 +76,7 @@ impl Inner {
             let chunk: Vec<_> = items.by_ref().take(CHUNK).collect();
             let more = items.peek().is_some();
             let outcome =
-                self.take_chunk(chunk, &destination, &templates, &how, &mut batch, &mut position, lang, held.clone(), more).await;
+                self.take_chunk(chunk, &destination, &templates, &how, &mut batch, &mut position, lang, &mut held, more).await;
             if let Err(error) = outcome {
                 failed = Some(error);
                 break;
@@ -108,7 +115,7 @@ impl Inner {
         batch: &mut Batch,
         position: &mut u32,
         lang: imagepic_words::Lang,
-        held: Option<crate::deliver::Held>,
+        held: &mut Option<Holding>,
         more: bool,
     ) -> Result<()> {
         let taken = self.take_files(chunk, destination).await?;
@@ -150,10 +157,14 @@ impl Inner {
             batch.id = row.batch;
             batch.uploads.push(row.id);
         }
+        let held = match held.take() {
+            Some(holding) => holding.await.ok().flatten(),
+            None => None,
+        };
         if let Some((first, _)) = inserted.first() {
             self.hub.with(|live| {
                 let known = live.batch_of(first);
-                known.held = held;
+                known.held = known.held.take().or(held);
                 known.filling = more;
                 known.refused.clone_from(&batch.refused);
             });
@@ -171,6 +182,8 @@ impl Inner {
         use futures::stream::{self, StreamExt as _};
         let (spool, owner) = (self.home.spool(), self.owner.clone());
         let place = destination.name.clone();
+        // One by itself needs no further trip to another thread for its folder entry.
+        let alone = chunk.len() == 1;
         let one = |item: std::result::Result<Item, Refused>| {
             let (spool, owner, place) = (spool.clone(), owner.clone(), place.clone());
             let (destination, queue) = (Arc::clone(destination), Arc::clone(&self.queue));
@@ -187,7 +200,12 @@ impl Inner {
                         other => other,
                     };
                     match taken {
-                        Ok(taken) => Ok(Ok((item, taken))),
+                        Ok(taken) => {
+                            if alone && taken.spool.is_some() {
+                                intake::seal(&spool);
+                            }
+                            Ok(Ok((item, taken)))
+                        }
                         Err(error) => Ok(Err(Refused { name: item.name, error })),
                     }
                 })
@@ -196,7 +214,7 @@ impl Inner {
         };
         let results: Vec<Result<_>> = stream::iter(chunk).map(one).buffered(READERS).collect().await;
         let results = results.into_iter().collect::<Result<Vec<_>>>()?;
-        if results.iter().flatten().any(|(_, taken)| taken.spool.is_some()) {
+        if !alone && results.iter().flatten().any(|(_, taken)| taken.spool.is_some()) {
             let spool = self.home.spool();
             blocking(move || {
                 intake::seal(&spool);

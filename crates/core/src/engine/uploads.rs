@@ -66,8 +66,10 @@ impl Uploads {
     /// # Errors
     /// Where nothing at all could be taken because of the place: no such destination, no bucket chosen, a journal that cannot be written.
     pub async fn submit(&self, captures: Vec<Capture>, how: Submit) -> Result<Batch> {
+        let delivery = Arc::clone(&self.inner.delivery);
         let held = match how.deliver {
-            Deliver::ByHand | Deliver::IfUnchanged => self.inner.delivery.mark().await,
+            // Asked beside the reading of the files: a display may take a moment to answer.
+            Deliver::ByHand | Deliver::IfUnchanged => Some(tokio::spawn(async move { delivery.mark().await })),
             Deliver::No | Deliver::Always => None,
         };
         self.inner.submit(captures, how, held).await
@@ -79,7 +81,7 @@ impl Uploads {
     /// `ClipboardEmpty`, `ClipboardUnavailable`, and those of [`submit`](Self::submit).
     pub async fn submit_clipboard(&self, how: Submit) -> Result<Batch> {
         let (captures, held) = self.inner.delivery.read_clipboard().await?;
-        self.inner.submit(captures, how, Some(held)).await
+        self.inner.submit(captures, how, Some(tokio::spawn(async { Some(held) }))).await
     }
 
     /// Answers "ask": uploads what was offered, or lets it be.
@@ -92,7 +94,7 @@ impl Uploads {
         };
         if upload {
             let how = Submit { deliver: Deliver::IfUnchanged, ..Submit::default() };
-            self.inner.submit(captures, how, Some(held)).await?;
+            self.inner.submit(captures, how, Some(tokio::spawn(async { Some(held) }))).await?;
         }
         Ok(())
     }

@@ -142,7 +142,7 @@ impl Queue {
             match error.code {
                 Code::NoSuchBucket if row.destination == THIS_COMPUTER && !bucket_made => {
                     bucket_made = true;
-                    match store.make_bucket(&row.bucket).await {
+                    match self.stores.make_bucket(&row.destination, &row.bucket).await {
                         Err(error) if error.code != Code::NameTaken => return Err(error),
                         _ => {}
                     }

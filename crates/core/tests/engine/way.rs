@@ -252,3 +252,20 @@ async fn a_broken_settings_file_is_told_and_left_as_it_is() {
     assert_eq!(engine.uploads().settled(batch.id).await.expect("settled").uploads[0].stage, Stage::Done);
     engine.close().await;
 }
+
+#[tokio::test]
+async fn another_bucket_of_this_computer_is_made_when_needed_and_its_links_open() {
+    let place = Place::new();
+    let engine = place.open(Role::Desktop).await;
+    let how = imagepic_core::engine::Submit { bucket: Some("notes".to_owned()), folder: Some("a/b".to_owned()), ..quietly() };
+    let batch = engine.uploads().submit(vec![bytes(image(1, 3000), Some("x.png"))], how).await.expect("taken");
+    let settled = engine.uploads().settled(batch.id).await.expect("settled");
+    assert!(settled.text.contains("/notes/a/b/x-"), "{settled:?}");
+    assert_eq!(get(&settled.text).await.0, 200);
+    let buckets = engine.browse().buckets("this-computer").await.expect("listed");
+    assert_eq!(buckets, ["images", "notes"]);
+    let listing = engine.browse().folders("this-computer", "notes", "").await.expect("listed");
+    assert_eq!(listing.folders, ["a/"]);
+    assert_eq!(engine.browse().cached_folders("this-computer", "notes", "").as_ref(), Some(&listing));
+    engine.close().await;
+}
