@@ -18,9 +18,9 @@ use crate::client::{Client, unquoted};
 use crate::error::{About, Kind, S3Error};
 use crate::put::{Hashed, Put, Stored, length, source};
 
-/// Size of a part; larger only where 10,000 of them (the most S3 takes) would not do.
-const PART: u64 = 16 * 1024 * 1024;
-/// Parts on their way at once: with the one being read, 48 MiB.
+/// Size of a part; larger only where 10,000 of them (the most S3 takes) would not do: from 80 GiB on.
+const PART: u64 = 8 * 1024 * 1024;
+/// Parts on their way at once: with the one being read, 24 MiB.
 const AT_ONCE: usize = 2;
 
 impl Client {
