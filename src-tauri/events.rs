@@ -43,10 +43,7 @@ fn heard(app: &AppHandle, event: Event, outages: &mut Outages) {
         shell.tray.touch();
     }
     match event {
-        Event::Settings => {
-            let settings = shell.engine.settings().get();
-            windows::follow_settings(app, lang, settings.general.theme);
-        }
+        Event::Settings => windows::follow_settings(app),
         Event::Offer(offer) => shell.notifier.show(said::offer(&offer, &shell.engine.snapshot().place, lang)),
         Event::OfferGone => shell.notifier.withdraw(Matter::Offer),
         Event::Settled(batch) => settled(&shell, &batch),

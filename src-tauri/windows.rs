@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use imagepic_core::settings::Theme;
-use imagepic_words::{Lang, Text, desktop as words};
+use imagepic_words::{Text, desktop as words};
 use serde::{Deserialize, Serialize};
 use tauri::webview::Color;
 use tauri::{AppHandle, Manager, PhysicalPosition, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
@@ -177,14 +177,22 @@ fn is_on_a_screen(window: &WebviewWindow, place: PhysicalPosition<i32>) -> bool 
     })
 }
 
-/// The open windows follow the settings.
-pub(crate) fn follow_settings(app: &AppHandle, lang: Lang, chosen: Theme) {
-    for (label, window) in app.webview_windows() {
-        let Some(name) = Name::of(&label) else { continue };
-        let titled = window.set_title(&name.title().to(lang)).and_then(|()| window.set_theme(theme(chosen)));
-        if let Err(error) = titled {
-            tracing::warn!(%error, window = label, "the window does not follow the settings");
+/// The open windows follow the settings. On the main thread, so that a window which is just being made is among them.
+pub(crate) fn follow_settings(app: &AppHandle) {
+    let handle = app.clone();
+    let queued = app.run_on_main_thread(move || {
+        let engine = &handle.state::<Shell>().engine;
+        let (lang, chosen) = (engine.lang(), engine.settings().get().general.theme);
+        for (label, window) in handle.webview_windows() {
+            let Some(name) = Name::of(&label) else { continue };
+            let titled = window.set_title(&name.title().to(lang)).and_then(|()| window.set_theme(theme(chosen)));
+            if let Err(error) = titled {
+                tracing::warn!(%error, window = label, "the window does not follow the settings");
+            }
         }
+    });
+    if let Err(error) = queued {
+        tracing::warn!(%error, "the windows do not follow the settings");
     }
 }
 
@@ -206,6 +214,8 @@ const fn ground(theme: tauri::Theme) -> Color {
 
 #[cfg(test)]
 mod tests {
+    use imagepic_words::Lang;
+
     use super::*;
 
     #[test]
