@@ -33,6 +33,16 @@ const WAITING_JOBS: usize = 1024;
 const JOBS_IN_A_COMMIT: usize = 64;
 
 type Answer = Box<dyn FnOnce(std::result::Result<(), Error>) + Send>;
+/// Changes of this process (row and number), noted before they are committed, so that none is heard as somebody else's.
+#[derive(Clone, Default)]
+struct Own(Arc<Mutex<HashSet<(i64, i64)>>>);
+
+impl Own {
+    fn note(&self, row: &Row) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((row.id, row.changed));
+    }
+}
+
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 
 enum Message {
@@ -47,7 +57,7 @@ pub struct Journal {
     writer: mpsc::Sender<Message>,
     reader: mpsc::Sender<Message>,
     seen: Arc<AtomicI64>,
-    own: Arc<Mutex<HashSet<(i64, i64)>>>,
+    own: Own,
 }
 
 impl Journal {
@@ -76,7 +86,7 @@ impl Journal {
             .name("journal-reader".to_owned())
             .spawn(move || read_loop(reading, jobs))
             .map_err(|error| Error::new(Code::Internal, errors::internal(&error)))?;
-        Ok(Self { writer, reader, seen: Arc::new(AtomicI64::new(seen)), own: Arc::default() })
+        Ok(Self { writer, reader, seen: Arc::new(AtomicI64::new(seen)), own: Own::default() })
     }
 
     /// Closes the database after everything that was asked before; later calls fail. Returns once its files are at rest.
@@ -98,11 +108,6 @@ impl Journal {
     /// Notes that everything up to `changed` has been looked at.
     pub fn saw(&self, changed: i64) {
         self.seen.fetch_max(changed, Ordering::AcqRel);
-    }
-
-    /// Remembers a change of this process, so that it is not heard as somebody else's.
-    fn mine(&self, row: &Row) {
-        self.own.lock().unwrap_or_else(PoisonError::into_inner).insert((row.id, row.changed));
     }
 
     async fn write<T, F>(&self, run: F) -> Result<T>

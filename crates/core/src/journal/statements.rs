@@ -177,7 +177,8 @@ impl Journal {
     /// # Errors
     /// `DiskFull` and the like; then none of them was taken.
     pub async fn insert(&self, mut new: Vec<Row>) -> Result<Vec<(Row, Option<Twin>)>> {
-        let taken = self.write(move |connection| {
+        let own = self.own.clone();
+        self.write(move |connection| {
             let mut batch = 0;
             let mut taken = Vec::with_capacity(new.len());
             for mut row in new.drain(..) {
@@ -186,16 +187,13 @@ impl Journal {
                 }
                 insert(connection, &mut row)?;
                 batch = row.batch;
+                own.note(&row);
                 let twin = twin(connection, &row)?;
                 taken.push((row, twin));
             }
             Ok(taken)
-        });
-        let taken = taken.await?;
-        for (row, _) in &taken {
-            self.mine(row);
-        }
-        Ok(taken)
+        })
+        .await
     }
 
     /// Writes what became of a row, if it is still open and `owner`'s; the row as it now stands, or `None` when somebody else
@@ -204,7 +202,8 @@ impl Journal {
     /// # Errors
     /// `DiskFull` and the like; then nothing changed.
     pub async fn change(&self, id: i64, owner: Option<String>, change: Change) -> Result<Option<Row>> {
-        let changed = self.write(move |connection| {
+        let own = self.own.clone();
+        self.write(move |connection| {
             let fault = change.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
             let over = matches!(change.state, RowState::Done | RowState::Failed | RowState::Cancelled | RowState::Gone);
             let changed = connection
@@ -223,9 +222,9 @@ impl Journal {
             if changed == 0 {
                 return Ok(None);
             }
-            Ok(all(connection, "WHERE id = ?1", [id])?.pop())
-        });
-        Ok(changed.await?.inspect(|row| self.mine(row)))
+            Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row)))
+        })
+        .await
     }
 
     /// Takes open rows over, in one statement: those nobody owns, and those of owners whose lock is free. They become queued.
@@ -233,7 +232,8 @@ impl Journal {
     /// # Errors
     /// The database's.
     pub async fn claim(&self, owner: String, dead: Vec<String>) -> Result<Vec<Row>> {
-        let claimed = self.write(move |connection| {
+        let own = self.own.clone();
+        self.write(move |connection| {
             let holders = vec!["?"; dead.len()].join(", ");
             let mut values = vec![Value::Text(owner)];
             values.extend(dead.into_iter().map(Value::Text));
@@ -245,13 +245,10 @@ impl Journal {
                 .query_map(params_from_iter(values), row)?
                 .collect::<rusqlite::Result<_>>()?;
             rows.sort_by_key(|row| row.id);
+            rows.iter().for_each(|row| own.note(row));
             Ok(rows)
-        });
-        let claimed = claimed.await?;
-        for row in &claimed {
-            self.mine(row);
-        }
-        Ok(claimed)
+        })
+        .await
     }
 
     /// Takes one row that is over (failed, cancelled) or unowned, to try it again.
@@ -259,7 +256,8 @@ impl Journal {
     /// # Errors
     /// The database's.
     pub async fn reopen(&self, id: i64, owner: String) -> Result<Option<Row>> {
-        let reopened = self.write(move |connection| {
+        let own = self.own.clone();
+        self.write(move |connection| {
             let changed = connection.execute(
                 &format!(
                     "UPDATE uploads SET owner = ?2, state = 'queued', tries = 0, next_try_at = NULL, fault = NULL, waiting = NULL, changed = \
@@ -267,9 +265,9 @@ impl Journal {
                 ),
                 params![id, owner],
             )?;
-            if changed == 0 { Ok(None) } else { Ok(all(connection, "WHERE id = ?1", [id])?.pop()) }
-        });
-        Ok(reopened.await?.inspect(|row| self.mine(row)))
+            if changed == 0 { Ok(None) } else { Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row))) }
+        })
+        .await
     }
 
     /// Lets go of everything `owner` still has open, so that another process goes on with it.
@@ -353,7 +351,7 @@ impl Journal {
         let mut rows =
             self.read(move |connection| all(connection, "WHERE changed > ?1 ORDER BY changed, id LIMIT 5000", [changed])).await?;
         let upto = rows.last().map_or(changed, |row| row.changed);
-        let mut own = self.own.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut own = self.own.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         rows.retain(|row| !own.contains(&(row.id, row.changed)));
         own.retain(|(_, number)| *number > upto);
         Ok((rows, upto))
