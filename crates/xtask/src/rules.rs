@@ -22,6 +22,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     ("imagepic-cli", &["imagepic-core", "imagepic-words"]),
     ("imagepic-desktop", &["imagepic-core", "imagepic-words"]),
+    ("imagepic-bench", &["imagepic-core", "imagepic-bucket", "imagepic-net", "imagepic-s3", "imagepic-media"]),
     ("imagepic-virtual", &[]),
     ("imagepic-xtask", &["imagepic-virtual"]),
     (

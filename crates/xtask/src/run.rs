@@ -4,6 +4,7 @@
 //! nobody can look at it, it shows that it works: a sample is uploaded, and its link is opened and compared byte for byte.
 
 use std::fs::{File, TryLockError};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -93,16 +94,20 @@ fn on_virtual_desktop(files: &[PathBuf], once: bool, stop: &AtomicBool) -> Done 
     done
 }
 
-/// Waits until the app lives in its home: it holds a lock there and listens for further starts.
+/// Waits until the app lives in its home: it holds a lock there, listens for further starts and serves its bucket.
 fn up(app: &mut Child) -> Done {
     let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = || home("XDG_DATA_HOME").or_else(|| Some(home("HOME")?.join(".local/share"))).map(|data| data.join("imagepic"));
-    let run = home("IMAGEPIC_HOME").or_else(data).ok_or("neither IMAGEPIC_HOME nor HOME is set")?.join("run");
+    let home = home("IMAGEPIC_HOME").or_else(data).ok_or("neither IMAGEPIC_HOME nor HOME is set")?;
+    let run = home.join("run");
     let start = Instant::now();
     let lives = || {
         let lock = File::open(run.join("desktop.lock"));
-        run.join("desktop.sock").exists()
-            && lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        let locked = lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
+        // Before the app serves its bucket, the console program would start a host of its own beside it.
+        let host = std::fs::read_to_string(home.join("bucket/host")).unwrap_or_default();
+        let port = host.trim().rsplit(' ').next().and_then(|port| port.parse::<u16>().ok());
+        locked && run.join("desktop.sock").exists() && port.is_some_and(|port| TcpStream::connect(("127.0.0.1", port)).is_ok())
     };
     while !lives() {
         if let Ok(Some(status)) = app.try_wait() {
