@@ -31,7 +31,11 @@ pub(crate) fn test(arguments: &[String]) -> Done {
     steps.run("ui: types", ui::check);
     steps.run("ui: unit tests", ui::test);
     steps.run("clippy", || sh::run(locked("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"])));
-    steps.run("programs and tests", programs);
+    if !steps.run("programs and tests", programs) {
+        // What cannot be built cannot be run; the compiler has said why, and need not say it three times more.
+        steps.not_run("doc tests, types made from Rust, Rust and desktop tests");
+        return steps.end();
+    }
     steps.run("doc tests", || sh::run(locked("test").args(["--workspace", "--doc", "--quiet"])));
     steps.run("types made from Rust", bindings);
     steps.run(if all { "Rust and desktop tests, the long ones too" } else { "Rust and desktop tests" }, || {
@@ -116,14 +120,20 @@ struct Steps {
 }
 
 impl Steps {
-    /// One failing step does not hide what the next ones would say.
-    fn run(&mut self, what: &str, work: impl FnOnce() -> Done) {
+    /// Did it succeed? One failing step does not hide what the next ones would say.
+    fn run(&mut self, what: &str, work: impl FnOnce() -> Done) -> bool {
         let start = Instant::now();
         let done = step(what, work);
         if let Err(why) = &done {
             eprintln!("{why}");
         }
+        let succeeded = done.is_ok();
         self.done.push((what.to_owned(), start.elapsed(), done));
+        succeeded
+    }
+
+    fn not_run(&mut self, what: &str) {
+        self.done.push((format!("{what} (not run)"), Duration::ZERO, Err("not run".to_owned())));
     }
 
     fn end(self) -> Done {
