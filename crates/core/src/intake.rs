@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use imagepic_words::{Text, errors};
+use imagepic_words::{Text, errors, intake as words};
 use sha2::{Digest as _, Sha256};
 
 use crate::capture::{Capture, Content, Source};
@@ -24,8 +24,6 @@ use crate::prepare;
 pub const COPIED_AT_MOST: u64 = 32 << 20;
 /// Images up to this are read whole to cut private metadata out of them; larger ones go as they are.
 const CLEANED_AT_MOST: u64 = 128 << 20;
-/// How much a file may grow while it is read, in bytes.
-const GROWTH: u64 = 64 << 10;
 /// Files of one folder at most, and how deep it is searched: a drop of a whole disk is a mistake.
 const FOLDER_FILES: usize = 10_000;
 const FOLDER_DEPTH: usize = 32;
@@ -73,10 +71,17 @@ pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Re
             Content::Path(path) => match fs::metadata(&path) {
                 Ok(data) if data.is_dir() => {
                     let before = items.len();
-                    folder(&path, 0, &mut |path| {
-                        let name = file_name(&path);
-                        items.push(Ok(Item { content: Content::Path(path), source, at, name }));
-                        items.len() - before < FOLDER_FILES
+                    folder(&path, 0, &mut |found| {
+                        if items.len() - before == FOLDER_FILES {
+                            let error = Error::new(Code::TooLarge, words::folder_full(FOLDER_FILES, path.display()));
+                            items.push(Err(Refused { name: file_name(&path), error }));
+                            return false;
+                        }
+                        items.push(found.map(|path| {
+                            let name = file_name(&path);
+                            Item { content: Content::Path(path), source, at, name }
+                        }));
+                        true
                     });
                     if items.len() == before {
                         let error = Error::new(Code::Empty, errors::empty_folder(path.display()));
@@ -98,9 +103,17 @@ pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Re
     items
 }
 
-/// Files of a folder: those directly in it first, then those deeper; no hidden ones, no symbolic links.
-fn folder(path: &Path, depth: usize, give: &mut impl FnMut(PathBuf) -> bool) -> bool {
-    let Ok(entries) = fs::read_dir(path) else { return true };
+/// Files of a folder: those directly in it first, then those deeper; no hidden ones, no symbolic links. A folder that is left out is
+/// given as a refusal.
+fn folder(path: &Path, depth: usize, give: &mut impl FnMut(std::result::Result<PathBuf, Refused>) -> bool) -> bool {
+    let left_out = |error| Err(Refused { name: file_name(path), error });
+    if depth > FOLDER_DEPTH {
+        return give(left_out(Error::new(Code::TooLarge, words::folder_deep(path.display(), FOLDER_DEPTH))));
+    }
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) => return give(left_out(unreadable(path, &error))),
+    };
     let mut entries: Vec<_> = entries.flatten().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")).collect();
     entries.sort_by_key(fs::DirEntry::file_name);
     let mut deeper = Vec::new();
@@ -108,11 +121,11 @@ fn folder(path: &Path, depth: usize, give: &mut impl FnMut(PathBuf) -> bool) -> 
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() {
             deeper.push(entry.path());
-        } else if kind.is_file() && !give(entry.path()) {
+        } else if kind.is_file() && !give(Ok(entry.path())) {
             return false;
         }
     }
-    depth >= FOLDER_DEPTH || deeper.into_iter().all(|path| folder(&path, depth + 1, give))
+    deeper.into_iter().all(|path| folder(&path, depth + 1, give))
 }
 
 /// Takes one thing: sniffed, checked, hashed, prepared, and in the spool with its bytes on disk. The folder entry is made durable by
@@ -131,7 +144,7 @@ pub(crate) fn take(item: &Item, destination: &Destination, place: &str, spool: &
                 return Err(Error::new(Code::BadRequest, errors::not_a_file(path.display())));
             }
             if data.len() <= COPIED_AT_MOST {
-                let bytes = read_whole(file, path, data.len())?;
+                let bytes = read_whole(&file, path, &data)?;
                 return take_bytes(bytes, shown, destination, place, spool, owner);
             }
             take_large(file, path, &data, shown, destination, place, spool, owner)
@@ -174,8 +187,7 @@ fn take_large(
     let kind = prepare::kind_of_file(&mut file, name).map_err(lost)?;
     admit(&kind, name, data.len(), destination, place)?;
     if data.len() <= CLEANED_AT_MOST && destination.images.strip_metadata && prepare::may_hold_metadata(&kind) {
-        let file = File::open(path).map_err(lost)?;
-        let bytes = read_whole(file, path, data.len())?;
+        let bytes = read_whole(&File::open(path).map_err(lost)?, path, data)?;
         if let Some(cleaned) = prepare::without_metadata(&bytes, &kind) {
             let original = Sha256::digest(&bytes).into();
             let prepared = Sha256::digest(&cleaned).into();
@@ -189,7 +201,7 @@ fn take_large(
         let copy = spool.join(&spooled);
         let hash = hash_file(&copy).map_err(|error| unreadable(&copy, &error));
         match hash {
-            Ok((hash, size)) if size > 0 => {
+            Ok((hash, size)) if size == data.len() && is_as_it_was(&file, path, data) => {
                 return Ok(Taken {
                     spool: Some(spooled),
                     reference: None,
@@ -201,6 +213,9 @@ fn take_large(
                 });
             }
             _ => drop(fs::remove_file(&copy)),
+        }
+        if !is_as_it_was(&file, path, data) {
+            return Err(being_written(path));
         }
     }
     let reference = reference(path, data);
@@ -221,11 +236,24 @@ fn admit(kind: &prepare::Kind, name: &str, size: u64, destination: &Destination,
     }
 }
 
-fn read_whole(file: File, path: &Path, size: u64) -> Result<Bytes> {
+/// Reads a file that had `before` when it was opened. Half a picture is none: what changes meanwhile is refused.
+fn read_whole(file: &File, path: &Path, before: &fs::Metadata) -> Result<Bytes> {
+    let size = before.len();
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     // A file that grows while it is read may not fill the memory.
-    file.take(size + GROWTH).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    file.take(size + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    if bytes.len() as u64 != size || !is_as_it_was(file, path, before) {
+        return Err(being_written(path));
+    }
     Ok(bytes.into())
+}
+
+fn is_as_it_was(file: &File, path: &Path, before: &fs::Metadata) -> bool {
+    file.metadata().is_ok_and(|now| reference(path, &now) == reference(path, before))
+}
+
+fn being_written(path: &Path) -> Error {
+    Error::new(Code::FileChanged, words::being_written(path.display()))
 }
 
 fn hash_file(path: &Path) -> io::Result<([u8; 32], u64)> {
@@ -302,16 +330,18 @@ pub(crate) fn check_reference(taken: &Reference) -> Result<()> {
     Ok(())
 }
 
-/// Removes what nobody needs: files that no row names and whose process is gone.
-pub(crate) fn sweep(spool: &Path, named: &std::collections::HashSet<String>, alive: impl Fn(&str) -> bool) {
-    let Ok(entries) = fs::read_dir(spool) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some((owner, _)) = name.split_once('_') else { continue };
-        if !named.contains(&name) && !alive(owner) {
-            tracing::info!(name, "sweeps a spool file that was never taken");
-            drop(fs::remove_file(entry.path()));
-        }
+/// Files whose process is gone: those of them that no row names afterwards are nobody's.
+pub(crate) fn orphans(spool: &Path, alive: impl Fn(&str) -> bool) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(spool) else { return Vec::new() };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.split_once('_').is_some_and(|(owner, _)| !alive(owner))).collect()
+}
+
+/// Removes what nobody needs: [`orphans`] that no row names. The rows must have been read after the orphans.
+pub(crate) fn sweep(spool: &Path, orphans: Vec<String>, named: &std::collections::HashSet<String>) {
+    for name in orphans.into_iter().filter(|name| !named.contains(name)) {
+        tracing::info!(name, "sweeps a spool file that was never taken");
+        drop(fs::remove_file(spool.join(name)));
     }
 }
 
@@ -387,9 +417,58 @@ mod tests {
         for name in ["1_a", "1_b", "1_c.part", "2_d", "stranger"] {
             fs::write(spool.path().join(name), b"x").expect("a file");
         }
-        sweep(spool.path(), &["1_a".to_owned()].into(), |owner| owner == "2");
+        let orphans = orphans(spool.path(), |owner| owner == "2");
+        // Taken by a process that had begun and ended while the journal was read.
+        fs::write(spool.path().join("3_e"), b"x").expect("a file");
+        sweep(spool.path(), orphans, &["1_a".to_owned()].into());
         let mut left: Vec<_> = fs::read_dir(spool.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
         left.sort();
-        assert_eq!(left, ["1_a", "2_d", "stranger"]);
+        assert_eq!(left, ["1_a", "2_d", "3_e", "stranger"]);
+    }
+
+    #[test]
+    fn half_a_picture_is_refused_while_somebody_still_writes_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("a.png");
+        fs::write(&path, b"the first half").expect("written");
+        let file = File::open(&path).expect("there");
+        let before = file.metadata().expect("read");
+        assert_eq!(read_whole(&file, &path, &before).expect("whole"), "the first half");
+        for now in [&b"the first half, and the other"[..], b"the"] {
+            fs::write(&path, now).expect("written");
+            let error = read_whole(&File::open(&path).expect("there"), &path, &before).expect_err("cut");
+            assert_eq!(error.code, Code::FileChanged);
+        }
+    }
+
+    #[test]
+    fn what_a_folder_is_too_deep_or_too_full_for_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let given = |path: &Path| {
+            let content = Content::Path(path.to_owned());
+            expand(vec![Capture { content, source: Source::Drop, at: std::time::SystemTime::now() }])
+        };
+        let mut deep = dir.path().join("deep");
+        for depth in 0..=FOLDER_DEPTH {
+            deep.push(depth.to_string());
+        }
+        fs::create_dir_all(&deep).expect("made");
+        fs::write(deep.join("lost.png"), b"x").expect("written");
+        fs::write(dir.path().join("deep/kept.png"), b"x").expect("written");
+        let found = given(&dir.path().join("deep"));
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].as_ref().expect("taken").name, "kept.png");
+        assert_eq!(found[1].as_ref().expect_err("left out").name, FOLDER_DEPTH.to_string());
+
+        let full = dir.path().join("full");
+        fs::create_dir(&full).expect("made");
+        for number in 0..=FOLDER_FILES {
+            fs::write(full.join(number.to_string()), b"").expect("written");
+        }
+        let found = given(&full);
+        assert_eq!(found.len(), FOLDER_FILES + 1);
+        assert_eq!(found[FOLDER_FILES].as_ref().expect_err("left out").name, "full");
+        fs::remove_file(full.join("0")).expect("removed");
+        assert!(given(&full).iter().all(std::result::Result::is_ok), "what fits is no reason for words");
     }
 }

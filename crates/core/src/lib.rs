@@ -29,5 +29,6 @@ pub mod secrets;
 pub mod settings;
 pub mod store;
 mod stores;
+mod watching;
 
 pub use error::{Code, Error, Result};

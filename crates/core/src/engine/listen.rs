@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use imagepic_clipboard::Content;
 use imagepic_words::errors;
-use notify::{EventKind, RecursiveMode, Watcher as _};
+use notify::EventKind;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
@@ -19,6 +19,7 @@ use crate::event::Offer;
 use crate::journal::Deliver;
 use crate::outside::{Change, Told};
 use crate::settings::ClipboardMode;
+use crate::watching::{self, Heard};
 
 /// Touched after each commit.
 pub(super) const CHANGED: &str = "journal.changed";
@@ -30,7 +31,7 @@ const CALM: Duration = Duration::from_millis(15);
 const CLIPBOARD: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 impl Inner {
-    /// Begins to hear other processes; a second call does nothing.
+    /// Begins to hear other processes; a second call does nothing, unless the first failed.
     ///
     /// # Errors
     /// `HomeUnwritable` where the system watches no folder.
@@ -38,24 +39,29 @@ impl Inner {
         if self.listening.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
-        self.listen_to_journal()?;
+        let begun = self.listen_to_others();
+        if begun.is_err() {
+            self.listening.store(false, Ordering::SeqCst);
+        }
+        begun
+    }
+
+    fn listen_to_others(self: &Arc<Self>) -> Result<()> {
         let this = Arc::downgrade(self);
         let watch = self.file.watch(move |settings| {
             if let Some(this) = this.upgrade() {
                 this.take_settings(settings);
             }
         })?;
+        self.listen_to_journal()?;
         self.keep_watch(watch);
-        if self.role == Role::Desktop {
-            self.watch_clipboard();
-        }
         Ok(())
     }
 
     fn listen_to_journal(self: &Arc<Self>) -> Result<()> {
         let (queue, secrets) = (Arc::clone(&self.queue), Arc::new(tokio::sync::Notify::new()));
         let told = Arc::clone(&secrets);
-        let heard = move |event: notify::Result<notify::Event>| {
+        let heard: Heard = Arc::new(move |event: notify::Result<notify::Event>| {
             // An error may have hidden a change: look.
             let Ok(event) = event else { return queue.heard.notify_one() };
             if matches!(event.kind, EventKind::Access(_)) {
@@ -68,13 +74,11 @@ impl Inner {
             if named(SECRETS) {
                 told.notify_one();
             }
-        };
+        });
         let failed = |error: notify::Error| {
             Error::new(Code::HomeUnwritable, errors::home_unwritable(self.home.data().display())).because(error)
         };
-        let mut watcher = notify::recommended_watcher(heard).map_err(failed)?;
-        watcher.watch(self.home.data(), RecursiveMode::NonRecursive).map_err(failed)?;
-        self.keep_watch(watcher);
+        self.keep_watch(watching::watch(self.home.data(), &heard).map_err(failed)?);
         let (queue, stores, stop) = (Arc::clone(&self.queue), Arc::clone(&self.stores), self.stop.clone());
         let takes_over = self.role == Role::Desktop;
         self.tasks.spawn(async move {
@@ -125,7 +129,8 @@ impl Inner {
             return;
         }
         let this = Arc::clone(self);
-        self.tasks.spawn(async move {
+        // The settings may have changed in another process: then this runs on the thread that watches the file.
+        let following = async move {
             let mut pause = CLIPBOARD.0;
             let mut told = false;
             let mut last = None;
@@ -145,7 +150,8 @@ impl Inner {
                     () = tokio::time::sleep(pause) => {}
                 }
             }
-        });
+        };
+        self.tasks.spawn_on(following, &self.runtime);
     }
 
     /// Takes changes of the clipboard until told to stop, or the connection is gone.
@@ -169,6 +175,7 @@ impl Inner {
                     Some(Told::Unreadable(error)) => {
                         tracing::info!(%error, "something on the clipboard could not be read");
                         self.delivery.withdraw();
+                        *last = None;
                     }
                 }
             }
@@ -184,7 +191,13 @@ impl Inner {
             Content::Image { .. } => 0,
             // A person who copies documents in a file manager does not mean us.
             Content::Files(paths) if paths.iter().all(|path| looks_like_image(path)) => paths.len(),
-            _ => return,
+            // Whoever copied something is gone; a clipboard manager may put the very same back.
+            Content::Nothing => return,
+            _ => {
+                // An image copied after something else is meant anew, whatever its bytes.
+                *last = None;
+                return;
+            }
         };
         let captures = captures(&change.content);
         let content = change.content.clone();
@@ -201,14 +214,24 @@ impl Inner {
                 let offer = Offer { id: 0, size, width, height, files: u32::try_from(files).unwrap_or(u32::MAX) };
                 self.delivery.offer(captures, held, offer);
             }
-            ClipboardMode::Automatic => self.upload_copied(captures, held).await,
+            ClipboardMode::Automatic => {
+                if !self.upload_copied(captures, held).await {
+                    // Copying it again is how a person tries again.
+                    *last = None;
+                }
+            }
         }
     }
 
-    async fn upload_copied(self: &Arc<Self>, captures: Vec<Capture>, held: Held) {
+    /// Whether it was taken.
+    async fn upload_copied(self: &Arc<Self>, captures: Vec<Capture>, held: Held) -> bool {
         let how = Submit { deliver: Deliver::IfUnchanged, ..Submit::default() };
-        if let Err(error) = self.submit(captures, how, Some(tokio::spawn(async { Some(held) }))).await {
-            self.notice(&error);
+        match self.submit(captures, how, Some(tokio::spawn(async { Some(held) }))).await {
+            Ok(batch) => batch.id != 0,
+            Err(error) => {
+                self.notice(&error);
+                false
+            }
         }
     }
 }

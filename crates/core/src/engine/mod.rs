@@ -74,6 +74,8 @@ pub(crate) struct Inner {
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) browsed: browse::Cache,
     pub(crate) tasks: TaskTracker,
+    /// For what begins on a thread that has none: file events come on those.
+    runtime: tokio::runtime::Handle,
     pub(crate) stop: CancellationToken,
     watches: Mutex<Vec<Box<dyn std::any::Any + Send>>>,
     listening: std::sync::atomic::AtomicBool,
@@ -148,6 +150,7 @@ impl Engine {
             delivery,
             browsed: browse::Cache::default(),
             tasks,
+            runtime: tokio::runtime::Handle::current(),
             stop,
             watches: Mutex::default(),
             listening: std::sync::atomic::AtomicBool::new(false),
@@ -164,6 +167,7 @@ impl Engine {
             if let Err(error) = engine.inner.listen() {
                 engine.inner.notice(&error);
             }
+            engine.inner.watch_clipboard();
             engine.inner.start_hosting();
             engine.inner.queue.recover().await?;
         }
@@ -258,6 +262,13 @@ impl Inner {
 
     /// Sweeps what a crash left in the spool, and forgets spool files that were kept for thumbnails of long ago.
     async fn tidy(&self) -> Result<()> {
+        // The spool first: whoever is gone by then has written its last row, so no row can come after the look at the journal.
+        let (home, owner) = (self.home.clone(), self.owner.clone());
+        let orphans = blocking(move || {
+            // Nothing of this process is in the spool yet: what bears its name is a predecessor's with the same number.
+            Ok(crate::intake::orphans(&home.spool(), |name| name != owner && home.alive(name)))
+        })
+        .await?;
         let spooled = self.journal.spooled().await?;
         let mut forget = Vec::new();
         let mut kept = 0_u64;
@@ -278,13 +289,12 @@ impl Inner {
             named.insert(name);
         }
         self.journal.forget_spool(forget.iter().map(|(id, _)| *id).collect()).await?;
-        let (home, owner) = (self.home.clone(), self.owner.clone());
+        let spool = self.home.spool();
         blocking(move || {
             for (_, name) in forget {
-                let _ = std::fs::remove_file(home.spool().join(name));
+                let _ = std::fs::remove_file(spool.join(name));
             }
-            // Nothing of this process is in the spool yet: what bears its name is a predecessor's with the same number.
-            crate::intake::sweep(&home.spool(), &named, |name| name != owner && home.alive(name));
+            crate::intake::sweep(&spool, orphans, &named);
             Ok(())
         })
         .await

@@ -1,16 +1,17 @@
 //! Telling when `settings.toml` changes, whoever changed it: another process, an editor, a synchronised folder.
 
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use imagepic_words::home as words;
-use notify::{EventKind, RecursiveMode, Watcher};
+use notify::EventKind;
 
 use super::Settings;
 use super::file::SettingsFile;
 use crate::error::{Code, Error, Result};
+use crate::watching::{self, Heard, Watching};
 
 /// Editors write in several steps; what comes within this time is one change.
 const CALM: Duration = Duration::from_millis(40);
@@ -18,7 +19,7 @@ const CALM: Duration = Duration::from_millis(40);
 /// Watches as long as it lives.
 #[derive(Debug)]
 pub struct Watch {
-    watcher: Option<notify::RecommendedWatcher>,
+    watching: Vec<Watching>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -39,7 +40,7 @@ impl SettingsFile {
         };
 
         let (wake, woken) = mpsc::sync_channel::<()>(1);
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let heard: Heard = Arc::new(move |event: notify::Result<notify::Event>| {
             // An error (too many events at once) may have hidden a change: look.
             let ours = event.map_or(true, |event| {
                 !matches!(event.kind, EventKind::Access(_))
@@ -50,13 +51,14 @@ impl SettingsFile {
                 // A full channel means that a look is due already.
                 let _ = wake.try_send(());
             }
-        })
-        .map_err(failed)?;
-        watcher.watch(&dir, RecursiveMode::NonRecursive).map_err(failed)?;
+        });
+        let mut watching = vec![watching::watch(&dir, &heard).map_err(failed)?];
         let target_dir = folder(target);
         if std::fs::canonicalize(&dir).ok().as_ref() != Some(&target_dir) {
-            let _ = watcher.watch(&target_dir, RecursiveMode::NonRecursive);
+            watching.extend(watching::watch(&target_dir, &heard).ok());
         }
+        // The watches alone hold the way to the thread, so that it ends with them.
+        drop(heard);
 
         let told = |result: Result<Settings>| result.map_err(|error| error.to_string());
         let mut last = told(file.load());
@@ -74,14 +76,14 @@ impl SettingsFile {
                 }
             })
             .map_err(|error| Error::new(Code::Internal, words::unreadable(self.path().display(), &error)).because(error))?;
-        Ok(Watch { watcher: Some(watcher), thread: Some(thread) })
+        Ok(Watch { watching, thread: Some(thread) })
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // The watcher holds the sender; without it the thread ends.
-        self.watcher = None;
+        // They hold the sender; without it the thread ends.
+        self.watching.clear();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != std::thread::current().id()
         {

@@ -139,3 +139,41 @@ async fn the_console_role_never_watches_the_clipboard() {
     assert!(!place.clipboard.watched());
     engine.close().await;
 }
+
+#[tokio::test]
+async fn a_clipboard_mode_set_by_another_process_holds_and_so_does_what_is_set_after_it() {
+    let place = Place::new();
+    let desktop = place.open(Role::Desktop).await;
+    let console = place.open(Role::Console).await;
+    let changes = async {
+        console.settings().set("capture.clipboard", "ask").await.expect("set");
+        watching(&place, true).await;
+        console.settings().set("capture.clipboard", "off").await.expect("set");
+        watching(&place, false).await;
+        console.settings().set("capture.clipboard", "ask").await.expect("set");
+        watching(&place, true).await;
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), changes).await.expect("heard each time");
+    console.close().await;
+    desktop.close().await;
+}
+
+#[tokio::test]
+async fn an_image_copied_again_after_something_else_is_offered_again() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    engine.settings().set("capture.clipboard", "ask").await.expect("set");
+    watching(&place, true).await;
+    let mut events = engine.subscribe();
+    place.clipboard.copy(copied(1));
+    place.clipboard.copy(Clip::Text);
+    place.clipboard.copy(copied(1));
+    let offers = async {
+        let mut offers = 0;
+        while offers < 2 {
+            offers += u32::from(matches!(events.recv().await.expect("an event"), Event::Offer(_)));
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), offers).await.expect("offered twice");
+    engine.close().await;
+}
