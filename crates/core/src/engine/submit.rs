@@ -11,7 +11,7 @@ use super::{Batch, Inner, Submit};
 use crate::capture::Capture;
 use crate::destination::Destination;
 use crate::error::{Code, Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Refusal};
 use crate::intake::{self, Item, Refused, Taken};
 use crate::journal::{Row, RowState};
 use crate::naming::{Inputs, Template};
@@ -24,6 +24,14 @@ const READERS: usize = 4;
 
 /// What the clipboard held when something was taken in, as soon as it is known.
 pub(crate) type Holding = tokio::task::JoinHandle<Option<crate::deliver::Held>>;
+
+/// What something is called, taken or not.
+fn name_of(item: &std::result::Result<Item, Refused>) -> String {
+    match item {
+        Ok(item) => item.name.clone(),
+        Err(refused) => refused.name.clone(),
+    }
+}
 
 impl Inner {
     /// Where uploads of this kind go: the destination with bucket and folder filled in.
@@ -75,9 +83,14 @@ impl Inner {
         while items.peek().is_some() {
             let chunk: Vec<_> = items.by_ref().take(CHUNK).collect();
             let more = items.peek().is_some();
+            let (names, refused) = (chunk.iter().map(name_of).collect::<Vec<_>>(), batch.refused.len());
             let outcome =
                 self.take_chunk(chunk, &destination, &templates, &how, &mut batch, &mut position, lang, &mut held, more).await;
             if let Err(error) = outcome {
+                // Nothing of this chunk was taken, and nothing after it will be: every one of them is answered for.
+                batch.refused.truncate(refused);
+                let left = names.into_iter().chain(items.map(|item| name_of(&item)));
+                batch.refused.extend(left.map(|name| Refusal { name, code: error.code, message: error.message(lang) }));
                 failed = Some(error);
                 break;
             }
@@ -150,8 +163,10 @@ impl Inner {
             }
         };
         if inserted.iter().any(|(_, twin)| twin.as_ref().is_some_and(|twin| twin.state != RowState::Done)) {
-            // Another process sends the same bytes; its end must be heard.
-            self.listen()?;
+            // Another process sends the same bytes; its end must be heard. What is taken stays taken where it cannot be.
+            if let Err(error) = self.listen() {
+                self.notice(&error);
+            }
         }
         for (row, _) in &inserted {
             batch.id = row.batch;

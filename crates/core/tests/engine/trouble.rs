@@ -120,3 +120,24 @@ async fn a_journal_of_a_newer_imagepic_is_refused_and_left_untouched() {
     assert_eq!(refused.code, Code::HomeNewer);
     assert!(std::fs::read(place.home.journal_file()).expect("read") == before, "it was written to");
 }
+
+#[tokio::test]
+async fn what_was_not_taken_because_the_journal_failed_midway_is_answered_for_one_by_one() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let journal = rusqlite::Connection::open(place.home.journal_file()).expect("the journal");
+    journal
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON uploads WHEN NEW.position >= 24 BEGIN SELECT RAISE(ABORT, 'no room'); END",
+        )
+        .expect("a trigger");
+    drop(journal);
+    let given = (0..60).map(|n| bytes(image(n, 300), Some(&format!("{n}.png")))).collect();
+    let batch = engine.uploads().submit(given, quietly()).await.expect("the first are taken");
+    assert_eq!(batch.uploads.len(), 24);
+    let refused: Vec<_> = batch.refused.iter().map(|refusal| refusal.name.clone()).collect();
+    assert_eq!(refused, (24..60).map(|n| format!("{n}.png")).collect::<Vec<_>>());
+    let settled = engine.uploads().settled(batch.id).await.expect("settled");
+    assert_eq!((settled.uploads.len(), settled.refused.len()), (24, 36));
+    engine.close().await;
+}
