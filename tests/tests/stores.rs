@@ -264,6 +264,7 @@ async fn after_a_few_uploads_no_look_is_needed_where_the_store_refuses_taken_nam
                 content_type: "image/png".to_owned(),
                 content_disposition: None,
                 if_absent: true,
+                id: None,
             };
             store.client().put(&put, Arc::new(|_| {})).await.expect("stored");
         }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use imagepic_words::errors;
 use rusqlite::{Connection, OpenFlags};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 pub use rows::{Change, Deliver, Reference, Row, RowState, Search, Twin};
@@ -25,7 +26,7 @@ pub use rows::{Change, Deliver, Reference, Row, RowState, Search, Twin};
 use crate::error::{Code, Error, Result};
 
 /// The form of the table that this build reads and writes (`PRAGMA user_version`).
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// Jobs that wait for the writer at most; callers wait beyond it.
 const WAITING_JOBS: usize = 1024;
@@ -58,6 +59,8 @@ pub struct Journal {
     reader: mpsc::Sender<Message>,
     seen: Arc<AtomicI64>,
     own: Own,
+    /// Made at random with the table, and part of every [`Journal::object_id`].
+    identity: Arc<str>,
 }
 
 impl Journal {
@@ -75,6 +78,9 @@ impl Journal {
             .query_row("SELECT coalesce(max(changed), 0) FROM uploads", [], |row| row.get(0))
             .map_err(|error| fault(&error, file))?;
 
+        let identity: String =
+            reading.query_row("SELECT id FROM identity", [], |row| row.get(0)).map_err(|error| fault(&error, file))?;
+
         let (writer, jobs) = mpsc::channel(WAITING_JOBS);
         let path = file.to_owned();
         thread::Builder::new()
@@ -86,7 +92,7 @@ impl Journal {
             .name("journal-reader".to_owned())
             .spawn(move || read_loop(reading, jobs))
             .map_err(|error| Error::new(Code::Internal, errors::internal(&error)))?;
-        Ok(Self { writer, reader, seen: Arc::new(AtomicI64::new(seen)), own: Own::default() })
+        Ok(Self { writer, reader, seen: Arc::new(AtomicI64::new(seen)), own: Own::default(), identity: identity.into() })
     }
 
     /// Closes the database after everything that was asked before; later calls fail. Returns once its files are at rest.
@@ -97,6 +103,19 @@ impl Journal {
                 let _ = answered.await;
             }
         }
+    }
+
+    /// What marks the object that a row puts as this row's and nobody else's: the same at every try, and not to be guessed.
+    #[must_use]
+    pub fn object_id(&self, row: &Row) -> String {
+        let mut digest = Sha256::new();
+        digest.update(self.identity.as_bytes());
+        // The number alone would come again where an old copy of the home is put back.
+        for number in [row.id, row.taken_at] {
+            digest.update(number.to_le_bytes());
+        }
+        digest.update(row.prepared);
+        hex::encode(&digest.finalize()[..16])
     }
 
     /// The highest change number this process has looked at; rows above it were written by somebody else.
@@ -275,6 +294,9 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     let step = || -> rusqlite::Result<()> {
         if version < 1 {
             connection.execute_batch(statements::SCHEMA_1)?;
+        }
+        if version < 2 {
+            connection.execute_batch(statements::SCHEMA_2)?;
         }
         connection.execute_batch(&format!("PRAGMA user_version = {VERSION}"))
     };

@@ -72,6 +72,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             content_type: "image/png".to_owned(),
             content_disposition: None,
             if_absent: true,
+            id: None,
         };
         client.put(&put, Arc::new(|_| {})).await?;
         let took = started.elapsed();
@@ -118,6 +119,7 @@ async fn whole_file(client: &Client, bucket: &str, file: PathBuf) -> Result<(), 
         content_type: "application/octet-stream".to_owned(),
         content_disposition: None,
         if_absent: false,
+        id: None,
     };
     client.put(&put, Arc::new(|_| {})).await?;
     println!("stored after {:?}", started.elapsed());

@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::address::{Address, encode_key, presign};
 use crate::error::{About, Kind, S3Error};
-use crate::put::Stored;
+use crate::put::{ID, SHA256, Stored};
 use crate::quirks::{Conditions, Quirks};
 
 /// Where a store is and who asks.
@@ -82,6 +82,8 @@ pub struct Object {
     pub modified: Option<SystemTime>,
     /// `x-amz-meta-sha256`, in hex; only from [`Client::stat`].
     pub sha256: Option<String>,
+    /// [`Put::id`](crate::Put::id); only from [`Client::stat`].
+    pub id: Option<String>,
 }
 
 /// Addresses by our own rules: the SDK's know AWS's regions and partitions, and cost milliseconds to load.
@@ -265,13 +267,15 @@ impl Client {
         match self.sdk.head_object().bucket(bucket).key(key).send().await {
             Ok(answer) => {
                 self.quirks.saw(bucket);
+                let mut metadata = answer.metadata.unwrap_or_default();
                 Ok(Some(Object {
                     key: key.to_owned(),
                     size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
                     etag: answer.e_tag.as_deref().map(unquoted),
                     content_type: answer.content_type,
                     modified: answer.last_modified.and_then(time),
-                    sha256: answer.metadata.and_then(|mut metadata| metadata.remove("sha256")),
+                    sha256: metadata.remove(SHA256),
+                    id: metadata.remove(ID),
                 }))
             }
             Err(error) => match S3Error::of(&error, About::Object) {

@@ -33,7 +33,7 @@ impl Client {
             .key(&put.key)
             .content_type(&put.content_type)
             .set_content_disposition(put.content_disposition.clone())
-            .metadata("sha256", hex::encode(put.sha256))
+            .set_metadata(Some(put.metadata()))
             .send()
             .await
             .map_err(|error| S3Error::of(&error, About::Bucket))?;

@@ -227,6 +227,7 @@ impl Client {
             content_type: "text/plain".to_owned(),
             content_disposition: None,
             if_absent: false,
+            id: None,
         };
         self.put(&put, Arc::new(|_| {})).await.map_err(|error| self.writing(error))?;
         let seen = self.read_back(&put, &bytes).await;

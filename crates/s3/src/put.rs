@@ -1,5 +1,6 @@
 //! Storing: one signed request up to [`MULTIPART_FROM`], parts above it; the store confirms the bytes by their SHA-256.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
@@ -24,6 +25,10 @@ const MD5_UP_TO: usize = 256 * 1024;
 /// A process that has looked so often will put more: from then on it pays to know whether looking is needed.
 const LEARN_AT: u32 = 3;
 
+/// Names in the metadata, after `x-amz-meta-`.
+pub(crate) const SHA256: &str = "sha256";
+pub(crate) const ID: &str = "imagepic-id";
+
 /// What to store.
 #[derive(Clone)]
 pub struct Put {
@@ -43,6 +48,8 @@ pub struct Put {
     pub content_disposition: Option<String>,
     /// Refuse when the key exists.
     pub if_absent: bool,
+    /// Kept with the object, so that whoever put it knows it again among others of the very same bytes. Visible ASCII.
+    pub id: Option<String>,
 }
 
 /// The store's confirmation.
@@ -52,6 +59,14 @@ pub struct Stored {
     pub etag: Option<String>,
     /// Where the bucket keeps versions.
     pub version_id: Option<String>,
+}
+
+impl Put {
+    /// What is kept beside the bytes (`x-amz-meta-…`).
+    pub(crate) fn metadata(&self) -> HashMap<String, String> {
+        let id = self.id.iter().map(|id| (ID.to_owned(), id.clone()));
+        id.chain([(SHA256.to_owned(), hex::encode(self.sha256))]).collect()
+    }
 }
 
 impl Client {
@@ -143,7 +158,7 @@ impl Client {
             .set_content_disposition(put.content_disposition.clone())
             .set_content_md5(md5)
             .set_if_none_match(condition.then(|| "*".to_owned()))
-            .metadata("sha256", &hash);
+            .set_metadata(Some(put.metadata()));
         let answer = request.customize().interceptor(Hashed(hash)).send().await;
         let answer = answer.map_err(|error| S3Error::of(&error, About::Bucket))?;
         if answer.e_tag.is_none() {

@@ -58,6 +58,14 @@ CREATE INDEX uploads_done ON uploads (done_at) WHERE state = 'done';
 CREATE INDEX uploads_spool ON uploads (spool) WHERE spool IS NOT NULL;
 ";
 
+/// Version 2: objects are known again by an identity of this journal's own, and sharers of one are sought beyond one destination.
+pub(super) const SCHEMA_2: &str = "
+CREATE TABLE identity (id TEXT NOT NULL);
+INSERT INTO identity VALUES (lower(hex(randomblob(16))));
+DROP INDEX uploads_object;
+CREATE INDEX uploads_object ON uploads (bucket, key);
+";
+
 const COLUMNS: &str = "id, batch, position, state, source, name, spool, reference, size, content_type, width, height, original, prepared, \
      destination, bucket, folder, key, etag, fault, waiting, tries, next_try_at, owner, taken_at, done_at, deliver, format, reused, \
      created, expires_at, changed";
@@ -361,15 +369,9 @@ impl Journal {
     ///
     /// # Errors
     /// The database's.
-    pub async fn pass_on(&self, id: i64, destination: String, bucket: String, key: String) -> Result<()> {
+    pub async fn pass_on(&self, to: i64) -> Result<()> {
         self.write(move |connection| {
-            connection
-                .execute(
-                    "UPDATE uploads SET created = 1 WHERE id = (SELECT min(id) FROM uploads WHERE destination = ?1 AND bucket = ?2 \
-                     AND key = ?3 AND state = 'done' AND id <> ?4)",
-                    params![destination, bucket, key, id],
-                )
-                .map(|_| ())
+            connection.execute("UPDATE uploads SET created = 1 WHERE id = ?1 AND state = 'done'", [to]).map(|_| ())
         })
         .await
     }
@@ -417,19 +419,12 @@ impl Journal {
         self.read(move |connection| twin(connection, &of)).await
     }
 
-    /// How many rows that are not gone name this object.
+    /// Every row that names this bucket and key, at whichever destination and however it stands, oldest first.
     ///
     /// # Errors
     /// The database's.
-    pub async fn sharers(&self, destination: String, bucket: String, key: String) -> Result<u32> {
-        self.read(move |connection| {
-            connection.query_row(
-                "SELECT count(*) FROM uploads WHERE destination = ?1 AND bucket = ?2 AND key = ?3 AND state = 'done'",
-                [destination, bucket, key],
-                |sql| sql.get(0),
-            )
-        })
-        .await
+    pub async fn naming(&self, bucket: String, key: String) -> Result<Vec<Row>> {
+        self.read(move |connection| all(connection, "WHERE bucket = ?1 AND key = ?2 ORDER BY id", [bucket, key])).await
     }
 
     /// How many uploads this home has ever taken: what `{counter}` counts.

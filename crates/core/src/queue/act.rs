@@ -6,6 +6,7 @@ use std::thread;
 use imagepic_words::errors;
 
 use super::Queue;
+use crate::destination::Kind;
 use crate::error::{Code, Error, Result};
 use crate::event::Event;
 use crate::journal::{Change, Row, RowState};
@@ -88,21 +89,46 @@ impl Queue {
         if !row.created {
             return Ok(());
         }
-        let sharers = self.journal.sharers(row.destination.clone(), row.bucket.clone(), row.key.clone()).await?;
-        if sharers > 1 {
+        let naming = self.journal.naming(row.bucket.clone(), row.key.clone()).await?;
+        if let Some(other) = self.sharer(row, &naming) {
             // The object stays for the others, and the last of them takes it along.
-            return self.journal.pass_on(row.id, row.destination.clone(), row.bucket.clone(), row.key.clone()).await;
+            return self.journal.pass_on(other.id).await;
         }
         let store = self.stores.of(&row.destination).await?;
         let Some(object) = store.stat(&row.bucket, &row.key).await? else { return Ok(()) };
-        let same = match &object.sha256 {
-            Some(sha256) => *sha256 == hex::encode(row.prepared),
-            None => true,
-        } && (row.etag.is_none() || object.etag.is_none() || object.etag == row.etag);
+        let mark = match (&object.id, &object.sha256) {
+            // Whichever row of this home put it: the duty may have been passed on.
+            (Some(id), _) => naming.iter().any(|maker| self.journal.object_id(maker) == *id),
+            // Bytes of ours that bear no mark were put by another home.
+            (None, Some(_)) => false,
+            // A store that keeps no metadata.
+            (None, None) => object.etag.is_some() && row.etag.is_some(),
+        };
+        let hash = object.sha256.as_ref().is_none_or(|sha256| *sha256 == hex::encode(row.prepared));
+        let same = mark && hash && (row.etag.is_none() || object.etag.is_none() || object.etag == row.etag);
         if !same {
             return Err(Error::new(Code::StoreRefused, errors::object_changed(&row.key)));
         }
         store.remove(&row.bucket, &row.key).await
+    }
+
+    /// Another finished upload that counts on the row's object, of all that name its key. Destinations may be one and the same place
+    /// under several names; what a destination that is gone stood for is not known, so it counts.
+    pub(super) fn sharer<'a>(&self, row: &Row, naming: &'a [Row]) -> Option<&'a Row> {
+        let settings = self.hub.settings();
+        let place = |id: &str| {
+            let known = settings.destinations.iter().find(|destination| destination.id == id)?;
+            Some(match &known.kind {
+                Kind::ThisComputer => None,
+                Kind::S3(address) => Some(address.endpoint.trim().trim_end_matches(['/', '.']).to_lowercase()),
+            })
+        };
+        let here = place(&row.destination);
+        let same_place = |other: &Row| {
+            let there = place(&other.destination);
+            other.destination == row.destination || here.is_none() || there.is_none() || here == there
+        };
+        naming.iter().find(|other| other.id != row.id && other.state == RowState::Done && same_place(other))
     }
 
     /// Takes a failed or cancelled upload off the list for good; one that is done only off the present, the history keeps it.

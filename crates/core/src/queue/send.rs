@@ -105,8 +105,7 @@ impl Queue {
             && let Some(object) = store.stat(&row.bucket, &row.key).await?
             && self.is_ours(row, &object).await?
         {
-            // Sent by this very row, before a crash or a broken line.
-            return Ok(Attempt::Confirmed(Confirmed { key: row.key.clone(), etag: object.etag, reused: false, created: true }));
+            return Ok(Attempt::Confirmed(self.found(row, object)));
         }
         self.put(store.as_ref(), row, job).await
     }
@@ -126,6 +125,7 @@ impl Queue {
                 content_type: row.content_type.clone(),
                 content_disposition: crate::prepare::disposition(&row.content_type),
                 if_absent: true,
+                id: Some(self.journal.object_id(row)),
             };
             let error = match store.put(put, self.progress(row)).await {
                 Ok(stored) => {
@@ -152,13 +152,7 @@ impl Queue {
                     if let Some(object) = store.stat(&row.bucket, &row.key).await?
                         && self.is_ours(row, &object).await?
                     {
-                        let created = job.look_first;
-                        return Ok(Attempt::Confirmed(Confirmed {
-                            key: row.key.clone(),
-                            etag: object.etag,
-                            reused: !created,
-                            created,
-                        }));
+                        return Ok(Attempt::Confirmed(self.found(row, object)));
                     }
                     variant += 1;
                     if variant > VARIANTS {
@@ -187,6 +181,12 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// An object of the row's very bytes, at its key: put there by this very row before a crash or a broken line, or by somebody else.
+    fn found(&self, row: &Row, object: Object) -> Confirmed {
+        let created = object.id == Some(self.journal.object_id(row));
+        Confirmed { key: row.key.clone(), etag: object.etag, reused: !created, created }
     }
 
     async fn body(&self, row: &Row, kept: Option<Bytes>) -> Result<Body> {
@@ -298,13 +298,19 @@ impl Queue {
         self.take_back(row, &row.key).await;
     }
 
-    /// Removes an object that came about although its upload was stopped; only if it is surely ours and nobody else counts on it.
+    /// Removes an object that came about although its upload was stopped; only if this very row put it and nobody counts on it.
     async fn take_back(&self, row: &Row, key: &str) {
         let gone = async {
             let store = self.stores.of(&row.destination).await?;
             let Some(object) = store.stat(&row.bucket, key).await? else { return Ok(()) };
-            let shared = self.journal.sharers(row.destination.clone(), row.bucket.clone(), key.to_owned()).await?;
-            if shared == 0 && object.sha256.as_deref() == Some(hex::encode(row.prepared).as_str()) {
+            if object.id != Some(self.journal.object_id(row)) {
+                return Ok(());
+            }
+            let naming = self.journal.naming(row.bucket.clone(), key.to_owned()).await?;
+            // Whoever retried it meanwhile wants it after all.
+            let wanted =
+                naming.iter().any(|other| other.id == row.id && !matches!(other.state, RowState::Cancelled | RowState::Gone));
+            if !wanted && self.sharer(row, &naming).is_none() {
                 store.remove(&row.bucket, key).await?;
             }
             Ok::<(), Error>(())

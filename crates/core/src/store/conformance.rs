@@ -62,6 +62,7 @@ impl Place {
             content_type: "image/png".to_owned(),
             content_disposition: None,
             if_absent: false,
+            id: Some("an-id".to_owned()),
         }
     }
 
@@ -114,6 +115,7 @@ pub async fn what_was_put_comes_back_through_its_link(place: &Place) {
     let seen = place.store.stat(&place.bucket, "a/picture.png").await.unwrap().expect("it is there");
     assert_eq!((seen.size, seen.content_type.as_deref()), (300_001, Some("image/png")));
     assert_eq!(seen.sha256, Some(hex::encode(Sha256::digest(&content))));
+    assert_eq!(seen.id.as_deref(), Some("an-id"), "who put it must know it again");
     assert_eq!(seen.etag, stored.etag);
     assert!(seen.modified.is_some());
 }
@@ -324,6 +326,7 @@ pub async fn a_large_file_arrives_whole(place: &Place) {
     let seen = place.store.stat(&place.bucket, "large.tif").await.unwrap().expect("there");
     assert_eq!((seen.size, seen.content_type.as_deref()), (content.len() as u64, Some("image/tiff")));
     assert_eq!(seen.sha256, Some(hex::encode(Sha256::digest(&content))));
+    assert_eq!(seen.id.as_deref(), Some("an-id"));
     let answer = place.read("large.tif").await;
     assert!(answer.body() == &content, "the very bytes");
 

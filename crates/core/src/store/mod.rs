@@ -111,6 +111,8 @@ pub struct Object {
     pub modified: Option<SystemTime>,
     /// Hex SHA-256 from `x-amz-meta-sha256`; only from a stat, and only of objects imagepic stored.
     pub sha256: Option<String>,
+    /// [`Put::id`]; only from a stat.
+    pub id: Option<String>,
 }
 
 /// What to store, and under which conditions.
@@ -132,6 +134,8 @@ pub struct Put {
     pub content_disposition: Option<String>,
     /// Refuse when the key exists (`If-None-Match: *`, or a look first where the store ignores it).
     pub if_absent: bool,
+    /// Kept with the object (`x-amz-meta-imagepic-id`): who put it knows it again among others of the very same bytes.
+    pub id: Option<String>,
 }
 
 /// Bytes in memory or in a file. Cheap to clone.

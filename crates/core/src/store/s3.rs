@@ -117,6 +117,7 @@ impl Store for S3Store {
             content_type: put.content_type,
             content_disposition: put.content_disposition,
             if_absent: put.if_absent,
+            id: put.id,
         };
         let progress = Arc::clone(&progress);
         let stored = self.client.put(&request, progress).await;
@@ -165,6 +166,7 @@ fn object(object: imagepic_s3::Object) -> Object {
         content_type: object.content_type,
         modified: object.modified,
         sha256: object.sha256,
+        id: object.id,
     }
 }
 

@@ -3,6 +3,7 @@
 mod clipboard;
 mod crash;
 mod disk;
+mod foreign;
 mod several;
 mod support;
 mod trouble;

@@ -139,6 +139,7 @@ async fn undo_removes_the_object_but_not_one_that_another_upload_shares_or_someb
         content_type: "image/png".to_owned(),
         content_disposition: None,
         if_absent: false,
+        id: None,
     };
     store.put(put, std::sync::Arc::new(|_| {})).await.expect("overwritten by somebody");
     let refused = engine.uploads().undo(third.id).await.expect_err("not ours any more");
