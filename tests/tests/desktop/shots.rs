@@ -1,10 +1,11 @@
 //! Pictures of the real windows for people and for the README: `cargo xtask shots` puts them into `artifacts/shots/`.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use imagepic_tests::desktop::root;
-use imagepic_tests::{Desktop, clipboard, display, http, pictures};
+use imagepic_tests::{Desktop, clipboard, display, eventually, http, pictures};
 
 use crate::steps::{drop_on_zone, links_on_clipboard, set};
 
@@ -38,16 +39,18 @@ async fn every_window_in_both_languages_and_themes() {
     }
 }
 
-/// A window paints some time after it is listed, and nobody tells when it is done: two pictures that are alike are taken for the end.
+/// A window paints some time after it is listed, and nobody tells when it is done: two pictures that are alike and show more than an
+/// empty page are taken for the end.
 async fn picture(desktop: &Desktop, window: &display::Shown, file: PathBuf) {
     let mut last = Vec::new();
-    for _ in 0..50 {
+    eventually("the window to be painted", async || {
         tokio::time::sleep(Duration::from_millis(300)).await;
         display::screenshot(&desktop.machine, Some(window), &file);
         let pixels = std::fs::read(&file).expect("it was made");
-        if pixels == last {
-            return;
-        }
+        let colours: HashSet<_> = image::load_from_memory(&pixels).ok()?.to_rgb8().pixels().map(|pixel| pixel.0).collect();
+        let done = pixels == last && colours.len() > 20;
         last = pixels;
-    }
+        done.then_some(())
+    })
+    .await;
 }
