@@ -5,6 +5,7 @@
 mod page;
 mod pictures;
 mod resident;
+mod tray;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -17,7 +18,8 @@ imagepic-bench pictures DIR BYTES COUNT                      different pictures 
 imagepic-bench presign ENDPOINT BUCKET_DIR BUCKET PREFIX COUNT   addresses to PUT a PNG to
 imagepic-bench resident ENDPOINT BUCKET_DIR BUCKET PICGO_PORT HOME FILE…   engine, bare PUT and picgo in turn
 imagepic-bench engine ENDPOINT BUCKET_DIR BUCKET HOME FILE…  the engine alone, to be watched by others
-imagepic-bench page DIR COUNT                                pages among so many objects";
+imagepic-bench page DIR COUNT                                pages among so many objects
+imagepic-bench tray APP CONSOLE                              the tray app's start and rest";
 
 #[tokio::main]
 async fn main() -> Outcome {
@@ -42,6 +44,7 @@ async fn main() -> Outcome {
             resident::alone(&place, &paths(files)).await
         }
         ["page", dir, count] => page::measure(Path::new(dir), count.parse()?).await,
+        ["tray", app, console] => tray::measure(Path::new(app), Path::new(console)).await,
         _ => Err(USAGE.into()),
     }
 }
