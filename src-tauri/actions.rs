@@ -16,6 +16,7 @@ use tauri::{AppHandle, Manager};
 use tauri_plugin_dialog::{DialogExt, FilePath};
 
 use crate::args::Request;
+use crate::instance::First;
 use crate::notifications::{Button, said};
 use crate::shell::Shell;
 use crate::tray::menu::Action;
@@ -78,37 +79,38 @@ pub(crate) fn pressed(app: &AppHandle, button: Button) {
     }
 }
 
-/// A start of imagepic, this one or a further one, asks for this.
-pub(crate) fn asked(app: &AppHandle, request: Request) {
-    if let Some(name) = request.show {
+/// A start of imagepic, this one or a further one, asks for this. `false` where imagepic is quitting and takes nothing.
+pub(crate) fn asked(app: &AppHandle, request: Request) -> bool {
+    let taken = if request.files.is_empty() {
+        !app.state::<Shell>().quitting.load(Ordering::SeqCst)
+    } else {
+        give_files(app, request.files, Source::CommandLine)
+    };
+    if let Some(name) = request.show.filter(|_| taken) {
         windows::open(app, name);
     }
-    if !request.files.is_empty() {
-        give_files(app, request.files, Source::CommandLine);
-    }
+    taken
 }
 
-/// A further start asks; one that asks for nothing asks where imagepic is.
-pub(crate) fn asked_again(app: &AppHandle, request: Request) {
-    if request.is_bare() {
-        windows::open(app, Name::DropZone);
-    }
-    asked(app, request);
+/// A further start asks; one that asks for nothing asks where imagepic is. `false` where imagepic is quitting and takes nothing.
+pub(crate) fn asked_again(app: &AppHandle, request: Request) -> bool {
+    let show = if request.is_bare() { Some(Name::DropZone) } else { request.show };
+    asked(app, Request { show, ..request })
 }
 
-/// Takes files and folders in.
-pub(crate) fn give_files(app: &AppHandle, files: Vec<PathBuf>, source: Source) {
+/// Takes files and folders in. `false` where imagepic is quitting and takes nothing.
+pub(crate) fn give_files(app: &AppHandle, files: Vec<PathBuf>, source: Source) -> bool {
     let at = SystemTime::now();
     let captures = files.into_iter().map(|path| Capture { content: Content::Path(path), source, at }).collect();
     let (handle, engine) = (app.clone(), engine(app));
-    perform(app, async move {
+    begin(app, async move {
         let batch = engine.uploads().submit(captures, by_hand()).await?;
         // With something taken in, the refused ones are told with the links of the others.
         if batch.uploads.is_empty() {
             refused(&handle, &batch.refused);
         }
         Ok(())
-    });
+    })
 }
 
 /// Nothing of it was taken in. The drop zone shows that itself where it is open.
@@ -152,7 +154,9 @@ pub(crate) fn choose_files(app: &AppHandle) {
 /// Answers a drop that looked made by a web page.
 pub(crate) fn answer_drop(app: &AppHandle, id: u64, upload: bool) {
     match app.state::<Shell>().drops.answered(id) {
-        Ok(files) if upload => give_files(app, files, Source::Drop),
+        Ok(files) if upload => {
+            give_files(app, files, Source::Drop);
+        }
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "a drop was answered twice"),
     }
@@ -186,14 +190,26 @@ fn engine(app: &AppHandle) -> Engine {
 
 /// Does it beside the main thread; a failure becomes a notification.
 fn perform(app: &AppHandle, work: impl Future<Output = Result<()>> + Send + 'static) {
+    begin(app, work);
+}
+
+/// [`perform`]; `false` where imagepic is quitting: then it is not begun.
+fn begin(app: &AppHandle, work: impl Future<Output = Result<()>> + Send + 'static) -> bool {
     let app = app.clone();
+    let Some(begun) = app.state::<Shell>().begin() else {
+        tracing::info!("something was asked for while imagepic was quitting; it was not begun");
+        return false;
+    };
     tauri::async_runtime::spawn(async move {
-        if let Err(error) = work.await {
+        let outcome = work.await;
+        drop(begun);
+        if let Err(error) = outcome {
             tracing::warn!(code = ?error.code, %error, "what was asked for was not done");
             let shell = app.state::<Shell>();
             shell.notifier.show(said::not_done(&error, shell.engine.lang()));
         }
     });
+    true
 }
 
 /// Ends imagepic: lets the engine finish what it writes, then leaves.
@@ -202,10 +218,19 @@ pub(crate) fn quit(app: &AppHandle) {
     if app.state::<Shell>().quitting.swap(true, Ordering::SeqCst) {
         return;
     }
+    // From here on a further start waits for this one to end and takes over.
+    if let Some(first) = app.try_state::<First>() {
+        first.close();
+    }
     windows::remember(&app);
     tauri::async_runtime::spawn(async move {
         let engine = engine(&app);
-        if tokio::time::timeout(GOODBYE, engine.close()).await.is_err() {
+        let ended = async {
+            // What was taken from a further start is in the journal before the engine ends.
+            let _none_begins = app.state::<Shell>().all_done().await;
+            engine.close().await;
+        };
+        if tokio::time::timeout(GOODBYE, ended).await.is_err() {
             tracing::warn!("the engine did not end in time; what is unfinished goes on at the next start");
         }
         app.exit(0);

@@ -1,6 +1,6 @@
 //! What the engine says, passed on: to the windows as it is, to the tray as "look again", to notifications in sentences.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use imagepic_core::error::Waiting;
@@ -8,6 +8,7 @@ use imagepic_core::event::{Event, Settled, Upload};
 use tauri::{AppHandle, Emitter, Manager};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::notifications::{Matter, said};
 use crate::shell::Shell;
@@ -16,22 +17,60 @@ use crate::windows;
 /// An outage is told with all it holds up, so the first upload that waits is not told alone.
 const GATHER: Duration = Duration::from_millis(1_500);
 
-/// Follows the engine until it ends.
-pub(crate) async fn follow(app: AppHandle, mut events: Receiver<Event>) {
-    let mut outages = Outages::default();
-    loop {
-        match events.recv().await {
-            Ok(event) => heard(&app, event, &mut outages),
-            Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "events were missed; windows take a new snapshot");
-                heard(&app, Event::Status, &mut outages);
+/// What the engine says, in order and whole.
+pub(crate) type Gathered = UnboundedReceiver<Heard>;
+
+/// One thing that was heard.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Event(Box<Event>),
+    /// Some were missed all the same: look at the present anew.
+    Missed,
+}
+
+/// Takes the engine's events as fast as they come: its own queue gives up the oldest, and a result or a question that somebody was to
+/// be told must not be lost because windows are slow.
+pub(crate) fn gather(mut events: Receiver<Event>) -> Gathered {
+    let (sender, gathered) = mpsc::unbounded_channel();
+    tauri::async_runtime::spawn(async move {
+        loop {
+            let heard = match events.recv().await {
+                Ok(event) => Heard::Event(Box::new(event)),
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "events were missed; windows take a new snapshot");
+                    Heard::Missed
+                }
+                Err(RecvError::Closed) => return,
+            };
+            if sender.send(heard).is_err() {
+                return;
             }
-            Err(RecvError::Closed) => return,
+        }
+    });
+    gathered
+}
+
+/// Follows the engine until it ends.
+pub(crate) async fn follow(app: AppHandle, mut events: Gathered) {
+    let mut outages = Outages::default();
+    let before = outages.anew(&app.state::<Shell>().engine.snapshot().open);
+    tell(&app, before);
+    while let Some(heard) = events.recv().await {
+        match heard {
+            Heard::Event(event) => pass_on(&app, *event, &mut outages),
+            Heard::Missed => {
+                pass_on(&app, Event::Status, &mut outages);
+                let now = app.state::<Shell>().engine.snapshot();
+                if let Some(offer) = now.offer {
+                    pass_on(&app, Event::Offer(offer), &mut outages);
+                }
+                tell(&app, outages.anew(&now.open));
+            }
         }
     }
 }
 
-fn heard(app: &AppHandle, event: Event, outages: &mut Outages) {
+fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages) {
     let shell = app.state::<Shell>();
     let lang = shell.engine.lang();
     if !app.webview_windows().is_empty()
@@ -49,25 +88,27 @@ fn heard(app: &AppHandle, event: Event, outages: &mut Outages) {
         Event::Settled(batch) => settled(&shell, &batch),
         Event::Notice { code, message } => {
             tracing::warn!(?code, message, "notice");
-            shell.notifier.show(said::notice(message, lang));
+            shell.notifier.show(said::notice(code, message, lang));
         }
-        Event::Upload(_) | Event::Status | Event::Gone { .. } => {
-            let (begun, over) = outages.now(&shell.engine.snapshot().open);
-            if over {
-                shell.notifier.withdraw(Matter::Waiting);
-            }
-            for what in begun {
-                tauri::async_runtime::spawn(tell_outage(app.clone(), what));
-            }
-        }
-        Event::Progress { .. } | Event::Refused { .. } => {}
+        Event::Upload(upload) => tell(app, outages.now(upload.id, upload.waiting)),
+        Event::Gone { id } => tell(app, outages.now(id, None)),
+        Event::Progress { .. } | Event::Refused { .. } | Event::Status => {}
+    }
+}
+
+fn tell(app: &AppHandle, change: Change) {
+    if change.over {
+        app.state::<Shell>().notifier.withdraw(Matter::Waiting);
+    }
+    for what in change.begun {
+        tauri::async_runtime::spawn(tell_outage(app.clone(), what));
     }
 }
 
 fn settled(shell: &Shell, batch: &Settled) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
-    let format = shell.engine.snapshot().format;
+    let format = shell.engine.settings().get().link.format;
     if let Some(notification) = said::settled(batch, format, now, shell.engine.lang()) {
         shell.notifier.show(notification);
     }
@@ -83,27 +124,58 @@ async fn tell_outage(app: AppHandle, what: Waiting) {
     }
 }
 
-/// What uploads wait for at present, so that each outage is told once.
+/// What uploads wait for at present, so that each outage is told once. Counted along with the events: to look at everything at each of
+/// them would take the longer the more there is.
 #[derive(Debug, Default)]
 struct Outages {
-    told: BTreeSet<u8>,
+    /// Only the uploads that wait.
+    waits: HashMap<i64, Waiting>,
+    counts: HashMap<Waiting, usize>,
+}
+
+/// What there is to tell.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Change {
+    /// The outages that have just begun.
+    begun: Vec<Waiting>,
+    /// The last one is just over.
+    over: bool,
 }
 
 impl Outages {
-    /// The outages that have just begun, and whether the last one is just over.
-    fn now(&mut self, open: &[Upload]) -> (Vec<Waiting>, bool) {
+    /// One upload waits for this now.
+    fn now(&mut self, id: i64, waiting: Option<Waiting>) -> Change {
         // A pause before the next try is no outage.
-        let waits = open.iter().filter_map(|upload| upload.waiting).filter(|what| *what != Waiting::Retry);
-        let mut begun = Vec::new();
-        let mut now = BTreeSet::new();
-        for what in waits {
-            if now.insert(what as u8) && !self.told.contains(&(what as u8)) {
-                begun.push(what);
-            }
+        let waiting = waiting.filter(|what| *what != Waiting::Retry);
+        let before = match waiting {
+            Some(what) => self.waits.insert(id, what),
+            None => self.waits.remove(&id),
+        };
+        if before == waiting {
+            return Change::default();
         }
-        let over = now.is_empty() && !self.told.is_empty();
-        self.told = now;
-        (begun, over)
+        let begun = waiting.filter(|what| {
+            let count = self.counts.entry(*what).or_default();
+            *count += 1;
+            *count == 1
+        });
+        if let Some(count) = before.and_then(|what| self.counts.get_mut(&what)) {
+            *count -= 1;
+        }
+        Change { begun: begun.into_iter().collect(), over: before.is_some() && self.waits.is_empty() }
+    }
+
+    /// All that is open, where what happened since was missed.
+    fn anew(&mut self, open: &[Upload]) -> Change {
+        let waited = !self.waits.is_empty();
+        let counts = std::mem::take(&mut self.counts);
+        self.waits.clear();
+        for upload in open {
+            self.now(upload.id, upload.waiting);
+        }
+        let known = |what: &Waiting| counts.get(what).is_some_and(|count| *count > 0);
+        let begun = self.counts.keys().filter(|what| !known(what)).copied().collect();
+        Change { begun, over: waited && self.waits.is_empty() }
     }
 }
 
@@ -142,21 +214,59 @@ mod tests {
         }
     }
 
+    fn begun(what: Waiting) -> Change {
+        Change { begun: vec![what], over: false }
+    }
+
     #[test]
     fn an_outage_is_told_once_and_not_once_a_file() {
+        let (nothing, over) = (Change::default, || Change { begun: vec![], over: true });
         let mut outages = Outages::default();
-        let network = || upload(Some(Waiting::Network));
-        assert_eq!(outages.now(&[upload(None)]), (vec![], false));
-        assert_eq!(outages.now(&[network(), upload(None)]), (vec![Waiting::Network], false));
-        assert_eq!(outages.now(&[network(), network()]), (vec![], false));
-        assert_eq!(outages.now(&[network(), upload(Some(Waiting::Keychain))]), (vec![Waiting::Keychain], false));
-        assert_eq!(outages.now(&[upload(None)]), (vec![], true));
-        assert_eq!(outages.now(&[]), (vec![], false), "its end too is told once");
-        assert_eq!(outages.now(&[network()]), (vec![Waiting::Network], false), "the next outage is another one");
+        assert_eq!(outages.now(1, None), nothing());
+        assert_eq!(outages.now(1, Some(Waiting::Network)), begun(Waiting::Network));
+        assert_eq!(outages.now(1, Some(Waiting::Network)), nothing());
+        assert_eq!(outages.now(2, Some(Waiting::Network)), nothing());
+        assert_eq!(outages.now(2, Some(Waiting::Keychain)), begun(Waiting::Keychain));
+        assert_eq!(outages.now(1, None), nothing(), "the other one still waits");
+        assert_eq!(outages.now(2, None), over());
+        assert_eq!(outages.now(2, None), nothing(), "its end too is told once");
+        assert_eq!(outages.now(3, Some(Waiting::Network)), begun(Waiting::Network), "the next outage is another one");
     }
 
     #[test]
     fn a_pause_before_the_next_try_is_no_outage() {
-        assert_eq!(Outages::default().now(&[upload(Some(Waiting::Retry))]), (vec![], false));
+        assert_eq!(Outages::default().now(1, Some(Waiting::Retry)), Change::default());
+    }
+
+    #[test]
+    fn an_outage_that_went_on_while_events_were_missed_is_not_told_again() {
+        let mut outages = Outages::default();
+        assert_eq!(outages.anew(&[upload(Some(Waiting::Network))]), begun(Waiting::Network), "from an earlier run");
+        assert_eq!(outages.anew(&[upload(Some(Waiting::Network))]), Change::default());
+        assert_eq!(outages.anew(&[upload(Some(Waiting::Disk))]), begun(Waiting::Disk));
+        assert_eq!(outages.anew(&[upload(None)]), Change { begun: vec![], over: true });
+        assert_eq!(outages.now(1, Some(Waiting::Disk)), begun(Waiting::Disk));
+    }
+
+    #[tokio::test]
+    async fn a_result_is_told_however_much_happens_while_the_windows_are_busy() {
+        let (sender, receiver) = tokio::sync::broadcast::channel(8);
+        let mut gathered = gather(receiver);
+        for id in 0..1_000 {
+            sender.send(Event::Gone { id }).expect("it is heard");
+            // Where it is heard from, nobody has looked yet.
+            while sender.len() > 4 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        drop(sender);
+        for expected in 0..1_000 {
+            let heard = gathered.recv().await;
+            assert!(
+                matches!(&heard, Some(Heard::Event(event)) if matches!(**event, Event::Gone { id } if id == expected)),
+                "{heard:?}"
+            );
+        }
+        assert!(gathered.recv().await.is_none());
     }
 }

@@ -86,9 +86,9 @@ impl First {
         let _ = fs::remove_file(&self.socket);
     }
 
-    /// Calls `asked` for every further start, until the process ends. A home whose socket cannot be made has none, and further starts
-    /// say so.
-    pub(crate) fn listen(&self, asked: impl Fn(Request) + Send + 'static) -> io::Result<()> {
+    /// Calls `asked` for every further start, until the process ends. Where it answers `false` nothing was taken: that start waits for
+    /// the lock and does it itself. A home whose socket cannot be made has none, and further starts say so.
+    pub(crate) fn listen(&self, asked: impl Fn(Request) -> bool + Send + 'static) -> io::Result<()> {
         #[cfg(unix)]
         if let Some(door) = &self.door {
             let door = door.try_clone()?;
@@ -157,7 +157,7 @@ mod unix {
         if answer == TAKEN { Ok(()) } else { Err(io::ErrorKind::ConnectionAborted.into()) }
     }
 
-    pub(super) fn serve(door: &UnixListener, asked: impl Fn(Request)) {
+    pub(super) fn serve(door: &UnixListener, asked: impl Fn(Request) -> bool) {
         for knock in door.incoming() {
             let heard = knock.and_then(|stream| {
                 stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -165,8 +165,7 @@ mod unix {
                 let mut bytes = Vec::new();
                 (&stream).take(LARGEST).read_to_end(&mut bytes)?;
                 let request = super::read(&bytes).ok_or(io::ErrorKind::InvalidData)?;
-                asked(request);
-                (&stream).write_all(TAKEN)
+                if asked(request) { (&stream).write_all(TAKEN) } else { Ok(()) }
             });
             if let Err(error) = heard {
                 tracing::warn!(%error, "a further start was not understood");
@@ -230,7 +229,7 @@ mod tests {
         let home = home(&dir);
         let Ok(Claim::First(first)) = claim(&home, &Request::default()) else { panic!("nobody else is there") };
         let (sender, received) = mpsc::channel();
-        first.listen(move |request| sender.send(request).expect("the test waits")).expect("a thread");
+        first.listen(move |request| sender.send(request).is_ok()).expect("a thread");
         assert!(matches!(claim(&home, &asks()), Ok(Claim::HandedOver)));
         assert_eq!(received.recv().expect("one request"), asks());
     }
@@ -249,6 +248,20 @@ mod tests {
     }
 
     #[test]
+    fn files_given_to_one_that_is_quitting_go_to_the_next_and_are_not_lost() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = home(&dir);
+        let Ok(Claim::First(first)) = claim(&home, &Request::default()) else { panic!("nobody else is there") };
+        let (sender, knocked) = mpsc::channel();
+        // It was asked before its socket went away, and takes nothing any more.
+        first.listen(move |request| sender.send(request).is_err()).expect("a thread");
+        let next = std::thread::spawn(move || matches!(claim(&home, &asks()), Ok(Claim::First(_))));
+        assert_eq!(knocked.recv().expect("it knocks"), asks());
+        drop(first);
+        assert!(next.join().expect("no panic"), "it was told that its files were taken");
+    }
+
+    #[test]
     fn a_socket_left_by_a_kill_is_no_obstacle() {
         let dir = tempfile::tempdir().expect("a folder");
         let home = home(&dir);
@@ -262,7 +275,7 @@ mod tests {
         let home = Home::at(dir.path().join("x".repeat(120)));
         home.prepare().expect("a fresh home");
         let Ok(Claim::First(first)) = claim(&home, &Request::default()) else { panic!("nobody else is there") };
-        first.listen(|_| {}).expect("a thread");
+        first.listen(|_| true).expect("a thread");
         assert!(matches!(claim(&home, &asks()), Ok(Claim::HandedOver)));
     }
 

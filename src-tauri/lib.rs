@@ -11,13 +11,12 @@ use std::time::Instant;
 use imagepic_core::engine::{Engine, Role};
 use imagepic_core::home::Home;
 use imagepic_core::outside::Outside;
-use imagepic_core::settings::file::SettingsFile;
 use imagepic_words::{Lang, desktop as words};
 use tauri::{Manager, RunEvent, WindowEvent};
 
 use crate::args::{Line, Request};
 use crate::instance::{Claim, First};
-use crate::notifications::{Notifier, said};
+use crate::notifications::Notifier;
 use crate::shell::Shell;
 
 mod actions;
@@ -70,7 +69,7 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
     let place = || home.data().display().to_string();
     let first = match instance::claim(&home, &request) {
         Ok(Claim::First(first)) => first,
-        Ok(Claim::HandedOver) => return Ok(refuse(&words::already_running(place()).to(lang), ExitCode::SUCCESS)),
+        Ok(Claim::HandedOver) => return Ok(print(&words::already_running(place()).to(lang))),
         Ok(Claim::Silent) => return Ok(refuse(&words::already_running_silent(place()).to(lang), ExitCode::FAILURE)),
         Err(error) => return Err(told(imagepic_core::home::unwritable(&home.run(), error))),
     };
@@ -95,11 +94,8 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
     }
 
     let (notifier, orders) = Notifier::new();
-    let events = engine.subscribe();
-    if let (_, Some(broken)) = SettingsFile::of(&home).load_or_default() {
-        // The engine said so when it opened, before anybody listened.
-        notifier.show(said::notice(broken.message(engine.lang()), engine.lang()));
-    }
+    // The first who subscribes hears what the engine had to say while it opened; from here on nothing is missed.
+    let events = events::gather(engine.subscribe());
     let shell = Shell::new(engine.clone(), &home, notifier);
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())

@@ -4,6 +4,7 @@
 //! before on the same matter, and stays, because some desktops close the notifications of a sender that left. Elsewhere nothing is
 //! shown yet but in the windows and the tray; the log says so.
 
+use imagepic_core::Code;
 use imagepic_core::settings::Notifications;
 use tokio::sync::mpsc;
 
@@ -38,7 +39,8 @@ pub(crate) enum Matter {
     Offer,
     Waiting,
     Refused,
-    Problem,
+    /// A second trouble does not push the first one off the screen.
+    Problem(Code),
     Desktop,
 }
 

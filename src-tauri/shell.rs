@@ -1,13 +1,14 @@
 //! What the shell keeps while it runs: the engine's handle and the few things the engine does not know of.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use imagepic_core::engine::Engine;
 use imagepic_core::home::{Home, write_whole};
 use serde::{Deserialize, Serialize};
 use tauri::PhysicalPosition;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use crate::drops::Drops;
 use crate::notifications::Notifier;
@@ -21,6 +22,8 @@ pub(crate) struct Shell {
     pub(crate) tray: Tray,
     /// Quit was chosen: the last window's end ends the app.
     pub(crate) quitting: AtomicBool,
+    /// Held for reading by everything a person asked for, until the engine has it.
+    under_way: Arc<RwLock<()>>,
     place: Remembered,
 }
 
@@ -32,8 +35,22 @@ impl Shell {
             notifier,
             tray: Tray::default(),
             quitting: AtomicBool::new(false),
+            under_way: Arc::default(),
             place: Remembered::of(home.data().join("windows.json")),
         }
+    }
+
+    /// Whoever does something holds this meanwhile; `None` once imagepic is quitting.
+    pub(crate) fn begin(&self) -> Option<OwnedRwLockReadGuard<()>> {
+        if self.quitting.load(Ordering::SeqCst) {
+            return None;
+        }
+        Arc::clone(&self.under_way).try_read_owned().ok()
+    }
+
+    /// Waits until everything that was begun is done; nothing is begun any more while the answer is held.
+    pub(crate) async fn all_done(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.under_way).write_owned().await
     }
 
     /// Where the drop zone stood when it was last closed.

@@ -104,25 +104,24 @@ fn open_here(app: &AppHandle, name: Name) -> tauri::Result<()> {
     }
     let shell = app.state::<Shell>();
     let lang = shell.engine.lang();
-    let theme = theme(shell.engine.settings().get().general.theme);
+    let chosen = shell.engine.settings().get().general.theme;
     let form = name.form();
     // The label tells the page which window it is; the query is for people who open the page in a browser.
     let page = WebviewUrl::App(PathBuf::from(format!("index.html?window={}", name.label())));
-    let mut builder = WebviewWindowBuilder::new(app, name.label(), page)
+    let window = WebviewWindowBuilder::new(app, name.label(), page)
         .title(name.title().to(lang))
         .inner_size(form.size.0, form.size.1)
         .min_inner_size(form.least.0, form.least.1)
         .always_on_top(form.always_on_top)
-        .theme(theme)
+        .theme(theme(chosen))
+        // Otherwise a dark window begins with a white flash: first of the window, then of a page that does not know the settings yet.
+        .background_color(ground(chosen))
+        .initialization_script(dressed(chosen))
         // What WebKit itself writes stays in the home. (A private web view would write nothing, but only the first one gets our protocols.)
         .data_directory(shell.engine.home().run().join("web"))
         .on_navigation(is_ours)
-        .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny);
-    if let Some(theme) = theme {
-        // Otherwise a dark window begins with a white flash.
-        builder = builder.background_color(ground(theme));
-    }
-    let window = builder.build()?;
+        .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny)
+        .build()?;
     #[cfg(target_os = "linux")]
     crate::drops::listen(&window)?;
     if name == Name::DropZone
@@ -185,7 +184,10 @@ pub(crate) fn follow_settings(app: &AppHandle) {
         let (lang, chosen) = (engine.lang(), engine.settings().get().general.theme);
         for (label, window) in handle.webview_windows() {
             let Some(name) = Name::of(&label) else { continue };
-            let titled = window.set_title(&name.title().to(lang)).and_then(|()| window.set_theme(theme(chosen)));
+            let titled = window
+                .set_title(&name.title().to(lang))
+                .and_then(|()| window.set_theme(theme(chosen)))
+                .and_then(|()| window.set_background_color(Some(ground(chosen))));
             if let Err(error) = titled {
                 tracing::warn!(%error, window = label, "the window does not follow the settings");
             }
@@ -205,10 +207,38 @@ const fn theme(chosen: Theme) -> Option<tauri::Theme> {
 }
 
 /// `--bg` of the windows' own style sheet.
-const fn ground(theme: tauri::Theme) -> Color {
-    match theme {
-        tauri::Theme::Dark => Color(0x18, 0x19, 0x1d, 0xff),
-        _ => Color(0xff, 0xff, 0xff, 0xff),
+fn ground(chosen: Theme) -> Color {
+    let dark = match chosen {
+        Theme::Light => false,
+        Theme::Dark => true,
+        Theme::System => the_system_is_dark(),
+    };
+    if dark { Color(0x18, 0x19, 0x1d, 0xff) } else { Color(0xff, 0xff, 0xff, 0xff) }
+}
+
+/// What the page asks the web view for; on the main thread.
+#[cfg(target_os = "linux")]
+fn the_system_is_dark() -> bool {
+    use gtk::prelude::GtkSettingsExt;
+    gtk::Settings::default().is_some_and(|settings| {
+        settings.is_gtk_application_prefer_dark_theme()
+            || settings.gtk_theme_name().is_some_and(|name| name.to_ascii_lowercase().ends_with("-dark"))
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn the_system_is_dark() -> bool {
+    false
+}
+
+/// Says on the page which theme it begins in, before it is painted; afterwards the page follows the settings itself.
+fn dressed(chosen: Theme) -> &'static str {
+    match chosen {
+        Theme::Light => "document.documentElement?.setAttribute('data-theme', 'light')",
+        Theme::Dark => "document.documentElement?.setAttribute('data-theme', 'dark')",
+        Theme::System => {
+            "document.documentElement?.setAttribute('data-theme', matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')"
+        }
     }
 }
 

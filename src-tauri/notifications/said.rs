@@ -1,9 +1,9 @@
 //! What notifications say: pure functions from what happened to title, body and buttons.
 
-use imagepic_core::Error;
 use imagepic_core::error::Waiting;
 use imagepic_core::event::{Offer, Place, Refusal, Settled, Stage, Upload};
 use imagepic_core::link::Format;
+use imagepic_core::{Code, Error};
 use imagepic_words::{Lang, notifications as words};
 
 use super::{Button, Matter, Notification, Weight};
@@ -169,16 +169,16 @@ pub(crate) fn offer(offer: &Offer, to: &Place, lang: Lang) -> Notification {
 
 /// Something a person asked for was not done.
 pub(crate) fn not_done(error: &Error, lang: Lang) -> Notification {
-    problem(words::not_done().to(lang), error.message(lang))
+    problem(error.code, words::not_done().to(lang), error.message(lang))
 }
 
 /// Something else a person has to be told.
-pub(crate) fn notice(message: String, lang: Lang) -> Notification {
-    problem(words::notice().to(lang), message)
+pub(crate) fn notice(code: Code, message: String, lang: Lang) -> Notification {
+    problem(code, words::notice().to(lang), message)
 }
 
-fn problem(title: String, body: String) -> Notification {
-    Notification { matter: Matter::Problem, weight: Weight::Problem, title, body, buttons: Vec::new(), picture: None }
+fn problem(code: Code, title: String, body: String) -> Notification {
+    Notification { matter: Matter::Problem(code), weight: Weight::Problem, title, body, buttons: Vec::new(), picture: None }
 }
 
 /// The desktop has no tray.
