@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::access::Access;
-use crate::api::Api;
+use crate::api::{self, Api};
 use crate::blobs::{Blobs, private_file, private_folder};
 use crate::counters::Counters;
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ use crate::policy::{self, Policies};
 const CONNECTIONS: usize = 512;
 /// How long a shutdown waits for requests under way.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// An upload in parts that nothing has come to for so long, in milliseconds, is one whose sender has gone: its parts only cost room.
+const STALE: i64 = 24 * 60 * 60 * 1000;
 /// How long a client may take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(30);
 
@@ -126,6 +128,15 @@ fn open_now(config: Config) -> Result<Server> {
         let spawned = std::thread::Builder::new().name("bucket-sweep".into()).spawn(sweep);
         spawned.map_err(|e| Error::io("start the sweep of", &config.dir, e))?;
     }
+    let tidying = Arc::clone(&writer);
+    tokio::runtime::Handle::current().spawn(async move {
+        let before = api::now().saturating_sub(STALE);
+        match tidying.change(vec![], move |conn, effects| index::drop_stale_uploads(conn, before, effects)).await {
+            Ok(0) | Err(Fail::Closed) => {}
+            Ok(n) => tracing::info!(uploads = n, "bucket: removed uploads in parts that nobody finished"),
+            Err(fail) => tracing::warn!(?fail, "bucket: unfinished uploads stay; the next start tries again"),
+        }
+    });
     let api = Api { readers, writer, blobs, policies, region: region.as_str().into() };
     Ok(Server { api, config: Arc::new(config), counters, swept })
 }
@@ -168,12 +179,12 @@ impl Server {
         BucketService { s3: builder.build(), hosts, region: Arc::clone(&self.api.region) }
     }
 
-    /// Makes a bucket if it is not there yet.
+    /// Makes a bucket if it is not there yet. Whether it was made.
     ///
     /// # Errors
     /// [`Error::Refused`] for a name S3 does not allow (3 to 63 lower-case letters, digits, dots and hyphens).
-    pub async fn ensure_bucket(&self, name: &str) -> Result<()> {
-        self.api.add_bucket(name).await.map(|_| ()).map_err(|f| plain(f, &self.config.dir))
+    pub async fn ensure_bucket(&self, name: &str) -> Result<bool> {
+        self.api.add_bucket(name).await.map_err(|f| plain(f, &self.config.dir))
     }
 
     /// Lets anybody who reaches the port read the objects that begin with `prefix`; what was public before stays so.

@@ -67,7 +67,7 @@ async fn run(matches: &ArgMatches, out: &mut Out) -> Result<u8, Error> {
     let settings = SettingsFile::of(&home).load()?;
     out.lang = settings.lang();
     match matches.subcommand() {
-        Some(("bucket", sub)) if sub.subcommand_name() == Some("host") => manage::host(home).await,
+        Some(("bucket", sub)) if sub.subcommand_name() == Some("host") => manage::host(home, out).await,
         Some(("settings", sub)) => manage::settings(&home, sub, out),
         Some((name, sub)) => {
             let outside = Outside::real(&home);

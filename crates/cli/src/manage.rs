@@ -66,8 +66,9 @@ pub(crate) async fn bucket(engine: &Engine, args: &ArgMatches, out: &mut Out) ->
 }
 
 /// What an upload starts in the background.
-pub(crate) async fn host(home: Home) -> Result<u8> {
-    BucketHost::serve(home, told_to_end()).await?;
+pub(crate) async fn host(home: Home, out: &mut Out) -> Result<u8> {
+    // Whoever started this reads there why it does not serve.
+    BucketHost::serve(home, told_to_end()).await.inspect_err(|error| out.json(&error.fault()))?;
     Ok(WELL)
 }
 

@@ -94,7 +94,9 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
         format,
     };
     let files: Vec<PathBuf> = args.get_many("file").unwrap_or_default().cloned().collect();
-    let served = engine.bucket_host().status().await.running;
+    let host = engine.bucket_host().status().await;
+    // The tray app serves as soon as it can; nothing is started beside it.
+    let served = host.running || host.resident;
     let mut events = engine.subscribe();
     let mut progress = Progress::new(out.lang);
 
@@ -274,11 +276,13 @@ async fn take(engine: &Engine, taken: Result<Batch>, names: &[String], outcomes:
             && uploads.front().is_some_and(|(_, other)| *other != name);
         match uploads.pop_front_if(|_| !is_refused) {
             Some((id, _)) => outcomes.push(Outcome::Taken { file: file.clone(), id }),
-            None => outcomes.extend(refused.pop_front().map(|refusal| Outcome::Refused {
-                file: file.clone(),
-                code: refusal.code,
-                message: refusal.message,
-            })),
+            None => outcomes.push(match refused.pop_front() {
+                Some(refusal) => Outcome::Refused { file: file.clone(), code: refusal.code, message: refusal.message },
+                // Whatever the reason: what has no link is never passed over in silence.
+                None => {
+                    Outcome::Refused { file: file.clone(), code: Code::Internal, message: words::not_answered(file).to(out.lang) }
+                }
+            }),
         }
     }
     let within = |name: String| folder.map_or_else(|| name.clone(), |folder| format!("{folder}{name}"));

@@ -400,3 +400,18 @@ fn without_a_desktop_the_clipboard_is_refused_in_words() {
     assert_eq!(run.json()[0]["error"]["code"], "clipboard_unavailable");
     assert!(home.run(&["doctor"]).out.contains("imagepic "));
 }
+
+#[test]
+fn what_keeps_the_bucket_in_the_background_from_serving_is_told_as_it_is() {
+    let home = Home::new();
+    home.write("a.png", &png(14));
+    home.write("b.png", &png(15));
+    let up = home.run(&["upload", "a.png", "--json"]).ends(0);
+    let url = up.json()[0]["url"].as_str().expect("a link").to_owned();
+    home.run(&["bucket", "stop"]).ends(0);
+    let address = url.trim_start_matches("http://").split('/').next().expect("an address").to_owned();
+    let taken = std::net::TcpListener::bind(&address).expect("the port is free again");
+    let run = home.run(&["upload", "b.png", "--json"]).ends(1);
+    assert_eq!(run.json()[0]["error"]["code"], "bucket_port_taken", "{run:?}");
+    drop(taken);
+}

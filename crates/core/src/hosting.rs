@@ -4,7 +4,9 @@
 //! `run/` says that it lives. What stays out: the protocol (the bucket's crate has it).
 
 use std::fs;
+use std::io::Read as _;
 use std::path::PathBuf;
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,9 +15,9 @@ use std::time::{Duration, Instant};
 use imagepic_bucket::{Config, Error as BucketError, Running, Server, keys};
 use imagepic_words::errors;
 use secrecy::SecretString;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Fault, Result};
 use crate::home::Home;
 
 /// The bucket every home has.
@@ -24,6 +26,8 @@ const FIRST_BUCKET: &str = "images";
 const REGION: &str = "us-east-1";
 /// A host that was started answers within this time.
 const START: Duration = Duration::from_secs(10);
+/// A resident process that has just begun serves within this time.
+const RESIDENT: Duration = Duration::from_secs(3);
 
 /// How to reach this computer's bucket.
 #[derive(Debug, Clone)]
@@ -49,11 +53,21 @@ pub(crate) struct Hosting {
     held: Mutex<Option<Held>>,
     waiting: AtomicBool,
     closed: AtomicBool,
+    /// The host before is gone.
+    free: Notify,
 }
 
 impl Hosting {
     pub(crate) fn new(home: Home, owner: String, resident: bool) -> Self {
-        Self { home, owner, resident, held: Mutex::default(), waiting: AtomicBool::new(false), closed: AtomicBool::new(false) }
+        Self {
+            home,
+            owner,
+            resident,
+            held: Mutex::default(),
+            waiting: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            free: Notify::new(),
+        }
     }
 
     fn host_file(&self) -> PathBuf {
@@ -64,33 +78,59 @@ impl Hosting {
         self.home.bucket().join("stop")
     }
 
+    /// Names the resident process that serves, or wants to: a host in the background makes way for it.
+    fn resident_file(&self) -> PathBuf {
+        self.home.bucket().join("resident")
+    }
+
+    /// Whether a file of the bucket's folder may be a reason for a host in the background to end.
+    pub(crate) fn tells_to_end(name: &std::ffi::OsStr) -> bool {
+        name == "stop" || name == "resident"
+    }
+
+    /// Whether a host in the background should end: told to, or because a resident process is there to serve.
+    pub(crate) fn should_end(&self) -> bool {
+        self.stop_file().exists() || self.resident_lives()
+    }
+
+    /// Another living process that serves for as long as it runs, or is about to.
+    pub(crate) fn resident_lives(&self) -> bool {
+        fs::read_to_string(self.resident_file()).is_ok_and(|owner| owner != self.owner && self.home.alive(&owner))
+    }
+
+    fn announce(&self) {
+        let said = fs::read_to_string(self.resident_file()).is_ok_and(|owner| owner == self.owner);
+        if !said && let Err(error) = fs::write(self.resident_file(), &self.owner) {
+            tracing::warn!(%error, "a host in the background does not hear that it can end");
+        }
+    }
+
     /// Makes sure that somebody serves the bucket, and says how to reach it.
     ///
     /// # Errors
     /// `BucketPortTaken`, `HomeNewer`, `DiskFull`, `HomeUnwritable`; `Unreachable` where another process should serve and does not.
     pub(crate) async fn endpoint(self: &Arc<Self>) -> Result<Endpoint> {
-        if let Some(port) = self.port().await {
-            return self.at(port).await;
-        }
-        if !self.resident
-            && let Some(program) = console()
-        {
-            self.start_host(&program)?;
-        } else {
-            self.host().await?;
-        }
+        let program = if self.resident { None } else { console() };
+        let mut child = None;
         let since = Instant::now();
         loop {
             if let Some(port) = self.port().await {
                 return self.at(port).await;
             }
+            match (&program, &mut child) {
+                (None, _) => self.host().await?,
+                (Some(program), None) if !self.resident_lives() || since.elapsed() > RESIDENT => {
+                    child = Some(self.start_host(program)?);
+                }
+                (Some(_), None) => {}
+                (Some(_), Some(child)) => ended(child)?,
+            }
             if since.elapsed() > START {
                 return Err(Error::new(Code::Unreachable, errors::bucket_host_missing("it does not answer")));
             }
-            // Another process of this home is on its way; there is no event for "listens now".
-            tokio::time::sleep(Duration::from_millis(15)).await;
-            if self.resident || console().is_none() {
-                self.host().await?;
+            if self.port().await.is_none() {
+                // Another process of this home is on its way; there is no event for "listens now".
+                tokio::time::sleep(Duration::from_millis(15)).await;
             }
         }
     }
@@ -131,6 +171,9 @@ impl Hosting {
         if held.is_some() || self.closed.load(Ordering::SeqCst) {
             return Ok(());
         }
+        if self.resident {
+            self.announce();
+        }
         let dir = self.home.bucket();
         let keys = {
             let dir = dir.clone();
@@ -148,8 +191,10 @@ impl Hosting {
             Err(error) => return Err(broken(error)),
         };
         let opened = async {
-            server.ensure_bucket(FIRST_BUCKET).await?;
-            server.set_public_read(FIRST_BUCKET, "").await?;
+            // Only at first: whoever closed the bucket meant it.
+            if server.ensure_bucket(FIRST_BUCKET).await? {
+                server.set_public_read(FIRST_BUCKET, "").await?;
+            }
             server.bind(None).await
         };
         match opened.await {
@@ -171,6 +216,9 @@ impl Hosting {
     /// Stops serving, after what is under way.
     pub(crate) async fn stop(&self) {
         let held = self.held.lock().await.take();
+        if fs::read_to_string(self.resident_file()).is_ok_and(|owner| owner == self.owner) {
+            let _ = fs::remove_file(self.resident_file());
+        }
         if let Some(Held { server, running }) = held {
             let _ = fs::remove_file(self.host_file());
             running.shutdown().await;
@@ -188,6 +236,11 @@ impl Hosting {
         self.held.lock().await.is_some()
     }
 
+    /// Waits until whoever served when [`host`](Self::host) was called no longer does.
+    pub(crate) async fn let_go(&self) {
+        self.free.notified().await;
+    }
+
     /// A free lock is no file event, so a thread waits for it.
     fn wait_to_take_over(self: &Arc<Self>) {
         if !self.resident || self.waiting.swap(true, Ordering::SeqCst) {
@@ -195,21 +248,13 @@ impl Hosting {
         }
         let path = self.home.bucket().join("lock");
         let this = Arc::downgrade(self);
-        let runtime = tokio::runtime::Handle::current();
         let waiting = thread::Builder::new().name("bucket-heir".to_owned()).spawn(move || {
             if let Ok(file) = fs::OpenOptions::new().write(true).open(&path) {
                 let _ = file.lock();
             }
             let Some(this) = this.upgrade() else { return };
             this.waiting.store(false, Ordering::SeqCst);
-            if this.closed.load(Ordering::SeqCst) {
-                return;
-            }
-            runtime.spawn(async move {
-                if let Err(error) = this.host().await {
-                    tracing::warn!(%error, "could not take this computer's bucket over");
-                }
-            });
+            this.free.notify_one();
         });
         if waiting.is_err() {
             self.waiting.store(false, Ordering::SeqCst);
@@ -217,21 +262,35 @@ impl Hosting {
     }
 
     /// Starts the console program as the bucket's host, apart from this process.
-    fn start_host(&self, program: &PathBuf) -> Result<()> {
+    fn start_host(&self, program: &PathBuf) -> Result<Child> {
         let mut command = std::process::Command::new(program);
         command.args(["bucket", "host"]);
         if self.home.data() == self.home.settings_dir() {
             command.env(crate::home::VARIABLE, self.home.data());
         }
-        command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        // What keeps it from serving comes back on its standard output.
+        command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
         // A Ctrl-C meant for this process is not meant for the host.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command
-            .spawn()
-            .map(drop)
-            .map_err(|error| Error::new(Code::Unreachable, errors::bucket_host_missing(&error)).because(error))
+        command.spawn().map_err(|error| Error::new(Code::Unreachable, errors::bucket_host_missing(&error)).because(error))
     }
+}
+
+/// What kept a host in the background from serving, once it has ended. One that found another host at work ended well.
+fn ended(child: &mut Child) -> Result<()> {
+    let reason = match child.try_wait() {
+        Ok(None) => return Ok(()),
+        Ok(Some(status)) if status.success() => return Ok(()),
+        Ok(Some(status)) => status.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let mut said = String::new();
+    if let Some(out) = &mut child.stdout {
+        let _ = out.take(64 << 10).read_to_string(&mut said);
+    }
+    let fault = serde_json::from_str::<Fault>(&said);
+    Err(fault.map_or_else(|_| Error::new(Code::Unreachable, errors::bucket_host_missing(reason)), Error::from))
 }
 
 /// The console program, where this process is it.

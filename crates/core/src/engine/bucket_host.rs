@@ -1,13 +1,17 @@
 //! The host of this computer's bucket: who it is, and starting and stopping it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher as _};
-
-use super::Inner;
+use super::{Inner, Role};
+use crate::destination::THIS_COMPUTER;
 use crate::error::Result;
 use crate::home::Home;
 use crate::hosting::Hosting;
+use crate::watching::{self, Heard};
+
+/// Pauses between tries to serve, first and longest.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Who serves this computer's bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub struct HostStatus {
     pub pid: Option<u32>,
     /// Port on 127.0.0.1.
     pub port: Option<u16>,
+    /// The tray app runs: it serves the bucket, or will in a moment.
+    pub resident: bool,
 }
 
 /// Handle to the host.
@@ -33,14 +39,21 @@ impl BucketHost {
     pub async fn status(&self) -> HostStatus {
         let hosting = self.inner.stores.hosting();
         if hosting.is_mine().await {
-            return HostStatus { running: true, here: true, pid: Some(std::process::id()), port: hosting.port().await };
+            return HostStatus {
+                running: true,
+                here: true,
+                pid: Some(std::process::id()),
+                port: hosting.port().await,
+                resident: self.inner.role == Role::Desktop,
+            };
         }
+        let resident = hosting.resident_lives();
         match hosting.other() {
             Some((owner, port)) => {
                 let pid = owner.split('-').next().and_then(|pid| pid.parse().ok());
-                HostStatus { running: true, here: false, pid, port: Some(port) }
+                HostStatus { running: true, here: false, pid, port: Some(port), resident }
             }
-            None => HostStatus { running: false, here: false, pid: None, port: None },
+            None => HostStatus { running: false, here: false, pid: None, port: None, resident },
         }
     }
 
@@ -79,8 +92,8 @@ impl BucketHost {
         Ok(false)
     }
 
-    /// Serves the bucket of `home` until told to stop (by [`stop`](Self::stop), or by `until`): what `imagepic bucket host` does. At
-    /// once where another process serves it already.
+    /// Serves the bucket of `home` until told to stop (by [`stop`](Self::stop), or by `until`), or until a resident engine is there to
+    /// serve: what `imagepic bucket host` does. Ends at once where another process serves it already.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -93,38 +106,66 @@ impl BucketHost {
             return Ok(());
         }
         let told = Arc::new(tokio::sync::Notify::new());
-        let (tell, stop_file) = (Arc::clone(&told), hosting.stop_file());
-        let watched = stop_file.clone();
-        let mut watcher = notify::recommended_watcher(move |_| {
-            if watched.exists() {
+        let (tell, asked) = (Arc::clone(&told), Arc::clone(&hosting));
+        let heard: Heard = Arc::new(move |event: notify::Result<notify::Event>| {
+            let concerns =
+                |event: notify::Event| event.paths.iter().filter_map(|path| path.file_name()).any(Hosting::tells_to_end);
+            if event.map_or(true, concerns) && asked.should_end() {
                 tell.notify_one();
             }
-        })
-        .map_err(|error| crate::home::unwritable(&home.bucket(), std::io::Error::other(error)))?;
-        watcher
-            .watch(&home.bucket(), RecursiveMode::NonRecursive)
+        });
+        let watching = watching::watch(&home.bucket(), &heard)
             .map_err(|error| crate::home::unwritable(&home.bucket(), std::io::Error::other(error)))?;
-        if stop_file.exists() {
+        if hosting.should_end() {
             told.notify_one();
         }
         tokio::select! {
             () = told.notified() => {}
             () = until => {}
         }
-        drop(watcher);
+        drop(watching);
         hosting.close().await;
-        let _ = std::fs::remove_file(stop_file);
+        let _ = std::fs::remove_file(hosting.stop_file());
         Ok(())
     }
 }
 
 impl Inner {
-    /// The resident engine serves the bucket from the start, so that links open while it runs.
+    /// The resident engine serves the bucket from the start, so that links open while it runs: it takes over from whoever served
+    /// before, and goes on trying where it cannot.
     pub(super) fn start_hosting(self: &Arc<Self>) {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
-            if let Err(error) = this.stores.hosting().host().await {
-                this.notice(&error);
+            let hosting = Arc::clone(this.stores.hosting());
+            let (mut pause, mut told) = (PAUSE.0, None);
+            loop {
+                let wait = match hosting.host().await {
+                    Ok(()) => {
+                        if told.take().is_some() {
+                            this.queue.mended(Some(THIS_COMPUTER));
+                        }
+                        pause = PAUSE.0;
+                        None
+                    }
+                    Err(error) => {
+                        if told.replace(error.code) != Some(error.code) {
+                            this.notice(&error);
+                        }
+                        let now = pause;
+                        pause = (pause * 2).min(PAUSE.1);
+                        Some(now)
+                    }
+                };
+                let again = async {
+                    match wait {
+                        Some(wait) => tokio::time::sleep(wait).await,
+                        None => hosting.let_go().await,
+                    }
+                };
+                tokio::select! {
+                    () = this.stop.cancelled() => break,
+                    () = again => {}
+                }
             }
         });
     }

@@ -1,6 +1,6 @@
 //! One home, several engines.
 
-use imagepic_core::engine::Role;
+use imagepic_core::engine::{BucketHost, Role};
 use imagepic_core::event::{Event, Stage};
 
 use crate::support::*;
@@ -139,5 +139,77 @@ async fn while_another_program_has_the_buckets_port_images_wait_and_go_once_it_i
     let settled = engine.uploads().finished(batch.id).await.expect("finished");
     assert!(settled.text.contains(&format!(":{port}/")), "the port must stay the same: {}", settled.text);
     assert_eq!(get(&settled.text).await.0, 200);
+    engine.close().await;
+}
+
+async fn hosted_by(engine: &imagepic_core::engine::Engine) {
+    let hosted = async {
+        while !engine.bucket_host().status().await.here {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), hosted).await.expect("hosted");
+}
+
+#[tokio::test]
+async fn a_host_in_the_background_makes_way_for_the_tray_app_and_links_stay() {
+    let place = Place::new();
+    let console = place.open(Role::Console).await;
+    let background = tokio::spawn(BucketHost::serve(place.home.clone(), std::future::pending()));
+    let running = async {
+        while !console.bucket_host().status().await.running {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), running).await.expect("served");
+    assert!(!console.bucket_host().status().await.resident);
+    let batch = console.uploads().submit(vec![bytes(image(1, 3000), None)], quietly()).await.expect("taken");
+    let link = console.uploads().settled(batch.id).await.expect("settled").text;
+    assert_eq!(get(&link).await.0, 200);
+    let desktop = place.open(Role::Desktop).await;
+    hosted_by(&desktop).await;
+    background.await.expect("no panic").expect("it ends well");
+    assert_eq!(get(&link).await.0, 200);
+    assert!(console.bucket_host().status().await.resident);
+    console.close().await;
+    desktop.close().await;
+}
+
+#[tokio::test]
+async fn a_port_that_was_busy_at_the_start_is_served_once_it_is_free_without_any_upload() {
+    let place = Place::new();
+    place.home.prepare().expect("a home");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    imagepic_bucket::keys::store_port(&place.home.bucket(), taken.local_addr().expect("an address").port()).expect("stored");
+    let engine = place.open(Role::Desktop).await;
+    let mut events = engine.subscribe();
+    let notice = async {
+        loop {
+            if let Ok(Event::Notice { code, .. }) = events.recv().await {
+                return code;
+            }
+        }
+    };
+    let code = tokio::time::timeout(std::time::Duration::from_secs(30), notice).await.expect("told");
+    assert_eq!(code, imagepic_core::error::Code::BucketPortTaken);
+    drop(taken);
+    hosted_by(&engine).await;
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_a_person_closed_to_readers_stays_closed_at_the_next_start() {
+    let place = Place::new();
+    let engine = place.open(Role::Desktop).await;
+    let batch = engine.uploads().submit(vec![bytes(image(1, 3000), None)], quietly()).await.expect("taken");
+    let link = engine.uploads().settled(batch.id).await.expect("settled").text;
+    assert_eq!(get(&link).await.0, 200);
+    engine.close().await;
+    let index = rusqlite::Connection::open(place.home.bucket().join("index.sqlite")).expect("the index");
+    index.execute("UPDATE bucket SET policy = NULL", []).expect("closed");
+    drop(index);
+    let engine = place.open(Role::Desktop).await;
+    hosted_by(&engine).await;
+    assert_eq!(get(&link).await.0, 403);
     engine.close().await;
 }
