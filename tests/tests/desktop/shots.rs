@@ -31,6 +31,9 @@ async fn every_window_in_both_languages_and_themes() {
                 assert!(clipboard::text(&desktop.machine).is_some());
                 picture(&desktop, &zone, folder.join(format!("drop-zone-done-{theme}.png"))).await;
             }
+            // It stays above, and would be in the way.
+            display::close(&desktop.machine, &zone);
+            display::wait_until_closed(&desktop.machine, titles[0]).await;
             desktop.tray().click(&[if language == "en" { "Settings" } else { "设置" }]).await;
             let settings = display::wait_for_window(&desktop.machine, titles[1]).await;
             picture(&desktop, &settings, folder.join(format!("settings-{language}-{theme}.png"))).await;

@@ -14,8 +14,7 @@ async fn a_closed_window_gives_its_memory_back_and_opens_again() {
     let app = desktop.launch::<&str>(&[]).await;
     assert!(display::windows(&desktop.machine).is_empty(), "a window that nobody asked for");
     assert!(web_processes(&app).is_empty(), "a web view without a window: {:?}", app.descendants());
-    for time in 1..=2 {
-        eprintln!("time {time}");
+    for _ in 0..2 {
         desktop.tray().click(&["Drop zone"]).await;
         let zone = display::wait_for_window(&desktop.machine, "Drop zone").await;
         eventually("the drop zone to stay above", async || display::is_above(&desktop.machine, &zone).then_some(())).await;
