@@ -22,7 +22,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     ("imagepic-cli", &["imagepic-core", "imagepic-words"]),
     ("imagepic-desktop", &["imagepic-core", "imagepic-words"]),
-    ("imagepic-bench", &["imagepic-core", "imagepic-bucket", "imagepic-net", "imagepic-s3", "imagepic-media"]),
+    (
+        "imagepic-bench",
+        &[
+            "imagepic-core",
+            "imagepic-bucket",
+            "imagepic-net",
+            "imagepic-s3",
+            "imagepic-media",
+            "imagepic-tests",
+            "imagepic-virtual",
+        ],
+    ),
     ("imagepic-virtual", &[]),
     ("imagepic-xtask", &["imagepic-virtual"]),
     (
