@@ -151,17 +151,6 @@ pub(crate) fn choose_files(app: &AppHandle) {
         });
 }
 
-/// Answers a drop that looked made by a web page.
-pub(crate) fn answer_drop(app: &AppHandle, id: u64, upload: bool) {
-    match app.state::<Shell>().drops.answered(id) {
-        Ok(files) if upload => {
-            give_files(app, files, Source::Drop);
-        }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "a drop was answered twice"),
-    }
-}
-
 fn answer_offer(app: &AppHandle, id: u64, upload: bool) {
     let engine = engine(app);
     perform(app, async move { engine.uploads().answer_offer(id, upload).await.map(drop) });

@@ -4,7 +4,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "tauri hands commands their arguments by value")]
 
 use imagepic_core::destination::Destination;
-use imagepic_core::engine::{Draft, Listing, SecretsPlace, TestReport};
+use imagepic_core::engine::{Draft, SecretsPlace, TestReport};
 use imagepic_core::event::Snapshot;
 use imagepic_core::link::Format;
 use imagepic_core::settings::{Settings, Theme};
@@ -102,8 +102,6 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         use_destination,
         test_destination,
         list_buckets,
-        list_folders,
-        make_bucket,
         name_preview,
         open_window,
         close_window,
@@ -216,16 +214,6 @@ async fn test_destination(shell: State<'_, Shell>, draft: DraftForm) -> Answer<T
 #[tauri::command]
 async fn list_buckets(shell: State<'_, Shell>, draft: DraftForm) -> Answer<Vec<String>> {
     shell.answer(shell.engine.destinations().buckets(draft.into()).await)
-}
-
-#[tauri::command]
-async fn list_folders(shell: State<'_, Shell>, destination: String, bucket: String, prefix: String) -> Answer<Listing> {
-    shell.answer(shell.engine.browse().folders(&destination, &bucket, &prefix).await)
-}
-
-#[tauri::command]
-async fn make_bucket(shell: State<'_, Shell>, destination: String, bucket: String) -> Answer<()> {
-    shell.answer(shell.engine.browse().make_bucket(&destination, &bucket).await)
 }
 
 #[tauri::command]

@@ -15,11 +15,9 @@ use imagepic_core::event::Refusal;
 use imagepic_words::{Lang, Text, desktop as words};
 use serde::Serialize;
 use tauri::{AppHandle, DragDropEvent, Emitter, Manager};
-use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
 
 use crate::figures::middle_cut;
 use crate::shell::Shell;
-use crate::windows::Name;
 
 /// More than a person drags by hand; a folder counts as one.
 const MOST: usize = 5_000;
@@ -197,26 +195,13 @@ fn tell(app: &AppHandle, label: &str, phase: Phase, sorted: &Sorted) {
     }
 }
 
-/// The drop zone asks in its own way; over any other window the system's dialog does.
+/// The window it was dropped on asks.
 fn ask(app: &AppHandle, label: &str, files: Vec<PathBuf>) {
-    let shell = app.state::<Shell>();
-    let lang = shell.engine.lang();
     let paths: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-    let id = shell.drops.ask(files);
-    if label == Name::DropZone.label() {
-        if let Err(error) = app.emit_to(label, "ask-drop", AskDrop { id, paths }) {
-            tracing::warn!(%error, "the drop zone could not ask about a drop");
-        }
-        return;
+    let id = app.state::<Shell>().drops.ask(files);
+    if let Err(error) = app.emit_to(label, "ask-drop", AskDrop { id, paths }) {
+        tracing::warn!(%error, window = label, "the window could not ask about a drop");
     }
-    let shown = paths.iter().take(6).map(|path| middle_cut(path, LONGEST_NAME)).collect::<Vec<_>>().join("\n");
-    let handle = app.clone();
-    app.dialog()
-        .message(words::drop_ask(shown).to(lang))
-        .title(words::drop_ask_title().to(lang))
-        .kind(MessageDialogKind::Warning)
-        .buttons(MessageDialogButtons::OkCancelCustom(words::drop_upload().to(lang), words::drop_no_upload().to(lang)))
-        .show(move |upload| crate::actions::answer_drop(&handle, id, upload));
 }
 
 /// Addresses as they were sent where they are known, paths as the toolkit read them otherwise.

@@ -8,12 +8,11 @@ import type { AskDrop } from "./bindings/AskDrop";
 import type { Drag } from "./bindings/Drag";
 import type { DraftForm } from "./bindings/DraftForm";
 import type { Failure } from "./bindings/Failure";
-import type { Listing } from "./bindings/Listing";
 import type { NamePreview } from "./bindings/NamePreview";
 import type { SettingsView } from "./bindings/SettingsView";
 import type { TestReport } from "./bindings/TestReport";
 
-export type { AskDrop, Destination, DraftForm, Drag, Event, Failure, Format, Listing, NamePreview, SettingsView, Snapshot, TestReport };
+export type { AskDrop, Destination, DraftForm, Drag, Event, Failure, Format, NamePreview, SettingsView, Snapshot, TestReport };
 
 /** Commands by name. Everything is asked with one object of named arguments, or with nothing. */
 export interface Commands {
@@ -35,8 +34,6 @@ export interface Commands {
   use_destination(args: { id: string; bucket: string | null; folder: string | null }): void;
   test_destination(args: { draft: DraftForm }): TestReport;
   list_buckets(args: { draft: DraftForm }): string[];
-  list_folders(args: { destination: string; bucket: string; prefix: string }): Listing;
-  make_bucket(args: { destination: string; bucket: string }): void;
   name_preview(args: { destination: Destination }): NamePreview;
   open_window(args: { name: "drop-zone" | "settings" }): void;
   close_window(): void;
