@@ -169,7 +169,7 @@ fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, 
     };
     let spooled = write(&body, spool, owner).map_err(|error| refusal(name, spool, error))?;
     let size = body.len() as u64;
-    Ok(Taken { spool: Some(spooled), reference: None, body: Some(body), size, kind, original, prepared })
+    Ok(Taken { spool: Some(spooled), reference: None, body: crate::memory::keep(body), size, kind, original, prepared })
 }
 
 #[expect(clippy::too_many_arguments, reason = "one step of take, apart only for its length")]

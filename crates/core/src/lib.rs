@@ -21,6 +21,7 @@ pub mod journal;
 pub mod link;
 mod live;
 pub mod log;
+mod memory;
 pub mod naming;
 pub mod outside;
 mod prepare;
