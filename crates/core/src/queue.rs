@@ -56,6 +56,8 @@ impl Default for Pace {
 struct Probe {
     pause: Duration,
     due: Instant,
+    /// The upload that tries at present.
+    row: Option<i64>,
 }
 
 /// See the module.
@@ -126,6 +128,7 @@ impl Queue {
     pub(crate) async fn run(self: Arc<Self>) {
         let mut running = JoinSet::new();
         loop {
+            self.follow_probes();
             self.start(&mut running);
             let due = self.next_due();
             tokio::select! {
@@ -192,26 +195,45 @@ impl Queue {
                 probe.due = now + self.pace.probe.1.max(self.pace.sign_in) * 2;
             }
         }
-        let idle: Vec<String> = self.hub.with(|live| {
+        let chosen: Vec<(String, Option<i64>)> = self.hub.with(|live| {
             for entry in live.entries.values_mut().filter(|entry| entry.own && entry.due.is_some_and(|due| due <= now)) {
                 entry.due = None;
                 entry.row.state = RowState::Queued;
             }
-            let mut idle = Vec::new();
-            for destination in probed {
+            let choose = |destination: String| {
                 let oldest = live.entries.values_mut().find(|entry| {
                     entry.own && !entry.sending && entry.row.destination == destination && waits_outside(&entry.row)
                 });
-                match oldest {
-                    Some(entry) => entry.row.state = RowState::Queued,
-                    None => idle.push(destination),
-                }
-            }
-            idle
+                let row = oldest.map(|entry| {
+                    entry.row.state = RowState::Queued;
+                    entry.row.id
+                });
+                (destination, row)
+            };
+            probed.into_iter().map(choose).collect()
         });
         let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-        for destination in idle {
-            probes.remove(&destination);
+        for (destination, row) in chosen {
+            match (row, probes.get_mut(&destination)) {
+                (Some(_), Some(probe)) => probe.row = row,
+                _ => drop(probes.remove(&destination)),
+            }
+        }
+    }
+
+    /// A probe that ended without an answer about its destination (its file was gone, a person stopped it) has told nothing: the next
+    /// upload that waits tries at once.
+    fn follow_probes(&self) {
+        let probes = || self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended: Vec<i64> = probes().values().filter_map(|probe| probe.row).collect();
+        if ended.is_empty() {
+            return;
+        }
+        let tries = |entry: &Entry| entry.sending || (entry.own && !entry.blocked && entry.row.state == RowState::Queued);
+        self.hub.with(|live| ended.retain(|id| !live.entries.get(id).is_some_and(tries)));
+        for probe in probes().values_mut().filter(|probe| probe.row.is_some_and(|id| ended.contains(&id))) {
+            probe.row = None;
+            probe.due = Instant::now();
         }
     }
 
@@ -305,7 +327,7 @@ impl Queue {
         let (first, longest) = if waiting == Waiting::SignIn { (self.pace.sign_in, self.pace.sign_in) } else { self.pace.probe };
         let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = probes.get(destination).map_or(first, |probe| (probe.pause * 2).min(longest).max(first));
-        probes.insert(destination.to_owned(), Probe { pause, due: Instant::now() + jitter(pause) });
+        probes.insert(destination.to_owned(), Probe { pause, due: Instant::now() + jitter(pause), row: None });
     }
 
     /// What an upload that met an error becomes.
