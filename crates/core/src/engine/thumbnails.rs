@@ -1,6 +1,8 @@
 //! Small pictures for windows, made on demand and kept in `thumbnails/`.
 
 use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
 
 use imagepic_words::errors;
 
@@ -11,6 +13,8 @@ use crate::queue::blocking;
 
 /// Bytes of an image that is decoded at most.
 const DECODED_AT_MOST: u64 = 128 << 20;
+/// Small pictures that are kept at most; the oldest go first, and can be made again while their bytes are here.
+const KEPT_AT_MOST: usize = 2000;
 
 impl Inner {
     pub(super) async fn thumbnail(&self, row: &Row) -> Result<Vec<u8>> {
@@ -38,11 +42,50 @@ impl Inner {
             let bytes = fs::read(&source).map_err(|error| none().because(error))?;
             let png = crate::prepare::thumbnail(&bytes).ok_or_else(none)?;
             // Can be made again at any time, so a failure to keep it is no failure.
-            if let Err(error) = crate::home::write_whole(&kept, &png) {
-                tracing::debug!(%error, "a thumbnail was not kept");
+            match crate::home::write_whole(&kept, &png) {
+                Ok(()) => kept.parent().map_or((), |folder| prune(folder, KEPT_AT_MOST)),
+                Err(error) => tracing::debug!(%error, "a thumbnail was not kept"),
             }
             Ok(png)
         })
         .await
+    }
+}
+
+/// Removes the oldest files of a folder that has more than `most`, and a quarter more, so that not every new one counts them down.
+fn prune(folder: &Path, most: usize) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let entries: Vec<_> = entries.flatten().collect();
+    if entries.len() <= most {
+        return;
+    }
+    let age = |entry: &fs::DirEntry| entry.metadata().and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut aged: Vec<_> = entries.into_iter().map(|entry| (age(&entry), entry.path())).collect();
+    aged.sort();
+    let over = aged.len() - most + most / 4;
+    for (_, path) in aged.into_iter().take(over) {
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::debug!(path = %path.display(), %error, "an old thumbnail stays");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_pictures_do_not_pile_up_for_ever_and_the_newest_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for age in 0..9_u64 {
+            let file = fs::File::create(folder.path().join(format!("{age}.png"))).expect("a file");
+            file.set_modified(SystemTime::now() - std::time::Duration::from_secs(age * 60)).expect("aged");
+        }
+        prune(folder.path(), 9);
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 9, "nothing is over the bound");
+        prune(folder.path(), 8);
+        let mut left: Vec<_> = fs::read_dir(folder.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["0.png", "1.png", "2.png", "3.png", "4.png", "5.png"]);
     }
 }

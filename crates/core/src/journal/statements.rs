@@ -247,8 +247,8 @@ impl Journal {
             values.extend(dead.into_iter().map(Value::Text));
             let mut rows: Vec<Row> = connection
                 .prepare(&format!(
-                    "UPDATE uploads SET owner = ?, state = 'queued', changed = {NEXT_CHANGE} WHERE state IN ('queued', 'waiting') AND \
-                     (owner IS NULL OR owner IN ({holders})) RETURNING {COLUMNS}"
+                    "UPDATE uploads SET owner = ?, state = 'queued', fault = NULL, waiting = NULL, changed = {NEXT_CHANGE} WHERE \
+                     state IN ('queued', 'waiting') AND (owner IS NULL OR owner IN ({holders})) RETURNING {COLUMNS}"
                 ))?
                 .query_map(params_from_iter(values), row)?
                 .collect::<rusqlite::Result<_>>()?;

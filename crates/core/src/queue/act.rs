@@ -45,6 +45,8 @@ impl Queue {
         if let Some(now) = self.journal.change(id, row.owner.clone(), change).await? {
             self.hub.with(|live| live.batch_of(&now).news = true);
             self.hub.take(&now, false);
+            self.keep_spool(&now);
+            self.wake();
         }
         Ok(())
     }
@@ -54,6 +56,9 @@ impl Queue {
         let row = self.row(id).await?;
         self.stores.forget(&row.destination);
         let sending = self.hub.with(|live| live.entries.get(&id).is_some_and(|entry| entry.sending));
+        if row.state != RowState::Done {
+            self.claim_spool(&row);
+        }
         let reopened = if sending { None } else { self.journal.reopen(id, self.owner.clone()).await? };
         let Some(reopened) = reopened else {
             return Err(Error::new(Code::BadRequest, errors::cannot_retry(&row.name)));
@@ -224,7 +229,13 @@ impl Queue {
         if !known && stopped {
             return;
         }
+        if matches!(row.state, RowState::Queued | RowState::Waiting) {
+            self.claim_spool(row);
+        }
         self.hub.take(row, mine);
+        if mine && stopped {
+            self.wake();
+        }
     }
 
     /// A process that dies says nothing; but its lock becomes free, and a thread that waits for it hears that.

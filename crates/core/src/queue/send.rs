@@ -129,7 +129,7 @@ impl Queue {
             };
             let error = match store.put(put, self.progress(row)).await {
                 Ok(stored) => {
-                    self.unchanged(row)?;
+                    // The store has confirmed the hash made at intake; what became of the file since is no matter.
                     return Ok(Attempt::Confirmed(Confirmed {
                         key: row.key.clone(),
                         etag: stored.etag,
@@ -161,6 +161,7 @@ impl Queue {
                     // The name must be in the journal before a byte travels to it.
                     let mut change = Change::of(row);
                     change.state = RowState::Queued;
+                    (change.waiting, change.fault) = (None, None);
                     change.key = naming::occupied(&first, variant);
                     match self.journal.change(row.id, Some(self.owner.clone()), change).await? {
                         Some(changed) => {
@@ -293,7 +294,9 @@ impl Queue {
         change.state = RowState::Cancelled;
         change.fault = Some(Error::new(Code::Cancelled, errors::cancelled(&row.name)).fault());
         change.waiting = None;
-        self.settle(row, change, None, false).await;
+        if self.settle(row, change, None, false).await {
+            self.keep_spool(row);
+        }
         // The store may have had all bytes when the line was cut.
         self.take_back(row, &row.key).await;
     }
@@ -329,9 +332,10 @@ impl Queue {
         }
     }
 
-    /// Keeps the bytes for a thumbnail, and lets the oldest go. Rows that still name those are put right at the next start.
-    fn keep_spool(&self, row: &Row) {
-        let Some(name) = &row.spool else { return };
+    /// Keeps the bytes for a thumbnail or a change of mind, and lets the oldest go. Rows that still name those are put right at the next
+    /// start.
+    pub(super) fn keep_spool(&self, row: &Row) {
+        let Some(name) = row.spool.as_ref().filter(|_| self.keeps_spool) else { return };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back((name.clone(), row.size));
         let mut bytes: u64 = kept.iter().map(|(_, size)| size).sum();
@@ -340,6 +344,11 @@ impl Queue {
             bytes -= size;
             drop(fs::remove_file(self.spool_file(&name)));
         }
+    }
+
+    /// The bytes are needed again: they must not go with what is merely kept.
+    pub(super) fn claim_spool(&self, row: &Row) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).retain(|(name, _)| row.spool.as_ref() != Some(name));
     }
 
     /// Gives the room of what is kept for thumbnails back; whether there was any.

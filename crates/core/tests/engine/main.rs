@@ -5,6 +5,7 @@ mod crash;
 mod disk;
 mod foreign;
 mod several;
+mod single;
 mod support;
 mod trouble;
 mod way;
