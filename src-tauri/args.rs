@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn line(arguments: &[&str]) -> Line {
-        read(arguments.iter().map(OsString::from), Path::new("/work dir"))
+        read(arguments.iter().map(OsString::from), Path::new("/some dir"))
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn files_are_found_from_where_the_command_was_given() {
         let Line::Start(request) = line(&["a.png", "/b/c d.png", "--", "--show"]) else { panic!("starts") };
-        let files = ["/work dir/a.png", "/b/c d.png", "/work dir/--show"].map(PathBuf::from);
+        let files = ["/some dir/a.png", "/b/c d.png", "/some dir/--show"].map(PathBuf::from);
         assert_eq!(request.files, files);
         assert_eq!(request.show, None);
     }

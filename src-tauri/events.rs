@@ -86,10 +86,8 @@ fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages) {
         Event::Offer(offer) => shell.notifier.show(said::offer(&offer, &shell.engine.snapshot().place, lang)),
         Event::OfferGone => shell.notifier.withdraw(Matter::Offer),
         Event::Settled(batch) => settled(&shell, &batch),
-        Event::Notice { code, message } => {
-            tracing::warn!(?code, message, "notice");
-            shell.notifier.show(said::notice(code, message, lang));
-        }
+        // The engine wrote it to the log.
+        Event::Notice { code, message } => shell.notifier.show(said::notice(code, message, lang)),
         Event::Upload(upload) => tell(app, outages.now(upload.id, upload.waiting)),
         Event::Gone { id } => tell(app, outages.now(id, None)),
         Event::Progress { .. } | Event::Refused { .. } | Event::Status => {}

@@ -220,10 +220,19 @@ fn ground(chosen: Theme) -> Color {
 #[cfg(target_os = "linux")]
 fn the_system_is_dark() -> bool {
     use gtk::prelude::GtkSettingsExt;
-    gtk::Settings::default().is_some_and(|settings| {
-        settings.is_gtk_application_prefer_dark_theme()
-            || settings.gtk_theme_name().is_some_and(|name| name.to_ascii_lowercase().ends_with("-dark"))
+    // The toolkit's own override, and not told by its settings.
+    let forced = std::env::var("GTK_THEME").ok().filter(|name| !name.is_empty());
+    gtk::Settings::default().is_some_and(|settings| match forced.or_else(|| settings.gtk_theme_name().map(Into::into)) {
+        Some(name) if is_dark_theme(&name) => true,
+        _ => settings.is_gtk_application_prefer_dark_theme(),
     })
+}
+
+/// `Adwaita-dark`, `Adwaita:dark`: the forms GTK 3 gives the dark variant of a theme.
+#[cfg(target_os = "linux")]
+fn is_dark_theme(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with("-dark") || name.ends_with(":dark")
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -254,6 +263,13 @@ mod tests {
         assert_eq!(titles, ["imagepic", "Drop zone", "Library", "Settings"]);
         let labels = Name::ALL.map(Name::label);
         assert_eq!(labels, ["welcome", "drop-zone", "library", "settings"]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_dark_desktop_is_known_by_the_name_of_its_theme() {
+        let known = ["Adwaita-dark", "Adwaita:dark", "Yaru-Dark", "Adwaita", "Darkness", "dark-matter"].map(is_dark_theme);
+        assert_eq!(known, [true, true, true, false, false, false]);
     }
 
     #[test]
