@@ -1,24 +1,24 @@
 //! Request bodies that tell how far they are: bytes in memory or a file, read as the connection takes them.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::fs::File;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::task::JoinHandle;
 
 /// Called with the number of body bytes the connection has taken so far. Starts again at 0 on a fresh try.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Memory is handed over in pieces of this size, so that progress moves; sharing, not copying.
-const PIECE: usize = 64 * 1024;
-/// A file is read in pieces of this size: large enough that the hop to a blocking thread does not count.
-const READ: usize = 256 * 1024;
+const PIECE: usize = 128 * 1024;
+/// A file is read in blocks of this size, large enough that the hop to a blocking thread does not count; two are in memory.
+const BLOCK: usize = 1024 * 1024;
 
 /// Bytes in memory or in a file. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -64,17 +64,11 @@ impl Body {
         Ok(match self {
             Self::Bytes(bytes) => ByteStream::new(SdkBody::from_body_1_x(InMemory { left: bytes.clone(), sent: 0, progress })),
             Self::File(path) => {
-                let file = open(path).await?;
-                ByteStream::new(SdkBody::from_body_1_x(FromFile { file, buffer: BytesMut::new(), left: size, sent: 0, progress }))
+                let file = tokio::fs::File::open(path).await?.into_std().await;
+                ByteStream::new(SdkBody::from_body_1_x(FromFile::new(file, size, progress)))
             }
         })
     }
-}
-
-pub(crate) async fn open(path: &Path) -> io::Result<File> {
-    let mut file = File::open(path).await?;
-    file.set_max_buf_size(READ);
-    Ok(file)
 }
 
 /// Bytes in memory, handed over piece by piece.
@@ -108,12 +102,43 @@ impl http_body::Body for InMemory {
     }
 }
 
+/// A file, read one block ahead of the connection, so that disk and network work at the same time.
 struct FromFile {
-    file: File,
-    buffer: BytesMut,
+    reading: Option<JoinHandle<(File, io::Result<Bytes>)>>,
+    /// What was read and not yet handed over.
+    block: Bytes,
+    /// Bytes that nobody has begun to read.
+    unread: u64,
     left: u64,
     sent: u64,
     progress: Progress,
+}
+
+impl FromFile {
+    fn new(file: File, size: u64, progress: Progress) -> Self {
+        let mut body = Self { reading: None, block: Bytes::new(), unread: size, left: size, sent: 0, progress };
+        body.read_on(file);
+        body
+    }
+
+    fn read_on(&mut self, file: File) {
+        if self.unread == 0 {
+            return;
+        }
+        let length = usize::try_from(self.unread).unwrap_or(BLOCK).min(BLOCK);
+        self.unread -= length as u64;
+        self.reading = Some(tokio::task::spawn_blocking(move || {
+            let block = read(&file, length);
+            (file, block)
+        }));
+    }
+}
+
+/// Exactly so many bytes, into memory that is not cleared first.
+pub(crate) fn read(file: &File, length: usize) -> io::Result<Bytes> {
+    let mut block = Vec::with_capacity(length);
+    file.take(length as u64).read_to_end(&mut block)?;
+    if block.len() < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(block.into()) }
 }
 
 impl http_body::Body for FromFile {
@@ -125,18 +150,26 @@ impl http_body::Body for FromFile {
         if this.left == 0 {
             return Poll::Ready(None);
         }
-        let want = usize::try_from(this.left).unwrap_or(READ).min(READ);
-        this.buffer.resize(want, 0);
-        let mut into = ReadBuf::new(&mut this.buffer);
-        let read = ready!(Pin::new(&mut this.file).poll_read(cx, &mut into)).map(|()| into.filled().len());
-        let read = match read {
-            Ok(0) => return Poll::Ready(Some(Err(SourceError::Shorter))),
-            Ok(read) => read,
-            Err(error) => return Poll::Ready(Some(Err(SourceError::Unreadable(Arc::new(error))))),
-        };
-        let piece = this.buffer.split_to(read).freeze();
-        this.left -= read as u64;
-        this.sent += read as u64;
+        if this.block.is_empty() {
+            let unreadable = |error| Poll::Ready(Some(Err(SourceError::Unreadable(Arc::new(error)))));
+            let Some(reading) = &mut this.reading else { return Poll::Ready(Some(Err(SourceError::Shorter))) };
+            let read = ready!(Pin::new(reading).poll(cx));
+            this.reading = None;
+            match read {
+                Ok((file, Ok(block))) => {
+                    this.block = block;
+                    this.read_on(file);
+                }
+                Ok((_, Err(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Poll::Ready(Some(Err(SourceError::Shorter)));
+                }
+                Ok((_, Err(error))) => return unreadable(error),
+                Err(stopped) => return unreadable(io::Error::other(stopped)),
+            }
+        }
+        let piece = this.block.split_to(PIECE.min(this.block.len()));
+        this.left -= piece.len() as u64;
+        this.sent += piece.len() as u64;
         (this.progress)(this.sent);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }

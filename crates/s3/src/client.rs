@@ -44,6 +44,8 @@ pub struct Client {
     pub(crate) address: Arc<Address>,
     pub(crate) config: Arc<Config>,
     pub(crate) quirks: Arc<Quirks>,
+    /// Unfinished uploads from before this are of a run that has ended.
+    pub(crate) made: SystemTime,
     credentials: Credentials,
 }
 
@@ -133,7 +135,15 @@ impl Client {
         if address.is_aws() {
             quirks.learn(Conditions::Honoured);
         }
-        Ok(Self { sdk: aws_sdk_s3::Client::from_conf(sdk), http, address, config: Arc::new(config), quirks, credentials })
+        Ok(Self {
+            sdk: aws_sdk_s3::Client::from_conf(sdk),
+            http,
+            address,
+            config: Arc::new(config),
+            quirks,
+            made: SystemTime::now(),
+            credentials,
+        })
     }
 
     /// Host and port, for people.
@@ -157,6 +167,12 @@ impl Client {
     /// Tells what is known of conditional puts beforehand, so that no put looks first (this computer's bucket honours them).
     pub fn set_conditions(&self, conditions: Conditions) {
         self.quirks.learn(conditions);
+    }
+
+    /// Tells the largest body this store takes in one request, in bytes: above it objects travel in parts. Found out by itself
+    /// where the store says so (413); for stores behind a proxy that says nothing and hangs up.
+    pub fn set_largest_request(&self, bytes: u64) {
+        self.quirks.learn_largest(bytes);
     }
 
     /// The buckets these keys may list.
@@ -413,7 +429,7 @@ pub(crate) fn unquoted(etag: &str) -> String {
     etag.trim_matches('"').to_owned()
 }
 
-fn time(time: DateTime) -> Option<SystemTime> {
+pub(crate) fn time(time: DateTime) -> Option<SystemTime> {
     SystemTime::try_from(time).ok()
 }
 

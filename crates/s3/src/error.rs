@@ -54,6 +54,10 @@ pub enum Kind {
     NameRefused,
     /// Larger than the store takes.
     TooLarge,
+    /// The store's disk is full, or the bucket's quota is used up: it goes on when somebody makes room.
+    Full,
+    /// The request was only to make a new object, and neither a look nor a condition can tell that the key is free.
+    Unguarded,
     /// The bytes that arrived are not the bytes that were signed.
     ChecksumMismatch,
     /// The store does not know this operation.
@@ -199,6 +203,7 @@ impl Seen {
         match self.status {
             429 | 500 | 502..=504 => Kind::Busy,
             413 => Kind::TooLarge,
+            507 => Kind::Full,
             301 | 302 | 307 | 308 | 400 if region => Kind::WrongRegion,
             _ if self.html && !self.s3 => Kind::NotS3,
             200..=299 => Kind::NotS3,
@@ -219,6 +224,7 @@ fn by_status(status: u16, about: About, s3: bool) -> Kind {
         (408 | 429, _) => Kind::Busy,
         (412, _) => Kind::NameTaken,
         (413, _) => Kind::TooLarge,
+        (507, _) => Kind::Full,
         (500..=599, _) => Kind::Busy,
         _ => Kind::Refused,
     }
@@ -253,6 +259,7 @@ fn by_code(code: &str, message: Option<&str>, region: Option<&str>) -> Option<Ki
         "InvalidBucketName" | "KeyTooLongError" | "KeyTooLong" | "InvalidObjectName" | "InvalidURI"
         | "XMinioInvalidObjectName" => Kind::NameRefused,
         "EntityTooLarge" | "MaxMessageLengthExceeded" => Kind::TooLarge,
+        "InsufficientStorage" | "XMinioStorageFull" | "XMinioAdminBucketQuotaExceeded" | "QuotaExceeded" => Kind::Full,
         "BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch" | "IncompleteBody" => {
             Kind::ChecksumMismatch
         }
@@ -351,5 +358,14 @@ mod tests {
         assert_eq!(error.kind, Kind::Refused);
         assert_eq!((error.code.as_deref(), error.message.as_deref()), (Some("SomethingNew"), Some("a <b>")));
         assert_eq!(judge(503, &answer("Whatever", ""), About::Object).kind, Kind::Busy);
+    }
+
+    #[test]
+    fn a_full_disk_is_not_taken_for_a_store_that_is_busy_for_a_moment() {
+        assert_eq!(judge(507, &answer("InsufficientStorage", ""), About::Bucket).kind, Kind::Full);
+        assert_eq!(judge(507, &answer("XMinioStorageFull", ""), About::Bucket).kind, Kind::Full);
+        assert_eq!(judge(403, &answer("QuotaExceeded", ""), About::Bucket).kind, Kind::Full);
+        assert_eq!(judge(507, &answer("Whatever", ""), About::Object).kind, Kind::Full);
+        assert_eq!(judge(507, "<html>full</html>", About::Object).kind, Kind::Full);
     }
 }

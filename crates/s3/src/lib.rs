@@ -10,8 +10,8 @@ mod address;
 mod body;
 mod client;
 mod error;
+mod guard;
 mod multipart;
-
 mod probe;
 mod put;
 mod quirks;

@@ -1,9 +1,11 @@
-//! Large objects in parts: constant memory, every part confirmed by its SHA-256, the whole compared with what it was, and nothing
-//! left at the store when it fails or is dropped half-way.
+//! Objects too large for one request, in parts: constant memory, every part confirmed by its SHA-256, the whole compared with what
+//! it was, and nothing left at the store when it fails, is dropped half-way, or was cut off with the process that sent it.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -11,21 +13,21 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncReadExt;
 
-use crate::body::{Body, InMemory, Progress, open};
-use crate::client::{Client, unquoted};
+use crate::body::{Body, InMemory, Progress, read};
+use crate::client::{Client, time, unquoted};
 use crate::error::{About, Kind, S3Error};
 use crate::put::{Hashed, Put, Stored, length, source};
 
 /// Size of a part; larger only where 10,000 of them (the most S3 takes) would not do: from 80 GiB on.
-const PART: u64 = 8 * 1024 * 1024;
+pub(crate) const PART: u64 = 8 * 1024 * 1024;
 /// Parts on their way at once: with the one being read, 24 MiB.
 const AT_ONCE: usize = 2;
 
 impl Client {
     pub(crate) async fn put_in_parts(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
         progress(0);
+        self.end_leftovers(put).await;
         let answer = self
             .sdk
             .create_multipart_upload()
@@ -38,6 +40,7 @@ impl Client {
             .await
             .map_err(|error| S3Error::of(&error, About::Bucket))?;
         let id = answer.upload_id.ok_or_else(|| S3Error::new(Kind::NotS3, "the answer to CreateMultipartUpload has no id"))?;
+        self.quirks.began(&id);
         let mut open = Open { client: self.clone(), bucket: put.bucket.clone(), key: put.key.clone(), id: Some(id.clone()) };
         let sent = match self.send_parts(put, &id, progress).await {
             Ok(parts) => self.complete(put, &id, parts, condition).await,
@@ -45,27 +48,62 @@ impl Client {
         };
         if sent.is_ok() {
             open.id = None;
+            self.quirks.ended(&id);
         } else {
             open.abort().await;
         }
         sent
     }
 
+    /// The uploads in parts to exactly this key that are neither complete nor ended: id and beginning. The first thousand.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`] where the store does not list them, and every kind of [`S3Error`].
+    pub async fn unfinished(&self, bucket: &str, key: &str) -> Result<Vec<(String, Option<SystemTime>)>, S3Error> {
+        let answer = self.sdk.list_multipart_uploads().bucket(bucket).prefix(key).send().await;
+        let uploads = answer.map_err(|error| S3Error::of(&error, About::Bucket))?.uploads.unwrap_or_default();
+        let here = uploads.into_iter().filter(|upload| upload.key.as_deref() == Some(key));
+        Ok(here.filter_map(|upload| Some((upload.upload_id?, upload.initiated.and_then(time)))).collect())
+    }
+
+    /// Ends what a run that was cut off has left unfinished at exactly this key: nobody else would, and its parts cost room.
+    ///
+    /// Not every store lists uploads, and not every key may: then its lifecycle rules have to do.
+    async fn end_leftovers(&self, put: &Put) {
+        let uploads = match self.unfinished(&put.bucket, &put.key).await {
+            Ok(uploads) => uploads,
+            Err(error) => {
+                tracing::debug!(%error, "unfinished uploads cannot be listed");
+                return;
+            }
+        };
+        for (id, begun) in uploads {
+            let leftover = match self.quirks.sends(&id) {
+                Some(sends) => !sends,
+                // Somebody else may send to this key right now; what began before this client did is nobody's any more.
+                None => begun.is_some_and(|begun| begun < self.made),
+            };
+            if leftover {
+                abort(self, &put.bucket, &put.key, &id).await;
+            }
+        }
+    }
+
     async fn send_parts(&self, put: &Put, id: &str, progress: &Progress) -> Result<Vec<CompletedPart>, S3Error> {
         let size = PART.max(put.size.div_ceil(10_000));
         let count = put.size.div_ceil(size);
         let mut reader = Reader::open(&put.body).await.map_err(|error| source(&error))?;
-        let whole = Arc::new(std::sync::Mutex::new(Sha256::new()));
         let sent = Arc::new(AtomicU64::new(0));
         let mut parts = Vec::new();
         let mut going = FuturesOrdered::new();
         for number in 1..=count {
             let length = size.min(put.size - (number - 1) * size);
-            let piece = reader.next(length).await.map_err(|error| match error.kind() {
+            let piece;
+            (reader, piece) = reader.next(length).await?;
+            let (piece, hash) = piece.map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => S3Error::new(Kind::Source, "the file is shorter than it was"),
                 _ => source(&error),
             })?;
-            let (piece, hash) = hashed(piece, &whole).await?;
             if going.len() == AT_ONCE
                 && let Some(part) = going.next().await
             {
@@ -73,8 +111,7 @@ impl Client {
             }
             going.push_back(self.send_part(put, id, number, piece, hash, Arc::clone(&sent), Arc::clone(progress)));
         }
-        let whole = std::mem::take(&mut *whole.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        if <[u8; 32]>::from(whole.finalize()) != put.sha256 {
+        if !reader.was(&put.sha256) {
             return Err(S3Error::new(Kind::Source, "the file is not the one that was measured"));
         }
         while let Some(part) = going.next().await {
@@ -104,7 +141,7 @@ impl Client {
         let body = ByteStream::new(SdkBody::from_body_1_x(InMemory { left: piece, sent: 0, progress: told }));
         let request = self.sdk.upload_part().bucket(&put.bucket).key(&put.key).upload_id(id).part_number(number);
         let request = request.content_length(size).body(body).customize().interceptor(Hashed(hash));
-        let answer = request.send().await.map_err(|error| S3Error::of(&error, About::Object))?;
+        let answer = request.send().await.map_err(|error| in_parts(S3Error::of(&error, About::Object)))?;
         let etag = answer.e_tag.ok_or_else(|| S3Error::new(Kind::NotS3, "the answer to UploadPart has no ETag"))?;
         Ok(CompletedPart::builder().part_number(number).e_tag(etag).build())
     }
@@ -114,47 +151,64 @@ impl Client {
         let request =
             self.sdk.complete_multipart_upload().bucket(&put.bucket).key(&put.key).upload_id(id).multipart_upload(parts);
         let request = request.set_if_none_match(condition.then(|| "*".to_owned()));
-        let answer = request.send().await.map_err(|error| S3Error::of(&error, About::Object))?;
+        let answer = request.send().await.map_err(|error| in_parts(S3Error::of(&error, About::Object)))?;
         // AWS may say 200 before it knows, and put the error into the body.
         let etag = answer.e_tag.ok_or_else(|| S3Error::new(Kind::Busy, "the store did not confirm the parts"))?;
         Ok(Stored { etag: Some(unquoted(&etag)), version_id: answer.version_id })
     }
 }
 
-/// Hashes a part, and the whole as far as it has come, away from the async threads.
-async fn hashed(piece: Bytes, whole: &Arc<std::sync::Mutex<Sha256>>) -> Result<(Bytes, String), S3Error> {
-    let whole = Arc::clone(whole);
-    let work = move || {
-        let hash = hex::encode(Sha256::digest(&piece));
-        whole.lock().unwrap_or_else(std::sync::PoisonError::into_inner).update(&piece);
-        (piece, hash)
-    };
-    tokio::task::spawn_blocking(work).await.map_err(|stopped| S3Error::new(Kind::Source, stopped.to_string()))
+/// Somebody else has ended this upload; begun again, it can succeed.
+fn in_parts(error: S3Error) -> S3Error {
+    if error.kind == Kind::NoSuchKey { S3Error { kind: Kind::Busy, ..error } } else { error }
 }
 
+/// Cuts a body into parts. Memory stays as it is; a file is hashed as a whole too, for it may have changed since it was measured.
 enum Reader {
     Bytes(Bytes),
-    File(tokio::fs::File),
+    File(File, Sha256),
 }
+
+/// A part and the SHA-256 of it, in hex.
+type Piece = io::Result<(Bytes, String)>;
 
 impl Reader {
     async fn open(body: &Body) -> io::Result<Self> {
         Ok(match body {
             Body::Bytes(bytes) => Self::Bytes(bytes.clone()),
-            Body::File(path) => Self::File(open(path).await?),
+            Body::File(path) => Self::File(tokio::fs::File::open(path).await?.into_std().await, Sha256::new()),
         })
     }
 
-    async fn next(&mut self, length: u64) -> io::Result<Bytes> {
-        let length = usize::try_from(length).map_err(io::Error::other)?;
-        match self {
-            Self::Bytes(bytes) if bytes.len() < length => Err(io::ErrorKind::UnexpectedEof.into()),
-            Self::Bytes(bytes) => Ok(bytes.split_to(length)),
-            Self::File(file) => {
-                let mut piece = vec![0; length];
-                file.read_exact(&mut piece).await?;
-                Ok(piece.into())
+    /// Reads and hashes the next part away from the async threads.
+    async fn next(mut self, length: u64) -> Result<(Self, Piece), S3Error> {
+        let length = usize::try_from(length).map_err(|_| S3Error::new(Kind::TooLarge, "too large for this computer"))?;
+        let work = move || {
+            let piece = self.cut(length);
+            (self, piece)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|stopped| S3Error::new(Kind::Source, stopped.to_string()))
+    }
+
+    fn cut(&mut self, length: usize) -> Piece {
+        let piece = match self {
+            Self::Bytes(bytes) if bytes.len() < length => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Self::Bytes(bytes) => bytes.split_to(length),
+            Self::File(file, whole) => {
+                let piece = read(file, length)?;
+                whole.update(&piece);
+                piece
             }
+        };
+        let hash = hex::encode(Sha256::digest(&piece));
+        Ok((piece, hash))
+    }
+
+    /// Whether what was read is what was measured.
+    fn was(self, sha256: &[u8; 32]) -> bool {
+        match self {
+            Self::Bytes(_) => true,
+            Self::File(_, whole) => <[u8; 32]>::from(whole.finalize()) == *sha256,
         }
     }
 }
@@ -177,15 +231,23 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let (Some(id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) else { return };
+        let Some(id) = self.id.take() else { return };
+        self.client.quirks.gave_up(&id);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (client, bucket, key) = (self.client.clone(), std::mem::take(&mut self.bucket), std::mem::take(&mut self.key));
         runtime.spawn(async move { abort(&client, &bucket, &key, &id).await });
     }
 }
 
 async fn abort(client: &Client, bucket: &str, key: &str, id: &str) {
-    if let Err(error) = client.sdk.abort_multipart_upload().bucket(bucket).key(key).upload_id(id).send().await {
-        let error = S3Error::of(&error, About::Object);
-        tracing::warn!(%error, "an upload in parts could not be ended at the store; its lifecycle rules will remove it");
+    client.quirks.gave_up(id);
+    match client.sdk.abort_multipart_upload().bucket(bucket).key(key).upload_id(id).send().await {
+        Ok(_) => client.quirks.ended(id),
+        Err(error) => match S3Error::of(&error, About::Object) {
+            gone if gone.kind == Kind::NoSuchKey => client.quirks.ended(id),
+            error => {
+                tracing::warn!(%error, "an upload in parts could not be ended at the store; the next one to this key tries again");
+            }
+        },
     }
 }

@@ -1,7 +1,8 @@
-//! Storing: one signed request up to [`MULTIPART_FROM`], parts above it; the store confirms the bytes by their SHA-256.
+//! Storing: one signed request up to [`LARGEST`], parts above it; the store confirms the bytes by their SHA-256.
 
 use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_runtime::auth::PayloadSigningOverride;
@@ -9,21 +10,24 @@ use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use md5::{Digest as _, Md5};
+use md5::Md5;
+use sha2::{Digest as _, Sha256};
 
 use crate::body::{Body, Progress};
 use crate::client::{Client, unquoted};
 use crate::error::{About, Kind, S3Error};
+use crate::multipart::PART;
 use crate::quirks::Conditions;
 
-/// From this size on an object travels in parts: what breaks then costs a part and not the whole.
-pub(crate) const MULTIPART_FROM: u64 = 64 * 1024 * 1024;
+/// The largest body sent in one request. Stores take 5 GB ("Uploading objects" in the S3 guide); one request needs no second hash
+/// on this side, for the store itself refuses bytes that are not those of the signed SHA-256. What breaks costs the whole either
+/// way, since no part outlives a failed try; beyond an hour at 3.5 Mbit/s parts are kinder to proxies that limit a request's time.
+pub(crate) const LARGEST: u64 = 1536 * 1024 * 1024;
+/// After a line that broke in a body larger than this, the next try goes in parts: some proxies limit a request and only hang up.
+const LARGEST_AFTER_A_BREAK: u64 = 64 * 1024 * 1024;
 
 /// Up to this size the MD5 is sent too, for stores that do not look at the payload's SHA-256; it costs half a millisecond at most.
-const MD5_UP_TO: usize = 256 * 1024;
-
-/// A process that has looked so often will put more: from then on it pays to know whether looking is needed.
-const LEARN_AT: u32 = 3;
+pub(crate) const MD5_UP_TO: usize = 256 * 1024;
 
 /// Names in the metadata, after `x-amz-meta-`.
 pub(crate) const SHA256: &str = "sha256";
@@ -74,19 +78,29 @@ impl Client {
     /// (a connection that breaks at the very end leaves that open: look at [`Client::stat`]'s `sha256`).
     ///
     /// # Errors
-    /// [`Kind::NameTaken`] with `if_absent`; [`Kind::ChecksumMismatch`]; [`Kind::Source`] for a file that cannot be read or changed
-    /// meanwhile; and every kind of [`S3Error`].
+    /// [`Kind::NameTaken`] and [`Kind::Unguarded`] with `if_absent`; [`Kind::ChecksumMismatch`]; [`Kind::Source`] for a file that
+    /// cannot be read or changed meanwhile; and every kind of [`S3Error`].
     pub async fn put(&self, put: &Put, progress: Progress) -> Result<Stored, S3Error> {
         let known = self.quirks.conditions();
-        // Stores that honour the condition on a put may still ignore it when parts are joined (Ceph, Swift).
-        let in_parts = put.size > MULTIPART_FROM;
-        let look = put.if_absent && (known != Conditions::Honoured || (in_parts && !self.address.is_aws()));
-        if look {
-            self.refuse_taken(put).await?;
-        }
-        let stored = match self.put_with(put, put.if_absent, &progress).await {
+        let in_parts = put.size > self.quirks.largest().unwrap_or(LARGEST).min(LARGEST);
+        let looked = put.if_absent && self.guard(put, in_parts).await?;
+        let stored = match self.put_as(put, put.if_absent, in_parts, &progress).await {
+            Err(error) if error.kind == Kind::TooLarge && !in_parts && put.size > PART => {
+                if put.if_absent {
+                    self.guard(put, true).await?;
+                }
+                let stored = self.put_as(put, put.if_absent, true, &progress).await;
+                if stored.is_ok() {
+                    self.quirks.learn_largest(put.size - 1);
+                }
+                stored
+            }
             Err(error) if put.if_absent && error.kind == Kind::Unsupported && self.quirks.conditions() != Conditions::Refused => {
-                let stored = self.put_with(put, false, &progress).await;
+                // Without its condition only the look keeps this put from overwriting.
+                if !looked {
+                    self.must_be_free(put).await?;
+                }
+                let stored = self.put_as(put, false, in_parts, &progress).await;
                 if stored.is_ok() {
                     self.quirks.learn(Conditions::Refused);
                 }
@@ -97,9 +111,8 @@ impl Client {
         match &stored {
             Ok(_) => {
                 self.quirks.saw(&put.bucket);
-                let small = matches!(&put.body, Body::Bytes(bytes) if bytes.len() <= MD5_UP_TO);
-                if look && small && known == Conditions::Unknown && self.quirks.looked() == LEARN_AT {
-                    self.learn_conditions(put).await;
+                if looked && known == Conditions::Unknown {
+                    self.learn_sometimes(put).await;
                 }
             }
             Err(error) if error.kind == Kind::NameTaken && error.status == Some(412) => self.quirks.learn(Conditions::Honoured),
@@ -109,37 +122,30 @@ impl Client {
         stored
     }
 
-    /// Puts what was just put once more, under the condition: the very same bytes do no harm where it is ignored.
-    pub(crate) async fn learn_conditions(&self, put: &Put) {
-        let quiet: Progress = Arc::new(|_| {});
-        match self.put_with(put, true, &quiet).await {
-            Ok(_) => self.quirks.learn(Conditions::Ignored),
-            Err(error) if error.kind == Kind::NameTaken => self.quirks.learn(Conditions::Honoured),
-            Err(error) if error.kind == Kind::Unsupported => self.quirks.learn(Conditions::Refused),
-            Err(_) => {}
-        }
-    }
-
-    async fn refuse_taken(&self, put: &Put) -> Result<(), S3Error> {
-        match self.look(&put.bucket, &put.key).await {
-            Ok(None) => Ok(()),
-            Ok(Some(_)) => Err(S3Error::new(Kind::NameTaken, "the key exists already")),
-            // Keys that may write but not read cannot look; the condition on the put itself has to do.
-            Err(error) if error.kind == Kind::Forbidden => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
     /// A put as it is, without the look before it.
-    pub(crate) async fn put_with(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
+    async fn put_as(&self, put: &Put, condition: bool, in_parts: bool, progress: &Progress) -> Result<Stored, S3Error> {
         let condition = condition && self.quirks.conditions() != Conditions::Refused;
-        if put.size > MULTIPART_FROM {
+        if in_parts {
             return self.put_in_parts(put, condition, progress).await;
         }
-        self.put_whole(put, condition, progress).await
+        let error = match self.put_whole(put, condition, progress).await {
+            Ok(stored) => return Ok(stored),
+            Err(error) => error,
+        };
+        match (error.kind, &put.body) {
+            (Kind::Unreachable | Kind::Timeout, _) if put.size > LARGEST_AFTER_A_BREAK => {
+                self.quirks.learn_largest(LARGEST_AFTER_A_BREAK);
+            }
+            // The store says only that the bytes are others than were signed; whether the line or the file did it shows here.
+            (Kind::ChecksumMismatch, Body::File(path)) if !is_still(path.clone(), put.sha256).await => {
+                return Err(S3Error { kind: Kind::Source, ..error });
+            }
+            _ => {}
+        }
+        Err(error)
     }
 
-    async fn put_whole(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
+    pub(crate) async fn put_whole(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
         let hash = hex::encode(put.sha256);
         let md5 = match &put.body {
             Body::Bytes(bytes) if bytes.len() <= MD5_UP_TO => Some(BASE64_STANDARD.encode(Md5::digest(bytes))),
@@ -175,6 +181,16 @@ async fn check(put: &Put) -> Result<(), S3Error> {
         Body::File(path) => tokio::fs::metadata(path).await.map_err(|error| source(&error))?.len(),
     };
     if size == put.size { Ok(()) } else { Err(S3Error::new(Kind::Source, "the file has another size than it had")) }
+}
+
+/// Whether the file holds what it held when it was measured; true where that cannot be told.
+async fn is_still(path: PathBuf, sha256: [u8; 32]) -> bool {
+    let measure = move || {
+        let mut hash = Sha256::new();
+        io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
+        Ok::<_, io::Error>(<[u8; 32]>::from(hash.finalize()) == sha256)
+    };
+    tokio::task::spawn_blocking(measure).await.is_ok_and(|same| same.unwrap_or(true))
 }
 
 pub(crate) fn source(error: &io::Error) -> S3Error {

@@ -1,7 +1,7 @@
 //! What was found out about a store: kept for as long as the process lives, shared by all clients of one address.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What the store makes of `If-None-Match: *` on a put.
@@ -22,7 +22,13 @@ pub(crate) struct Quirks {
     conditions: AtomicU8,
     looks: AtomicU32,
     list_v1: AtomicBool,
+    /// 0: nothing is known.
+    largest: AtomicU64,
+    /// Uploads in parts that this process has begun; true while it sends.
+    uploads: Mutex<HashMap<String, bool>>,
     buckets: Mutex<HashSet<String>>,
+    /// Held while conditions are tried out.
+    pub(crate) trial: tokio::sync::Mutex<()>,
 }
 
 impl Quirks {
@@ -64,6 +70,35 @@ impl Quirks {
 
     pub(crate) fn learn_list_v1(&self) {
         self.list_v1.store(true, Ordering::Relaxed);
+    }
+
+    /// Bytes of the largest body this store is sent in one request; above it goes in parts. `None`: nothing is known.
+    pub(crate) fn largest(&self) -> Option<u64> {
+        Some(self.largest.load(Ordering::Relaxed)).filter(|largest| *largest != 0)
+    }
+
+    pub(crate) fn learn_largest(&self, bytes: u64) {
+        self.largest.store(bytes.max(1), Ordering::Relaxed);
+    }
+
+    /// An upload in parts begins.
+    pub(crate) fn began(&self, id: &str) {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), true);
+    }
+
+    /// It was given up, and the store may not know yet.
+    pub(crate) fn gave_up(&self, id: &str) {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), false);
+    }
+
+    /// It is complete, or the store has ended it.
+    pub(crate) fn ended(&self, id: &str) {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// Whether this process sends parts to it; `None` for an upload of somebody else's.
+    pub(crate) fn sends(&self, id: &str) -> Option<bool> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }
 
     /// A bucket that was there a moment ago: "not found" means the object then.

@@ -10,6 +10,8 @@ pub(super) struct Subject<'a> {
     pub(super) client: &'a Client,
     pub(super) bucket: &'a str,
     pub(super) key: &'a str,
+    /// The store is this computer's bucket.
+    pub(super) here: bool,
 }
 
 /// An error of the S3 client, for people and for the queue.
@@ -19,7 +21,7 @@ pub(super) fn fault(error: S3Error, about: &Subject<'_>) -> Error {
 }
 
 fn judge(error: &S3Error, about: &Subject<'_>) -> (Code, Text) {
-    let Subject { client, bucket, key } = *about;
+    let Subject { client, bucket, key, here } = *about;
     let host = client.host();
     let access_key = client.config().access_key.as_str();
     match error.kind {
@@ -54,6 +56,9 @@ fn judge(error: &S3Error, about: &Subject<'_>) -> (Code, Text) {
         Kind::NameTaken => (Code::NameTaken, say::name_taken(key, bucket, host)),
         Kind::NameRefused if key.is_empty() => (Code::NameRefused, say::bucket_refused(host, bucket)),
         Kind::NameRefused => (Code::NameRefused, say::key_refused(host, key)),
+        Kind::Full if here => (Code::DiskFull, say::disk_full_here(bucket)),
+        Kind::Full => (Code::DiskFull, say::disk_full(host, bucket)),
+        Kind::Unguarded => (Code::Forbidden, say::unguarded(key, bucket, host, access_key)),
         Kind::TooLarge => (Code::TooLarge, say::too_large(key, host)),
         Kind::ChecksumMismatch => (Code::ChecksumMismatch, say::checksum(key, host)),
         Kind::Unsupported => (Code::Unsupported, say::unsupported(host)),

@@ -19,6 +19,8 @@ use crate::settings::Proxy;
 #[derive(Debug, Clone)]
 pub struct S3Store {
     pub(super) client: Client,
+    /// This computer's bucket: its full disk is this computer's.
+    here: bool,
 }
 
 impl S3Store {
@@ -60,7 +62,7 @@ impl S3Store {
             secret_key: secret,
             path_style: true,
         };
-        let store = Self::with(config, Http::default())?;
+        let store = Self { here: true, ..Self::with(config, Http::default())? };
         store.client.set_conditions(Conditions::Honoured);
         Ok(store)
     }
@@ -72,7 +74,7 @@ impl S3Store {
             let text = if complete { say::address_invalid(&endpoint) } else { say::setting_missing(shown(&endpoint)) };
             Error::new(Code::BadRequest, text).because(error)
         })?;
-        Ok(Self { client })
+        Ok(Self { client, here: false })
     }
 
     /// The client below, for what only S3 has (policies, the probe).
@@ -82,7 +84,7 @@ impl S3Store {
     }
 
     pub(super) fn at<'a>(&'a self, bucket: &'a str, key: &'a str) -> Subject<'a> {
-        Subject { client: &self.client, bucket, key }
+        Subject { client: &self.client, bucket, key, here: self.here }
     }
 }
 
