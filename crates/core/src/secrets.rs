@@ -87,23 +87,27 @@ impl SystemSecrets {
 #[async_trait]
 impl Secrets for SystemSecrets {
     async fn get(&self, account: &str) -> Result<Option<SecretString>> {
-        match self.keychain.get(account).await {
-            Ok(Some(secret)) => Ok(Some(secret)),
-            // A daemon without a collection answers this too, so the file is asked in any case.
-            Ok(None) => {
-                let Some(secret) = self.file.get(account).await? else { return Ok(None) };
+        // What is in the file was saved while there was no keychain, so it is newer than what the keychain holds.
+        let broken = match self.file.get(account).await {
+            Ok(Some(secret)) => {
                 if self.keychain.set(account, &secret).await.is_ok() {
                     tracing::info!("a secret moved from the file to the keychain");
                     self.file.delete(account).await?;
                 }
-                Ok(Some(secret))
+                return Ok(Some(secret));
             }
-            Err(Failure::Missing) => self.file.get(account).await,
-            // Saved while there was no keychain, it can be used while the keychain is locked.
-            Err(failure) => match self.file.get(account).await? {
-                Some(secret) => Ok(Some(secret)),
-                None => Err(Self::fault(failure)),
-            },
+            Ok(None) => None,
+            // Most secrets are in the keychain and need no file.
+            Err(error) => Some(error),
+        };
+        match (self.keychain.get(account).await, broken) {
+            (Ok(Some(secret)), _) => Ok(Some(secret)),
+            (_, Some(error)) => Err(error),
+            (Ok(None), None) => Ok(None),
+            // A home whose secrets are in the file misses this one; another's is in a keychain that is not there yet, at log-in say.
+            (Err(Failure::Missing), None) if !self.file.is_empty() => Ok(None),
+            (Err(Failure::Missing), None) => Err(Error::new(Code::KeychainLocked, words::absent()).at("secret")),
+            (Err(failure), None) => Err(Self::fault(failure)),
         }
     }
 

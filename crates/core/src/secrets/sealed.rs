@@ -47,6 +47,11 @@ impl SealedFile {
         Self { home: home.clone(), path: home.data().join("secrets.json"), key: home.data().join("secrets.key") }
     }
 
+    /// Whether it certainly keeps nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.read().is_ok_and(|form| form.secrets.is_empty())
+    }
+
     fn read(&self) -> Result<Form> {
         let Some(bytes) = self.bytes(&self.path)? else { return Ok(Form { version: VERSION, secrets: BTreeMap::new() }) };
         let found = serde_json::from_slice::<serde_json::Value>(&bytes).ok().and_then(|form| form.get("version")?.as_u64());

@@ -109,6 +109,17 @@ fn on_a_bus(before: &str, name: &str) {
 #[cfg(target_os = "linux")]
 const DAEMON: &str = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1";
 
+/// The daemon detaches before it has put its collection on the bus.
+#[cfg(target_os = "linux")]
+async fn daemon_is_there(secrets: &SystemSecrets) {
+    let ready = async {
+        while secrets.place().await != SecretsPlace::Keychain {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), ready).await.expect("a keychain");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn with_a_keychain_secrets_go_there_and_into_no_file() {
@@ -121,7 +132,7 @@ fn with_a_keychain_secrets_go_there_and_into_no_file() {
 async fn inner_keychain() {
     let (_dir, home) = home();
     let secrets = SystemSecrets::of(&home);
-    assert_eq!(secrets.place().await, SecretsPlace::Keychain);
+    daemon_is_there(&secrets).await;
     assert_eq!(shown(secrets.get(ACCOUNT).await.expect("none yet")), None);
     assert_eq!(secrets.set(ACCOUNT, &SecretString::from("hunter2")).await.expect("saved"), SecretsPlace::Keychain);
     assert_eq!(shown(secrets.get(ACCOUNT).await.expect("there")), Some("hunter2".to_owned()));
@@ -152,11 +163,35 @@ async fn inner_appears() {
 
     let status = std::process::Command::new("sh").args(["-c", DAEMON]).status().expect("sh");
     assert!(status.success());
+    daemon_is_there(&secrets).await;
     assert_eq!(shown(secrets.get(ACCOUNT).await.expect("there")), Some("hunter2".to_owned()));
     assert_eq!(secrets.place().await, SecretsPlace::Keychain);
     let file = std::fs::read_to_string(home.data().join("secrets.json")).expect("there");
     assert!(!file.contains(ACCOUNT), "it moved: {file}");
     assert_eq!(shown(SystemSecrets::of(&home).get(ACCOUNT).await.expect("there")), Some("hunter2".to_owned()));
+
+    // Saved anew while the keychain was away once more.
+    secrets.file.set(ACCOUNT, &SecretString::from("newer")).await.expect("saved in the file");
+    assert_eq!(shown(secrets.get(ACCOUNT).await.expect("there")), Some("newer".to_owned()), "an old secret beats no newer one");
+    assert_eq!(shown(secrets.keychain.get(ACCOUNT).await.expect("asked")), Some("newer".to_owned()));
+    assert_eq!(shown(secrets.file.get(ACCOUNT).await.expect("asked")), None);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_keychain_that_is_not_there_yet_is_waited_for_and_no_secret_is_called_missing() {
+    on_a_bus("", "inner_absent");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "runs on a bus of its own, started by the test above"]
+async fn inner_absent() {
+    let (_dir, home) = home();
+    let secrets = SystemSecrets::of(&home);
+    assert_eq!(secrets.get(ACCOUNT).await.expect_err("nobody to ask").code, Code::KeychainLocked);
+    secrets.set("other", &SecretString::from("hunter2")).await.expect("saved in the file");
+    assert_eq!(shown(secrets.get(ACCOUNT).await.expect("the file is where secrets are")), None);
 }
 
 #[cfg(target_os = "linux")]
@@ -189,6 +224,7 @@ async fn inner_locked() {
     let (_dir, home) = home();
     let mut secrets = SystemSecrets::of(&home);
     secrets.keychain = Keychain::new("imagepic-locked".to_owned(), std::time::Duration::from_secs(3));
+    daemon_is_there(&secrets).await;
     secrets.set(ACCOUNT, &SecretString::from("hunter2")).await.expect("saved");
     tokio::task::spawn_blocking(|| {
         let service = secret_service::blocking::SecretService::connect(secret_service::EncryptionType::Plain).expect("a daemon");
