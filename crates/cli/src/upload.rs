@@ -262,6 +262,9 @@ async fn take(engine: &Engine, taken: Result<Batch>, names: &[String], outcomes:
             return Ok(());
         }
     };
+    if let Some(name) = batch.keeps_private.first() {
+        out.tell(&imagepic_words::intake::keeps_private(batch.keeps_private.len(), name));
+    }
     let mut uploads = std::collections::VecDeque::new();
     for id in batch.uploads {
         uploads.push_back((id, engine.uploads().get(id).await?.name));

@@ -69,6 +69,11 @@ pub(crate) fn may_hold_metadata(kind: &Kind) -> bool {
     matches!(kind.content_type.as_ref(), "image/jpeg" | "image/png" | "image/webp")
 }
 
+/// Whether such a file may say where and with what it was taken, and cannot be rid of it.
+pub(crate) fn keeps_metadata(content_type: &str) -> bool {
+    matches!(content_type, "image/heic" | "image/avif" | "image/tiff" | "image/jxl")
+}
+
 /// The same picture without position and camera data; `None` where there is none.
 pub(crate) fn without_metadata(bytes: &Bytes, kind: &Kind) -> Option<Bytes> {
     if !may_hold_metadata(kind) {
@@ -93,6 +98,17 @@ pub(crate) fn thumbnail(bytes: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_format_that_keeps_private_data_is_known_as_one() {
+        let avif = b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf";
+        let tiff = b"II*\0\x08\0\0\0\0\0\0\0\0\0";
+        for bytes in [&avif[..], tiff] {
+            let Outcome::Carries(content_type) = imagepic_media::strip_metadata(bytes) else { panic!("it carries them") };
+            assert!(keeps_metadata(content_type) && kind(bytes, "").content_type == content_type);
+        }
+        assert!(!keeps_metadata("image/jpeg"));
+    }
 
     #[test]
     fn what_nobody_knows_keeps_a_plain_extension_and_nothing_else_of_its_name() {

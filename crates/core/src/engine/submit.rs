@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Local};
-use imagepic_words::errors;
+use imagepic_words::{errors, intake as words};
 use rand::RngCore as _;
 
 use super::{Batch, Inner, Submit};
@@ -73,7 +73,7 @@ impl Inner {
             blocking(move || Ok(intake::expand(captures))).await?
         };
         let lang = self.hub.lang();
-        let mut batch = Batch { id: 0, uploads: Vec::new(), refused: Vec::new() };
+        let mut batch = Batch { id: 0, uploads: Vec::new(), refused: Vec::new(), keeps_private: Vec::new() };
         if items.is_empty() {
             return Err(Error::new(Code::Empty, errors::nothing_given()));
         }
@@ -103,6 +103,10 @@ impl Inner {
                 }
             });
             self.hub.bump();
+        }
+        if let Some(name) = batch.keeps_private.first() {
+            let message = words::keeps_private(batch.keeps_private.len(), name).to(lang);
+            self.hub.emit(Event::Notice { code: Code::Unsupported, message });
         }
         if !batch.refused.is_empty() {
             self.hub.emit(Event::Refused { refusals: batch.refused.clone() });
@@ -169,6 +173,9 @@ impl Inner {
             }
         }
         for (row, _) in &inserted {
+            if destination.images.strip_metadata && crate::prepare::keeps_metadata(&row.content_type) {
+                batch.keeps_private.push(if row.name.is_empty() { row.key.clone() } else { row.name.clone() });
+            }
             batch.id = row.batch;
             batch.uploads.push(row.id);
         }

@@ -38,6 +38,9 @@ pub struct Batch {
     pub uploads: Vec<i64>,
     /// What was not taken in, and why.
     pub refused: Vec<Refusal>,
+    /// Names of images that may still say where and with what they were taken, though the destination wants that cut out: their
+    /// format does not allow it.
+    pub keeps_private: Vec<String>,
 }
 
 /// Which part of the history.

@@ -141,3 +141,24 @@ async fn what_was_not_taken_because_the_journal_failed_midway_is_answered_for_on
     assert_eq!((settled.uploads.len(), settled.refused.len()), (24, 36));
     engine.close().await;
 }
+
+#[tokio::test]
+async fn a_format_that_private_data_is_not_cut_out_of_is_told_where_that_was_wanted() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let mut events = engine.subscribe();
+    let tiff = b"II*\0\x08\0\0\0\0\0\0\0\0\0".to_vec();
+    let given = vec![bytes(image(1, 300), Some("a.png")), bytes(tiff, Some("scan.tif"))];
+    let batch = engine.uploads().submit(given, quietly()).await.expect("taken");
+    assert_eq!((batch.uploads.len(), batch.keeps_private), (2, vec!["scan.tif".to_owned()]));
+    let told = async {
+        loop {
+            if let imagepic_core::event::Event::Notice { message, .. } = events.recv().await.expect("an event") {
+                return message;
+            }
+        }
+    };
+    let told = tokio::time::timeout(std::time::Duration::from_secs(30), told).await.expect("told");
+    assert!(told.contains("scan.tif"), "{told}");
+    engine.close().await;
+}
