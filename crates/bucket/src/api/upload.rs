@@ -19,6 +19,9 @@ use crate::fail::{Fail, Try, refuse};
 const GATHER: usize = 1024 * 1024;
 /// The largest body of one put or part: 5 GiB ("Uploading objects" in the S3 guide).
 pub(crate) const LARGEST: u64 = 5 * 1024 * 1024 * 1024;
+/// Bytes after which the disk is set to work on what has come, so that not all of a large body is left for the end: the client
+/// waits for that without a byte moving.
+const FLUSH: u64 = 64 * 1024 * 1024;
 /// A client that sends nothing for so long has gone.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -33,23 +36,42 @@ struct Sink {
     fresh: Fresh,
     file: File,
     digests: Digests,
+    unflushed: u64,
+    flushing: Option<std::thread::JoinHandle<std::io::Result<()>>>,
 }
 
 impl Sink {
     fn create(blobs: Arc<Blobs>, digests: Digests) -> Try<Self> {
         let (fresh, file) = blobs.create()?;
-        Ok(Self { blobs, fresh, file, digests })
+        Ok(Self { blobs, fresh, file, digests, unflushed: 0, flushing: None })
     }
 
     fn write(mut self, chunks: &[Bytes]) -> Try<Self> {
         for chunk in chunks {
             self.digests.update(chunk);
             self.file.write_all(chunk)?;
+            self.unflushed += chunk.len() as u64;
+        }
+        if self.unflushed >= FLUSH {
+            self.unflushed = 0;
+            self.flushed()?;
+            let (blobs, file) = (Arc::clone(&self.blobs), self.file.try_clone()?);
+            let flush = std::thread::Builder::new().name("bucket-flush".into()).spawn(move || blobs.sync_file(&file));
+            self.flushing = Some(flush?);
         }
         Ok(self)
     }
 
-    fn finish(self, claims: &Claims) -> Try<Written> {
+    /// Waits for the flush under way: the system tells a fault of the disk once, and there it was told.
+    fn flushed(&mut self) -> Try<()> {
+        match self.flushing.take() {
+            Some(flush) => Ok(flush.join().map_err(|_| Fail::Closed)??),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(mut self, claims: &Claims) -> Try<Written> {
+        self.flushed()?;
         let found = self.digests.finish();
         claims.verify(&found)?;
         self.blobs.sync_file(&self.file)?;

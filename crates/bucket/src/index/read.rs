@@ -329,6 +329,21 @@ pub(crate) fn drop_upload(conn: &Connection, upload: &str, kept: &[BlobId], effe
     Ok(())
 }
 
+/// Forgets uploads that were begun before `before` and have had no part since; returns how many.
+pub(crate) fn drop_stale_uploads(conn: &Connection, before: Millis, effects: &mut Effects) -> Try<usize> {
+    let stale: Vec<String> = conn
+        .prepare_cached(
+            "SELECT id FROM upload WHERE created < ?1
+             AND NOT EXISTS (SELECT 1 FROM part WHERE part.upload = upload.id AND part.modified >= ?1)",
+        )?
+        .query_map([before], |r| r.get(0))?
+        .collect::<Result<_, _>>()?;
+    for upload in &stale {
+        drop_upload(conn, upload, &[], effects)?;
+    }
+    Ok(stale.len())
+}
+
 /// How many buckets, objects and bytes there are.
 pub(crate) fn usage(conn: &Connection) -> Try<(u64, u64, u64)> {
     let buckets = conn.query_row("SELECT count(*) FROM bucket", [], |r| r.get(0))?;

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart};
 
-use crate::common::{BUCKET, Home, bytes, code, eventually};
+use crate::common::{BUCKET, Home, blobs, bytes, code, eventually};
 
 const FIVE: usize = 5 * 1024 * 1024;
 
@@ -32,6 +32,30 @@ async fn part(home: &Home, key: &str, id: &str, number: i32, body: Vec<u8>) -> C
 
 fn list(parts: &[CompletedPart]) -> CompletedMultipartUpload {
     CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec())).build()
+}
+
+#[tokio::test]
+async fn an_upload_nobody_finished_gives_its_room_back_after_a_day() {
+    let home = Home::new().await;
+    for key in ["long-gone", "slow", "fresh"] {
+        let id = begin(&home, key).await;
+        part(&home, key, &id, 1, bytes(10)).await;
+    }
+    home.running.shutdown().await;
+    home.server.close().await;
+    let index = rusqlite::Connection::open(home.dir.path().join("index.sqlite")).unwrap();
+    let two_days = 2 * 24 * 60 * 60 * 1000_i64;
+    index.execute("UPDATE upload SET created = created - ? WHERE key <> CAST('fresh' AS BLOB)", [two_days]).unwrap();
+    let gone =
+        "UPDATE part SET modified = modified - ? WHERE upload = (SELECT id FROM upload WHERE key = CAST('long-gone' AS BLOB))";
+    assert_eq!(index.execute(gone, [two_days]).unwrap(), 1);
+    index.close().unwrap();
+    assert_eq!(blobs(home.dir.path()), 3);
+
+    let home = Home::at(home.dir).await;
+    eventually("the bytes of the upload nobody finished are gone", || home.blobs() == 2).await;
+    let left = home.s3.list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
+    assert_eq!(left.uploads().iter().map(|u| u.key().unwrap()).collect::<Vec<_>>(), ["fresh", "slow"]);
 }
 
 #[tokio::test]
