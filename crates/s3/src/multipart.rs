@@ -154,7 +154,12 @@ impl Client {
         let answer = request.send().await.map_err(|error| in_parts(S3Error::of(&error, About::Object)))?;
         // AWS may say 200 before it knows, and put the error into the body.
         let etag = answer.e_tag.ok_or_else(|| S3Error::new(Kind::Busy, "the store did not confirm the parts"))?;
-        Ok(Stored { etag: Some(unquoted(&etag)), version_id: answer.version_id })
+        let mut etag = Some(unquoted(&etag)).filter(|etag| !etag.is_empty());
+        if etag.is_none() {
+            // Ceph leaves it empty here, and knows it.
+            etag = self.look(&put.bucket, &put.key).await.ok().flatten().and_then(|object| object.etag);
+        }
+        Ok(Stored { etag, version_id: answer.version_id })
     }
 }
 
