@@ -42,7 +42,10 @@ fn module(file: &Path, modules: &mut String, lookup: &mut String) {
     let text = fs::read_to_string(file).expect("locale file is readable");
     let sentences: BTreeMap<String, Sentence> =
         toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let _ = writeln!(modules, "/// Sentences of `locales/{subject}.toml`.\npub mod {subject} {{\n    use crate::Text;\n    use std::fmt::Display;");
+    let _ = writeln!(
+        modules,
+        "/// Sentences of `locales/{subject}.toml`.\npub mod {subject} {{\n    use crate::Text;\n    use std::fmt::Display;"
+    );
     for (name, sentence) in sentences {
         let parameters = placeholders(&sentence.en);
         let set: BTreeSet<_> = parameters.iter().collect();
