@@ -143,7 +143,10 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
     }
 
     for answer in &answers {
-        if let Some(trouble) = &answer.error {
+        let still_open = matches!(answer.stage, Some(Stage::Queued | Stage::Sending | Stage::Waiting));
+        // What was merely on its way is told in one sentence at the end.
+        let said = answer.error.as_ref().filter(|trouble| !(interrupted && still_open && trouble.message.is_empty()));
+        if let Some(trouble) = said {
             out.tell(&match answer.stage {
                 Some(Stage::Queued | Stage::Sending | Stage::Waiting) => words::waiting_one(&answer.file, &trouble.message),
                 Some(Stage::Cancelled) => words::cancelled_one(&answer.file),
