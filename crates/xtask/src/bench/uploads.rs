@@ -85,7 +85,7 @@ pub(super) fn large(report: &mut Report) -> Done {
         let picture = server.pictures(&format!("large-{round}"), 1_000_000_000, 1)?.remove(0);
         let address = server.presigned(&format!("large-{round}"), 1)?.remove(0);
         let mut put = sh::command("curl");
-        put.args(["-sS", "--fail", "-o", "/dev/null", "-T"]).arg(&picture).arg(address);
+        put.args(["-sS", "--fail", "-H", "content-type: image/png", "-o", "/dev/null", "-T"]).arg(&picture).arg(address);
         let curled = cost(&put, server.scratch())?;
         let imagepic = cost(server.imagepic().arg("upload").arg(&picture), server.scratch())?;
         std::fs::remove_file(&picture).ok();
@@ -186,7 +186,7 @@ fn curl_parallel(server: &Server, round: usize, pictures: &[PathBuf]) -> Result<
     let config = server.scratch().join("curl.conf");
     std::fs::write(&config, transfers).map_err(|why| format!("{}: {why}", config.display()))?;
     let mut curl = sh::command("curl");
-    curl.args(["-sS", "--fail", "-Z", "--parallel-max", "8", "-K"]).arg(config);
+    curl.args(["-sS", "--fail", "-H", "content-type: image/png", "-Z", "--parallel-max", "8", "-K"]).arg(config);
     Ok(curl)
 }
 
