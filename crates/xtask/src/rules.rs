@@ -10,6 +10,7 @@ use crate::sh::{self, Done};
 
 /// Package, and which of our packages its code may use. Tests may use more: dev-dependencies do not count.
 const MAY_KNOW: &[(&str, &[&str])] = &[
+    ("imagepic-api", &[]),
     ("imagepic-words", &[]),
     ("imagepic-net", &[]),
     ("imagepic-media", &[]),
@@ -20,7 +21,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "imagepic-core",
         &["imagepic-words", "imagepic-net", "imagepic-media", "imagepic-clipboard", "imagepic-s3", "imagepic-bucket"],
     ),
-    ("imagepic-cli", &["imagepic-core", "imagepic-words"]),
+    (
+        "imagepic-server",
+        &["imagepic-api", "imagepic-words", "imagepic-net", "imagepic-media", "imagepic-s3", "imagepic-bucket"],
+    ),
+    ("imagepic-cli", &["imagepic-core", "imagepic-server", "imagepic-words"]),
     ("imagepic-desktop", &["imagepic-core", "imagepic-words"]),
     (
         "imagepic-bench",
