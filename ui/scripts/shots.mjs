@@ -24,7 +24,7 @@ const test = async (page) => {
 const DROP = { width: 300, height: 220 };
 const SET = { width: 880, height: 640 };
 const shots = [
-  ...["idle", "over", "refusing", "refused", "asking", "offer", "working", "many", "paused", "paused-work", "waiting", "done", "one", "failed", "notice"].map((state) => ({ name: `drop-${state}`, window: "drop-zone", state, size: DROP })),
+  ...["idle", "over", "refusing", "refused", "asking", "offer", "working", "many", "paused", "paused-work", "paused-wait", "waiting", "wait-done", "offer-done", "done", "one", "failed", "notice"].map((state) => ({ name: `drop-${state}`, window: "drop-zone", state, size: DROP })),
   { name: "drop-place", window: "drop-zone", state: "idle", size: DROP, act: (page) => page.click(".where") },
   { name: "drop-more", window: "drop-zone", state: "idle", size: DROP, act: (page) => page.click(".dz-foot > .floats:last-child button") },
   { name: "drop-done-focus", window: "drop-zone", state: "done", size: DROP, act: (page) => page.focus(".thumb:nth-child(2)") },

@@ -37,6 +37,7 @@ export interface Commands {
   name_preview(args: { destination: Destination }): NamePreview;
   open_window(args: { name: "drop-zone" | "settings" }): void;
   close_window(): void;
+  quit(): void;
 }
 
 /** Events by name. */

@@ -121,6 +121,73 @@ describe("the drop zone", () => {
     expect(sentTo("use_destination")).toEqual([{ id: "minio-frankfurt", bucket: null, folder: null }]);
   });
 
+  it("offers the clipboard and says it is paused while an earlier result is still shown", async () => {
+    answers.snapshot = scene(new URLSearchParams("state=offer")).snapshot!;
+    await open(DropZone);
+    tell("engine", { type: "settled", batch: 1, uploads: [upload(1, "a.png", 10, { stage: "done" })], refused: [], copied: true });
+    tell("engine", { type: "offer", id: 7, size: 83_000, width: 1200, height: 800, files: 0 });
+    await flushPromises();
+    expect(view.text()).toContain("Link copied");
+    expect(view.find(".strips").text()).toContain("1200 × 800");
+    await view.find('.strips [aria-label="Not now"]').trigger("click");
+    expect(sentTo("answer_offer")).toEqual([{ id: 7, upload: false }]);
+    answers.snapshot = scene(new URLSearchParams("state=paused-wait")).snapshot!;
+    tell("engine", { type: "status" });
+    await flushPromises();
+    expect(view.find(".strips").text()).toContain("Uploads are paused");
+    await view.find(".strips .btn").trigger("click");
+    expect(sentTo("set_paused")).toEqual([{ paused: false }]);
+  });
+
+  it("names what is done beside what still waits, and gives its link", async () => {
+    await open(DropZone);
+    const waits = upload(2, "b.png", 10, { stage: "waiting", waiting: "network" });
+    tell("engine", { type: "upload", ...waits });
+    tell("engine", { type: "settled", batch: 3, uploads: [upload(3, "c.png", 10, { batch: 3, stage: "done" })], refused: [], copied: true });
+    await flushPromises();
+    expect(view.find("h2").text()).toBe("Link copied, 1 waits");
+    await view.find('[aria-label="Copy link: c.png"]').trigger("click");
+    expect(sentTo("copy_links")).toEqual([{ ids: [3], format: null }]);
+  });
+
+  it("keeps what was turned away at a drop in sight", async () => {
+    await open(DropZone);
+    tell("drag", { phase: "enter", count: 0, refusals: [{ name: "https://x.example/a.png", code: "bad_request", message: "A web address." }], first: null });
+    tell("drag", { phase: "drop", count: 0, refusals: [{ name: "https://x.example/a.png", code: "bad_request", message: "A web address." }], first: null });
+    tell("engine", { type: "refused", refusals: [{ name: "https://x.example/a.png", code: "bad_request", message: "A web address." }] });
+    await flushPromises();
+    expect(view.find(".well").text()).toContain("A web address.");
+  });
+
+  it("takes several back as one, and says so", async () => {
+    let second = () => {};
+    answers.undo_upload = ({ id }) => {
+      if (id !== 2) return tell("engine", { type: "gone", id });
+      return new Promise<void>((done) => (second = () => (tell("engine", { type: "gone", id }), done())));
+    };
+    await open(DropZone);
+    const done = [1, 2].map((id) => upload(id, `${id}.png`, 10, { stage: "done" }));
+    tell("engine", { type: "settled", batch: 1, uploads: done, refused: [], copied: true });
+    await flushPromises();
+    tell("engine", { type: "upload", ...upload(9, "9.png", 10, { batch: 1, stage: "done" }) });
+    await button("Undo").trigger("click");
+    await flushPromises();
+    expect(view.findAll(".thumb")).toHaveLength(3);
+    second();
+    await flushPromises();
+    expect(view.find("[role=status].said").text()).toBe("3 removed from Atelier / assets / docs/img");
+  });
+
+  it("closes at Escape and Ctrl+W wherever the focus is, and quits from its menu", async () => {
+    await open(DropZone);
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }));
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "w", ctrlKey: true, bubbles: true, cancelable: true }));
+    expect(sentTo("close_window")).toHaveLength(2);
+    await view.find('.dz-foot [aria-label="More"]').trigger("click");
+    await view.findAll("[role=menuitem]").find((one) => one.text() === "Quit")!.trigger("click");
+    expect(sentTo("quit")).toHaveLength(1);
+  });
+
   it("speaks the other language and changes dress without a restart", async () => {
     await open(DropZone);
     answers.settings = scene(new URLSearchParams("lang=zh-CN&theme=dark")).settings!;
@@ -224,6 +291,43 @@ describe("the settings", () => {
     await flushPromises();
     expect(view.find("[role=alert]").text()).toContain("The settings can’t be written.");
     expect(view.find<HTMLInputElement>('input[value="automatic"]').element.checked).toBe(true);
+  });
+
+  it("close at Escape, but not over a dialog, and not before what is unsaved was named", async () => {
+    HTMLDialogElement.prototype.showModal = vi.fn(function (this: HTMLDialogElement) { this.open = true; });
+    const escape = () => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }));
+    await open(Settings);
+    await view.find("header [aria-haspopup=menu]").trigger("click");
+    await view.find(".menu .danger").trigger("click");
+    escape();
+    expect(sentTo("close_window")).toEqual([]);
+    view.find<HTMLDialogElement>("dialog").element.open = false;
+    await field("folder").setValue("mine");
+    escape();
+    await flushPromises();
+    expect(sentTo("close_window")).toEqual([]);
+    expect(view.find("[role=alert]").text()).toContain("Atelier is not saved");
+    escape();
+    expect(sentTo("close_window")).toHaveLength(1);
+  });
+
+  it("leave no sentence behind in the language of before", async () => {
+    await open(Settings);
+    await button("Test").trigger("click");
+    await flushPromises();
+    expect(view.text()).toContain("not us-east-1");
+    answers.settings = scene(new URLSearchParams("lang=zh-CN")).settings!;
+    tell("engine", { type: "settings" });
+    await flushPromises();
+    expect(view.text()).not.toContain("not us-east-1");
+  });
+
+  it("let a destination take files that are no images", async () => {
+    await open(Settings);
+    await view.find(".twist").trigger("click");
+    await field("any_file").setValue(true);
+    await button("Save").trigger("click");
+    expect(sentTo("save_destination")).toMatchObject([{ draft: { destination: { id: "atelier", any_file: true } } }]);
   });
 
   it("follow what another process changed, but not over what is being typed", async () => {

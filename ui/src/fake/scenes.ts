@@ -38,6 +38,7 @@ function openIn(state: string, zh: boolean): Upload[] {
       return [upload(2, NAMES[1]!, 3_300_000, { stage: "sending", sent: 2_100_000 }), upload(3, NAMES[2]!, 4_600_000, { stage: "sending", sent: 1_000_000 }), upload(4, NAMES[3]!, 900_000)];
     case "many":
       return Array.from({ length: 9 }, (_, at) => upload(at + 1, `screenshot-2026-11-21-at-10.3${at}.png`, 1_200_000, at < 2 ? { stage: "sending", sent: 400_000 * (at + 1) } : {}));
+    case "paused-wait":
     case "waiting":
       return [
         upload(1, "latency-p95-week-47.png", 900_000, { stage: "waiting", waiting: "network", sent: 400_000, code: "unreachable", message: zh ? "s3.atelier.example 没有应答，恢复后自动继续。" : "Continues when s3.atelier.example answers." }),
@@ -77,7 +78,7 @@ export function scene(asked: URLSearchParams): Answers {
   };
   const snapshot: Snapshot = {
     state: "idle", line: "", place: place(zh), open: openIn(state, zh), recent: [], paused: state.startsWith("paused"), clipboard: "ask",
-    offer: state === "offer" ? { id: 7, size: 83_000, width: 1200, height: 800, files: 0 } : null, format: "markdown",
+    offer: state.startsWith("offer") ? { id: 7, size: 83_000, width: 1200, height: 800, files: 0 } : null, format: "markdown",
   };
   return {
     snapshot: () => snapshot,
@@ -108,7 +109,12 @@ export function begins(asked: URLSearchParams, tell: <K extends keyof Events>(na
   if (state === "refused") tell("engine", { type: "refused", refusals: [{ name: "roadmap-2027.key", code: "not_an_image", message: zh ? "这不是图片，Atelier 团队只接收图片。" : "This is not an image. Atelier takes images only." }] });
   if (state === "asking") tell("ask-drop", { id: 3, paths: ["~/Pictures/passport-scan.jpg"] });
   if (state === "working") tell("engine", { type: "upload", ...done(1) });
-  if (state === "done") {
+  if (state === "wait-done") {
+    tell("engine", { type: "upload", ...done(1) });
+    tell("engine", { type: "upload", ...openIn("waiting", zh)[1]!, id: 7 });
+    settled([done(1), { ...openIn("waiting", zh)[1]!, id: 7 }]);
+  }
+  if (state === "done" || state === "offer-done") {
     for (const id of [1, 2, 3, 4]) tell("engine", { type: "upload", ...upload(id, NAMES[id - 1]!, 800_000) });
     settled([1, 2, 3, 4].map(done));
   }

@@ -1,6 +1,6 @@
 // The engine's present, as this window knows it: one snapshot, the settings, and the events in between.
 
-import { reactive, shallowRef } from "vue";
+import { reactive, ref, shallowRef } from "vue";
 import type { Event, Failure, SettingsView, Snapshot } from "@/contract";
 import { call, hear } from "@/ipc";
 import { speak } from "@/i18n";
@@ -12,6 +12,16 @@ export const settings = shallowRef<SettingsView>();
 export const board = shallowRef<boards.Board>(boards.empty());
 /** The last thing that went wrong and belongs to no field. */
 export const said = reactive({ text: "" });
+
+/** Something that was done and shows nowhere else; gone after a moment. */
+export const news = ref("");
+const TOLD = 4000;
+let fading: ReturnType<typeof setTimeout> | undefined;
+export function tellNews(text: string): void {
+  news.value = text;
+  clearTimeout(fading);
+  fading = setTimeout(() => (news.value = ""), TOLD);
+}
 
 let asked = 0;
 let answered = 0;
@@ -28,6 +38,11 @@ export async function lookAgain(): Promise<void> {
 
 export async function readSettings(): Promise<void> {
   const now = await call("settings");
+  // Sentences the engine made are in the language it spoke then.
+  if (settings.value && settings.value.language !== now.language) {
+    said.text = news.value = "";
+    board.value = { ...board.value, refused: [] };
+  }
   settings.value = now;
   speak(now.language);
   dress(now.theme);

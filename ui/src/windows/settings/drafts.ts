@@ -43,7 +43,7 @@ export function fresh(provider: string): Destination {
   };
 }
 
-const tidy = (destination: Destination) => JSON.stringify(destination, (_, value: unknown) => (value === null || value === undefined || value === "" ? undefined : value));
+const tidy = (destination: Destination) => JSON.stringify(destination, (_, value: unknown) => (value === null || value === undefined || value === "" || value === false ? undefined : value));
 const sorted = (destination: Destination): Destination => Object.fromEntries(Object.entries(destination).sort(([a], [b]) => a.localeCompare(b))) as Destination;
 
 /** Something in it is not saved. */

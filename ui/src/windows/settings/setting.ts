@@ -1,6 +1,6 @@
 // One setting that applies at once: shows what the engine holds, sends what a person chose, and keeps the engine's refusal beside it.
 
-import { computed, ref, type WritableComputedRef } from "vue";
+import { computed, ref, watch, type WritableComputedRef } from "vue";
 import type { Settings } from "@/bindings/Settings";
 import { call } from "@/ipc";
 import { failure, settings } from "@/state/live";
@@ -9,6 +9,7 @@ export function useSetting<T extends string>(key: string, read: (settings: Setti
   const error = ref<string | null>(null);
   // Shown until the engine has answered, so that a switch does not jump back under the finger.
   const sent = ref<T | null>(null);
+  watch(() => settings.value?.language, () => (error.value = null));
 
   async function send(next: T): Promise<boolean> {
     error.value = null;
