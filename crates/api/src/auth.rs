@@ -88,6 +88,10 @@ pub mod reason {
     pub const CHANGED_SINCE: &str = "登录密码不正确";
     /// `data` of a token of somebody who has no account.
     pub const NOBODY: &str = "登录用户未找到";
+    /// Nobody may register.
+    pub const CLOSED: &str = "注册未开放";
+    /// The invitation is missing, wrong, used up or out of date.
+    pub const INVITE: &str = "邀请码无效";
 }
 
 /// `data` of a refused form.
