@@ -49,6 +49,58 @@ pub fn swift() -> S3Server {
     S3Server { endpoint: at(ports[0]), region: "us-east-1", access_key: "test:test", secret_key: "testsecret", port: ports[0] }
 }
 
+/// A PostgreSQL; user `imagepic`, no password.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    /// Its port on loopback.
+    pub port: u16,
+    psql: PathBuf,
+}
+
+impl Postgres {
+    /// A database of its own for one test, as an address.
+    ///
+    /// # Panics
+    /// Where it cannot be made.
+    #[must_use]
+    pub fn database(&self, name: &str) -> String {
+        let name = format!("{name}_{}", std::process::id());
+        self.ask("postgres", &format!("create database {name}"));
+        format!("postgres://imagepic@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// What a query in a database gives, a row a line.
+    ///
+    /// # Panics
+    /// Where it fails.
+    #[must_use]
+    pub fn query(&self, url: &str, query: &str) -> String {
+        self.ask(url.rsplit('/').next().unwrap_or("postgres"), query)
+    }
+
+    fn ask(&self, database: &str, query: &str) -> String {
+        let done = Command::new(&self.psql)
+            .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "imagepic", "-d", database])
+            .args(["-p", &self.port.to_string(), "-c", query])
+            .output()
+            .expect("psql is there");
+        assert!(done.status.success(), "{query}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+}
+
+/// A PostgreSQL server; tests take databases of their own.
+///
+/// # Panics
+/// Where PostgreSQL is missing (`cargo xtask setup` installs it) or does not start; the message says which step failed.
+#[must_use]
+pub fn postgres() -> Postgres {
+    let ports = shared("postgres", 1, &[]);
+    let (_, name) = run();
+    let bin = fs::read_to_string(workspace().join(format!("target/tmp/servers/postgres-{name}/bin"))).expect("the guardian wrote it");
+    Postgres { port: ports[0], psql: Path::new(bin.trim()).join("psql") }
+}
+
 fn at(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
