@@ -5,6 +5,7 @@
 mod page;
 mod pictures;
 mod resident;
+mod team;
 mod tray;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ imagepic-bench presign ENDPOINT BUCKET_DIR BUCKET PREFIX COUNT   addresses to PU
 imagepic-bench resident ENDPOINT BUCKET_DIR BUCKET PICGO_PORT HOME FILE…   engine, bare PUT and picgo in turn
 imagepic-bench engine ENDPOINT BUCKET_DIR BUCKET HOME FILE…  the engine alone, to be watched by others
 imagepic-bench page DIR COUNT                                pages among so many objects
+imagepic-bench team-login HOST:PORT                          a token, and what the log-in took
+imagepic-bench team-load put|list HOST:PORT BUCKET CLIENTS COUNT BYTES   answers a second; the token by the environment
+imagepic-bench team-slow HOST:PORT BUCKET COUNT BYTES        uploads that pause in the middle, all at once
 imagepic-bench tray APP CONSOLE                              the tray app's start and rest";
 
 #[tokio::main]
@@ -44,6 +48,11 @@ async fn main() -> Outcome {
             resident::alone(&place, &paths(files)).await
         }
         ["page", dir, count] => page::measure(Path::new(dir), count.parse()?).await,
+        ["team-login", host] => team::log_in(host).await,
+        ["team-load", what @ ("put" | "list"), host, bucket, clients, count, bytes] => {
+            team::load(what, host, bucket, clients.parse()?, count.parse()?, bytes.parse()?).await
+        }
+        ["team-slow", host, bucket, count, bytes] => team::slow(host, bucket, count.parse()?, bytes.parse()?).await,
         ["tray", app, console] => tray::measure(Path::new(app), Path::new(console)).await,
         _ => Err(USAGE.into()),
     }

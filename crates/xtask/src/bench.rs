@@ -8,15 +8,16 @@
 mod measure;
 mod programs;
 mod server;
+mod team;
 mod uploads;
 
 use crate::sh::{self, Done, step};
 use crate::{setup, ui};
 use measure::Report;
 
-/// `cargo xtask bench [resident] [cold] [many] [large] [tray] [bucket]`
+/// `cargo xtask bench [resident] [cold] [many] [large] [tray] [bucket] [server]`
 pub(crate) fn bench(arguments: &[String]) -> Done {
-    const ALL: [&str; 6] = ["resident", "cold", "many", "large", "tray", "bucket"];
+    const ALL: [&str; 7] = ["resident", "cold", "many", "large", "tray", "bucket", "server"];
     if let Some(unknown) = arguments.iter().find(|name| !ALL.contains(&name.as_str())) {
         return Err(format!("bench does not know \"{unknown}\"; it measures {}", ALL.join(", ")));
     }
@@ -56,6 +57,9 @@ pub(crate) fn bench(arguments: &[String]) -> Done {
     }
     if wanted("bucket") {
         step("bucket: a page among 1,000,000 objects", || programs::bucket(&mut report))?;
+    }
+    if wanted("server") {
+        step("server: the team server beside a plain Node service", || team::compare(&mut report))?;
     }
     report.end()
 }

@@ -21,7 +21,7 @@ const USAGE: &str = "\
 cargo xtask setup                    find what is missing and install it
 cargo xtask run [FILES] [--once]     build and start the tray app; without a display on a virtual one, with a sample as proof
 cargo xtask test [--all] [FILTER]    everything CI runs; --all adds what takes minutes; FILTER: only Rust tests with this in their name
-cargo xtask bench [WHAT…]            the figures, beside curl, rclone and picgo: resident cold many large tray bucket
+cargo xtask bench [WHAT…]            the figures, beside curl, rclone, picgo and node: resident cold many large tray bucket server
 cargo xtask dist                     the Debian package
 cargo xtask shots                    pictures of the windows, in artifacts/shots/
 ";

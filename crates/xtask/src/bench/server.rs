@@ -88,6 +88,24 @@ impl Server {
         command
     }
 
+    /// Access key and secret key of the bucket.
+    pub(super) fn keys(&self) -> (&str, &str) {
+        (&self.access_key, &self.secret_key)
+    }
+
+    /// Our team server over this bucket, with its accounts in `data`.
+    pub(super) fn team(&self, data: &Path) -> Command {
+        let mut command = sh::command(program("imagepic"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env("IMAGEPIC_DATA", data)
+            .env("IMAGEPIC_HOME", self.dir.join("serve"));
+        command.env("IMAGEPIC_S3_ENDPOINT", &self.endpoint).env("IMAGEPIC_S3_REGION", "us-east-1");
+        command.env("IMAGEPIC_S3_ACCESS_KEY", &self.access_key).env("IMAGEPIC_S3_SECRET_KEY", &self.secret_key);
+        command.env("IMAGEPIC_S3_PATH_STYLE", "true");
+        command
+    }
+
     /// rclone with this server as the remote `bench:`; keys by environment, so that no process list shows them.
     pub(super) fn rclone(&self) -> Command {
         let mut command = sh::command("rclone");
