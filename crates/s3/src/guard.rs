@@ -33,7 +33,7 @@ impl Client {
             return Ok(true);
         }
         if !may_ignore && self.quirks.conditions() == Conditions::Unknown {
-            self.try_conditions(put).await?;
+            self.try_conditions(&put.bucket, &put.key).await?;
             if self.quirks.conditions() == Conditions::Honoured {
                 return Ok(false);
             }
@@ -83,13 +83,13 @@ impl Client {
     }
 
     /// Finds out with an object of its own beside the key, for keys that may write and not look.
-    async fn try_conditions(&self, put: &Put) -> Result<(), S3Error> {
-        let key = match put.key.rsplit_once('/') {
+    pub(crate) async fn try_conditions(&self, bucket: &str, key: &str) -> Result<(), S3Error> {
+        let key = match key.rsplit_once('/') {
             Some((folder, _)) => format!("{folder}/{TRIAL}"),
             None => TRIAL.to_owned(),
         };
         let trial = Put {
-            bucket: put.bucket.clone(),
+            bucket: bucket.to_owned(),
             key,
             body: Body::Bytes(Bytes::from_static(TRIAL_TEXT)),
             size: TRIAL_TEXT.len() as u64,

@@ -1,0 +1,31 @@
+//! A permission for somebody else to put one object, once, with exactly the headers that were signed.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use secrecy::ExposeSecret as _;
+
+use crate::address::presign;
+use crate::client::Client;
+use crate::error::S3Error;
+
+impl Client {
+    /// An address somebody else may put the object to, with exactly these headers (names in lower case, without `host`): the
+    /// signature covers each of them. Makes no request.
+    ///
+    /// # Errors
+    /// [`Kind::Config`](crate::Kind::Config) for a life that no signature can have.
+    pub fn presigned_put_with(
+        &self,
+        bucket: &str,
+        key: &str,
+        headers: &[(&str, &str)],
+        now: SystemTime,
+        life: Duration,
+    ) -> Result<String, S3Error> {
+        let url = self.address.of_object(bucket, key);
+        let credentials =
+            Credentials::new(self.config.access_key.trim(), self.config.secret_key.expose_secret(), None, None, "imagepic");
+        presign("PUT", &url, &credentials, self.config.region.trim(), now, life, headers)
+    }
+}
