@@ -1,5 +1,6 @@
 // What crosses between windows and engine: commands with their arguments and answers, events with their payloads.
 
+import type { AccountView } from "./bindings/AccountView";
 import type { Destination } from "./bindings/Destination";
 import type { Event } from "./bindings/Event";
 import type { Format } from "./bindings/Format";
@@ -9,7 +10,10 @@ import type { Drag } from "./bindings/Drag";
 import type { DraftForm } from "./bindings/DraftForm";
 import type { Failure } from "./bindings/Failure";
 import type { NamePreview } from "./bindings/NamePreview";
+import type { RegisterForm } from "./bindings/RegisterForm";
 import type { SettingsView } from "./bindings/SettingsView";
+import type { TeamAddress } from "./bindings/TeamAddress";
+import type { TeamServer } from "./bindings/TeamServer";
 import type { TestReport } from "./bindings/TestReport";
 
 export type { AskDrop, Destination, DraftForm, Drag, Event, Failure, Format, NamePreview, SettingsView, Snapshot, TestReport };
@@ -34,6 +38,13 @@ export interface Commands {
   use_destination(args: { id: string; bucket: string | null; folder: string | null }): void;
   test_destination(args: { draft: DraftForm }): TestReport;
   list_buckets(args: { draft: DraftForm }): string[];
+  list_folders(args: { draft: DraftForm; prefix: string }): string[];
+  probe_team(args: { address: TeamAddress }): TeamServer;
+  team_account(args: { address: TeamAddress }): AccountView;
+  register(args: { address: TeamAddress; form: RegisterForm }): void;
+  sign_in(args: { address: TeamAddress; password: string; keep: boolean }): void;
+  change_password(args: { address: TeamAddress; old: string; new: string }): void;
+  sign_out(args: { address: TeamAddress }): boolean;
   name_preview(args: { destination: Destination }): NamePreview;
   open_window(args: { name: "drop-zone" | "settings" }): void;
   close_window(): void;

@@ -14,8 +14,9 @@ export const whole = (place: Place): string => [place.name, place.bucket, place.
 /** What kind of place, as a drawing. */
 export function drawing(destination: Pick<Destination, "kind" | "link">): IconName {
   if (destination.kind === "this-computer") return "monitor";
+  if (destination.kind === "team") return "server";
   return destination.link.policy === "public" ? "globe" : "bucket";
 }
 
 /** Says which, in a word. */
-export const kindWord = (destination: Pick<Destination, "kind">): string => t(destination.kind === "s3" ? "kind.s3" : "kind.this-computer");
+export const kindWord = (destination: Pick<Destination, "kind">): string => t(`kind.${destination.kind}`);

@@ -4,7 +4,7 @@ import type { Snapshot } from "@/bindings/Snapshot";
 import { upload } from "@/fake/scenes";
 import { after, beside, cleared, empty, face, sum, type Board } from "@/state/board";
 
-const play = (events: Event[], from: Board = empty()) => events.reduce(after, from);
+const play = (events: Event[], from: Board = empty()) => events.reduce((board, event) => after(board, event), from);
 const seen = (id: number, more: Parameters<typeof upload>[3] = {}): Event => ({ type: "upload", ...upload(id, `${id}.png`, 100, more) });
 
 describe("what the drop zone shows", () => {
@@ -50,6 +50,14 @@ describe("what the drop zone shows", () => {
     const board = play([seen(1), { type: "refused", refusals: [{ name: "notes.txt", code: "not_an_image", message: "no" }] }, seen(1, { stage: "done" })]);
     expect(face(board)).toBe("mixed");
     expect(board.refused.map(({ name }) => name)).toEqual(["notes.txt"]);
+  });
+
+  it("keeps the refused half of a drop beside the half that goes, and lets go of it at the next one", () => {
+    const away: Event = { type: "refused", refusals: [{ name: "https://x.example/a.png", code: "bad_request", message: "no" }] };
+    const together = play([seen(1, { stage: "done", taken_at: 10_500 })], after(empty(), away, 10_000));
+    expect([face(together), together.refused.length]).toEqual(["mixed", 1]);
+    const later = play([seen(2, { batch: 2, taken_at: 60_000 })], together);
+    expect(later.refused).toEqual([]);
   });
 
   it("catches up from a snapshot after events were missed", () => {

@@ -3,6 +3,7 @@ import type { Images } from "./Images";
 import type { LinkPolicy } from "./LinkPolicy";
 import type { Names } from "./Names";
 import type { S3Address } from "./S3Address";
+import type { TeamAddress } from "./TeamAddress";
 
 /**
  * One destination, as it stands in `settings.toml` (`[[destinations]]`). It holds no secret.
@@ -43,4 +44,4 @@ max_bytes?: number | null,
 /**
  * Takes files that are no images too.
  */
-any_file?: boolean, } & ({ "kind": "this-computer" } | { "kind": "s3" } & S3Address);
+any_file?: boolean, } & ({ "kind": "this-computer" } | { "kind": "s3" } & S3Address | { "kind": "team" } & TeamAddress);

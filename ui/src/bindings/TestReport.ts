@@ -30,4 +30,8 @@ public: boolean | null,
 /**
  * Milliseconds.
  */
-took_ms: number, };
+took_ms: number, 
+/**
+ * Of a team server: its step `key` is the sign-in.
+ */
+team: boolean, };

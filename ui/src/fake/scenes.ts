@@ -1,5 +1,6 @@
 // The states of the windows, as an engine would tell them. Names, places and figures are made up.
 
+import type { AccountView } from "@/bindings/AccountView";
 import type { Destination } from "@/bindings/Destination";
 import type { Place } from "@/bindings/Place";
 import type { Snapshot } from "@/bindings/Snapshot";
@@ -17,6 +18,15 @@ export const destinations = (zh: boolean): Destination[] => [
   { id: "this-computer", name: zh ? "这台电脑" : "This computer", kind: "this-computer", bucket: "images", folder: "", link: { policy: "public" },
     names: { file: "{stem}-{random:8}.{ext}", clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{random:8}.{ext}" }, images: { strip_metadata: true } },
 ];
+
+const team = (zh: boolean): Destination => ({
+  id: "team", name: zh ? "团队图床" : "Studio", kind: "team", server: "https://images.atelier.example", phone: "13800138000", bucket: "assets", folder: "docs/img",
+  link: { policy: "presigned", seconds: 604_800 }, names, images: { strip_metadata: true },
+});
+const account = (state: string, zh: boolean): AccountView => ({
+  destination: "team", signed_in: state === "team", keeps_password: false,
+  message: state === "team-ended" ? (zh ? "images.atelier.example 不再接受 13800138000 的登录：会话已结束，或密码已更改。" : "images.atelier.example does not accept the sign-in of 13800138000 any more: the session has ended, or the password was changed.") : null,
+});
 
 const place = (zh: boolean): Place => ({ destination: "atelier", name: zh ? "Atelier 团队" : "Atelier", bucket: "assets", folder: "docs/img", max_bytes: 50_000_000, only_here: false });
 
@@ -59,7 +69,7 @@ function report(state: string, zh: boolean): TestReport {
     rungs: order.map((rung, at) => ({ rung, state: at < bad ? "ok" : at === bad ? "bad" : "todo" })),
     code: right ? null : "wrong_region",
     message: right ? null : zh ? "服务器使用 eu-central-1 签名，拒绝了 us-east-1。" : "The server signs for eu-central-1, not us-east-1.",
-    suggestion: right ? null : { field: "region", value: "eu-central-1" }, public: right ? true : null, took_ms: 310,
+    suggestion: right ? null : { field: "region", value: "eu-central-1" }, public: right ? true : null, took_ms: 310, team: false,
   };
 }
 
@@ -72,9 +82,10 @@ export function scene(asked: URLSearchParams): Answers {
   const view: SettingsView = {
     settings: {
       version: 1, general: { language: zh ? "zh-CN" : "en", theme: "system", notifications: "all", proxy: state === "proxy" ? "socks5://127.0.0.1:1080" : "system" }, capture: { clipboard: "ask" },
-      link: { format: "markdown" }, destination: { current: "atelier" }, destinations: destinations(zh),
+      link: { format: "markdown" }, destination: { current: state.startsWith("team") ? "team" : "atelier" }, destinations: [...(state.startsWith("team") ? [team(zh)] : []), ...destinations(zh)],
     },
     language: zh ? "zh-CN" : "en", theme: asked.get("theme") === "dark" ? "dark" : "light", secrets: state === "file" ? "file" : "keychain", saved_secrets: ["atelier", "minio-frankfurt", "r2-personal"],
+    accounts: state.startsWith("team") ? [account(state, zh)] : [],
   };
   const snapshot: Snapshot = {
     state: "idle", line: "", place: place(zh), open: openIn(state, zh), recent: [], paused: state.startsWith("paused"), clipboard: "ask",
@@ -84,6 +95,13 @@ export function scene(asked: URLSearchParams): Answers {
     snapshot: () => snapshot,
     settings: () => view,
     list_buckets: () => ["assets", "release", "screenshots"],
+    list_folders: () => ["docs/img/", "docs/video/"],
+    probe_team: ({ address }) => {
+      if (address.server.startsWith("http:") && !address.allow_plain_http) throw { code: "plain_http", field: "server", message: zh ? "到 images.atelier.example 的连接未加密：途中任何人都能读到你的密码和图片。改用 https://，或确认对此服务器使用明文 http。" : "images.atelier.example is to be reached without encryption: everybody on the way can read your password and your images. Use https://, or confirm that plain http is meant for this server." };
+      return { server: address.server, old: state === "team-old", registers: true, invited: state === "team-invite", password_min: 8 };
+    },
+    team_account: () => account(state, zh),
+    sign_in: () => { throw { code: "wrong_password", field: "password", message: zh ? "images.atelier.example 上的手机号码与密码不匹配。" : "Phone number and password do not belong together at images.atelier.example." }; },
     name_preview: ({ destination: { names: { file, clipboard }, folder } }) => {
       const fill = (text: string) => [folder, text.replace("{stem}", "checkout").replace("{ext}", "png").replace(/\{(hash|random)(:8)?\}/, "9f3a1c7e").replace("{yyyy}{MM}{dd}-{HH}{mm}{ss}", "20261121-144012")].filter(Boolean).join("/");
       return { file: fill(file), clipboard: fill(clipboard) };

@@ -10,9 +10,14 @@ export interface Board {
   refused: Refusal[];
   /** Batches whose links were put on the clipboard. */
   copied: number[];
+  /** When something was last refused, in milliseconds since 1970. */
+  refusedAt: number;
 }
 
-export const empty = (): Board => ({ uploads: [], refused: [], copied: [] });
+export const empty = (): Board => ({ uploads: [], refused: [], copied: [], refusedAt: 0 });
+
+/** What is refused and taken within so many milliseconds was given together. */
+const TOGETHER = 2000;
 
 const OPEN = new Set(["queued", "sending", "waiting"]);
 /** Something still has to happen to it. */
@@ -26,12 +31,12 @@ function put(board: Board, upload: Upload): Board {
   // What is new after everything had settled begins a new sitting; failures stay until somebody has looked.
   const fresh = !known && !board.uploads.some((other) => open(other) || other.batch === upload.batch);
   const kept = board.uploads.filter((other) => other.id !== upload.id && (!fresh || other.stage === "failed"));
-  const refused = fresh ? [] : board.refused;
+  const refused = fresh && Math.abs(upload.taken_at - board.refusedAt) > TOGETHER ? [] : board.refused;
   return { ...board, refused, uploads: inOrder([...kept, upload]) };
 }
 
-/** The board after an event. */
-export function after(board: Board, event: Event): Board {
+/** The board after an event that came now. */
+export function after(board: Board, event: Event, now: number = Date.now()): Board {
   switch (event.type) {
     case "upload": {
       const { type: _, ...upload } = event;
@@ -42,7 +47,7 @@ export function after(board: Board, event: Event): Board {
     case "gone":
       return { ...board, uploads: board.uploads.filter((upload) => upload.id !== event.id) };
     case "refused":
-      return { ...board, refused: board.uploads.some(open) ? [...board.refused, ...event.refusals] : event.refusals };
+      return { ...board, refused: board.uploads.some(open) ? [...board.refused, ...event.refusals] : event.refusals, refusedAt: now };
     case "settled": {
       const uploads = event.uploads.reduce(put, board).uploads;
       return { ...board, uploads, copied: event.copied ? [...board.copied.filter((batch) => batch !== event.batch), event.batch] : board.copied };
@@ -61,7 +66,7 @@ export function beside(board: Board, snapshot: Snapshot): Board {
 }
 
 /** Without what is over; open uploads stay, because a look away does not end them. */
-export const cleared = (board: Board): Board => ({ uploads: board.uploads.filter(open), refused: [], copied: [] });
+export const cleared = (board: Board): Board => ({ ...empty(), uploads: board.uploads.filter(open) });
 
 export type Face = "idle" | "working" | "waiting" | "mixed" | "done";
 

@@ -43,6 +43,12 @@ export function fresh(provider: string): Destination {
   };
 }
 
+/** A destination at a team server as it begins, with what was typed already. */
+export function freshTeam(before: Destination): Destination {
+  const { id, name, bucket, folder, link, names, images, max_bytes, any_file } = before;
+  return { id, name, kind: "team", server: "", phone: "", allow_plain_http: false, ca_file: null, bucket, folder, link, names, images, max_bytes, any_file };
+}
+
 const tidy = (destination: Destination) => JSON.stringify(destination, (_, value: unknown) => (value === null || value === undefined || value === "" || value === false ? undefined : value));
 const sorted = (destination: Destination): Destination => Object.fromEntries(Object.entries(destination).sort(([a], [b]) => a.localeCompare(b))) as Destination;
 
@@ -56,10 +62,13 @@ export const WEEK = 604_800;
 /** The field a step of the ladder is about; `null`: none of them. */
 export const fieldOf = { address: "endpoint", tls: "endpoint", clock: null, region: "region", key: "access_key", secret: "secret", bucket: "bucket", permission: "bucket", style: "path_style" } as const;
 
+/** The same at a team server, where the key is the sign-in. */
+const teamFieldOf = { ...fieldOf, address: "server", tls: "server", key: "phone" } as const;
+
 /** The field that is wrong, and why. */
 export function wrong(draft: Draft): { field: string | null; message: string } | null {
   if (draft.failure) return draft.failure;
   const bad = draft.report?.rungs.find(({ state }) => state === "bad");
   if (!draft.report?.code) return null;
-  return { field: bad ? fieldOf[bad.rung] : null, message: draft.report.message ?? "" };
+  return { field: bad ? (draft.report.team ? teamFieldOf : fieldOf)[bad.rung] : null, message: draft.report.message ?? "" };
 }
