@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::accounts::document::{Oddity, oddity};
 use crate::accounts::{Accounts, Document, Home, Invites, Opener, StoreError};
 use crate::answer::Refusal;
 use crate::config::Config;
@@ -29,7 +30,7 @@ pub(crate) mod sessions;
 pub(crate) mod throttle;
 pub(crate) mod tokens;
 
-pub(crate) use caller::{Caller, ClientAddr, Reader};
+pub(crate) use caller::{Caller, Reader};
 
 use passwords::{Checked, Passwords, Turn};
 use rules::Rules;
@@ -102,7 +103,36 @@ impl People {
         let home = Home::open(config, Opener::Server).await?;
         let key = home.signing_key(config).await?;
         let people = Self::with(config, home, key, Clock::system()).await?;
+        people.report().await;
         Ok(people)
+    }
+
+    /// Tells the log what is odd about the files of a folder, once at the start: each of them is somebody's trouble at log-in.
+    async fn report(&self) {
+        if !matches!(self.home, Home::Folder(_)) {
+            return;
+        }
+        let mut clear = 0_usize;
+        for phone in self.accounts.phones().await.unwrap_or_default() {
+            let file = format!("auth_{phone}.json");
+            match self.accounts.find(&phone).await {
+                Ok(Some(document)) => match oddity(&document.fields) {
+                    Some(Oddity::ClearPassword) => clear += 1,
+                    Some(Oddity::NoPassword) => {
+                        tracing::warn!(file, "an account has no usable password: nobody can log in to it")
+                    }
+                    Some(Oddity::NumericPhone) | None => {}
+                },
+                Ok(None) => tracing::warn!(file, "an account file has nobody in it: the number is free"),
+                Err(error) => tracing::warn!(file, %error, "an account file cannot be read: nobody can log in to it"),
+            }
+        }
+        if clear > 0 {
+            tracing::warn!(
+                accounts = clear,
+                "passwords in clear text, until the next log-in of each or `imagepic accounts import`"
+            );
+        }
     }
 
     /// Over an open home.
@@ -508,3 +538,6 @@ fn store(error: StoreError) -> Refusal {
     tracing::error!(%error, "the account store failed");
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::Internal, "the account store does not answer").retry_after(5)
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,10 +109,17 @@ impl FolderHome {
         let folder = place(root);
         let fail = |why: &dyn std::fmt::Display| format!("{}: {why}", folder.display());
         fs::create_dir_all(&folder).map_err(|error| fail(&error))?;
+        let lock_file = folder.join(".imagepic.lock");
         let server = match opener {
-            Opener::Console => None,
+            Opener::Console => {
+                // Its presence says that no other service left these accounts: true of a folder that has none yet.
+                if phones_in(&folder).is_ok_and(|phones| phones.is_empty()) {
+                    private(&lock_file).map_err(|error| fail(&error))?;
+                }
+                None
+            }
             Opener::Server => {
-                let lock = private(&folder.join(".imagepic.lock")).map_err(|error| fail(&error))?;
+                let lock = private(&lock_file).map_err(|error| fail(&error))?;
                 match lock.try_lock() {
                     Ok(()) => Some(lock),
                     Err(fs::TryLockError::WouldBlock) => {

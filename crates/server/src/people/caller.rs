@@ -1,7 +1,5 @@
 //! Who asks: the token of a request, checked, as an argument of a route.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -39,20 +37,6 @@ impl Caller {
 /// Somebody who reads: a caller, or nobody where the configuration lets everybody read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reader(pub(crate) Option<Caller>);
-
-/// Where a request comes from: the other end of the connection, or what trusted proxies say of it. Whoever accepts connections puts it
-/// into the request's extensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClientAddr(pub(crate) IpAddr);
-
-impl<S: Sync> FromRequestParts<S> for ClientAddr {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        // A router without a port has no other end.
-        Ok(parts.extensions.get().copied().unwrap_or(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
-    }
-}
 
 /// The token in `authorization`, raw as the old clients send it, or after `Bearer` (RFC 6750; the scheme in any case).
 pub(crate) fn token(headers: &HeaderMap) -> Result<&str, Flaw> {

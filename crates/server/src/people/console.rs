@@ -235,6 +235,15 @@ impl Keeper {
         .await
     }
 
+    /// Forgets somebody; the number is free again, and every session is over.
+    ///
+    /// # Errors
+    /// Where there is nobody.
+    pub async fn remove(&self, phone: &str) -> Result<(), KeeperError> {
+        let phone = self.phone(phone)?;
+        if self.accounts.remove(&phone).await? { Ok(()) } else { Err(KeeperError::Nobody(phone)) }
+    }
+
     /// Makes somebody an admin, or a member again.
     ///
     /// # Errors

@@ -8,8 +8,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::{Answer, Good, Nothing};
+use crate::client::ClientAddr;
 use crate::input::Input;
-use crate::people::{ClientAddr, caller};
+use crate::people::caller;
 use crate::state::App;
 
 /// `/imagepic/auth/…`
