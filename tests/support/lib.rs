@@ -16,6 +16,7 @@ pub mod servers;
 pub mod tray;
 pub mod wait;
 pub mod wayland;
+#[cfg(feature = "windows")]
 pub mod web;
 pub mod xdnd;
 

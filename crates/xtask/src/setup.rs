@@ -64,7 +64,9 @@ const PACKAGES: &[(&str, Probe, For)] = &[
     ("radosgw", Program("radosgw"), Tests),
     ("ceph-common", Program("radosgw-admin"), Tests),
     ("uuid-runtime", Program("uuidgen"), Tests),
-    ("libayatana-appindicator3-dev", PkgConfig("ayatana-appindicator3-0.1"), Dist),
+    // Debian keeps the server itself out of the search path; this comes with it.
+    ("postgresql", Program("pg_ctlcluster"), Tests),
+    ("dpkg-dev", Program("dpkg-shlibdeps"), Dist),
     ("time", Program("time"), Bench),
     ("strace", Program("strace"), Bench),
 ];
