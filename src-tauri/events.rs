@@ -143,8 +143,8 @@ struct Change {
 impl Outages {
     /// One upload waits for this now.
     fn now(&mut self, id: i64, waiting: Option<Waiting>) -> Change {
-        // A pause before the next try is no outage.
-        let waiting = waiting.filter(|what| *what != Waiting::Retry);
+        // A pause before the next try is no outage, nor is another process that goes first.
+        let waiting = waiting.filter(|what| !matches!(what, Waiting::Retry | Waiting::Turn));
         let before = match waiting {
             Some(what) => self.waits.insert(id, what),
             None => self.waits.remove(&id),
@@ -234,6 +234,7 @@ mod tests {
     #[test]
     fn a_pause_before_the_next_try_is_no_outage() {
         assert_eq!(Outages::default().now(1, Some(Waiting::Retry)), Change::default());
+        assert_eq!(Outages::default().now(1, Some(Waiting::Turn)), Change::default());
     }
 
     #[test]

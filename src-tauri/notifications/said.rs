@@ -116,8 +116,8 @@ pub(crate) fn waiting(what: Waiting, uploads: &[Upload], lang: Lang) -> Option<N
         Waiting::SignIn => words::waiting_sign_in(&first.place.name, count),
         Waiting::Keychain => words::waiting_keychain(count),
         Waiting::Disk => words::waiting_disk(count),
-        // The next try comes within minutes, by itself.
-        Waiting::Retry => return None,
+        // The next try comes within minutes, or once another process is done, by itself.
+        Waiting::Retry | Waiting::Turn => return None,
     };
     let mut lines: Vec<_> = first.message.iter().cloned().collect();
     lines.push(words::kept().to(lang));

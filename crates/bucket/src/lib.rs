@@ -24,4 +24,4 @@ mod server;
 pub use counters::Counters;
 pub use error::{Error, Result};
 pub use front::BucketService;
-pub use server::{Config, Running, Server, Usage, open};
+pub use server::{Config, Running, Server, Usage, open, usage};

@@ -166,6 +166,22 @@ pub struct Usage {
     pub bytes: u64,
 }
 
+/// Counts what the bucket in `dir` holds, also while another process serves it; `None` where there is none yet.
+///
+/// # Errors
+/// The index cannot be read.
+pub fn usage(dir: &Path) -> Result<Option<Usage>> {
+    let path = dir.join("index.sqlite");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let unread = |source| Error::Index { what: "be read", source };
+    let connection = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unread)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(unread)?;
+    let (buckets, objects, bytes) = index::usage(&connection).map_err(|fail| plain(fail, dir))?;
+    Ok(Some(Usage { buckets, objects, bytes }))
+}
+
 impl Server {
     /// The S3 protocol without a listener. Whoever mounts it checks `Host` for itself.
     pub fn service(&self) -> BucketService {

@@ -83,6 +83,10 @@ pub enum Code {
     KeychainLocked,
     /// No secret is saved for this address and key.
     SecretMissing,
+    /// Other destinations use the same address and key with another secret, which would be changed for them too.
+    SecretShared,
+    /// Another process of this home has the same bytes for the same place in its queue and goes first.
+    QueuedElsewhere,
     /// A person stopped it.
     Cancelled,
     /// This computer's bucket cannot have its port.
@@ -106,6 +110,7 @@ impl Code {
             Self::KeychainLocked => Remedy::Wait(Waiting::Keychain),
             Self::SecretMissing | Self::WrongAccessKey | Self::WrongSecretKey => Remedy::Wait(Waiting::SignIn),
             Self::DiskFull | Self::HomeUnwritable => Remedy::Wait(Waiting::Disk),
+            Self::QueuedElsewhere => Remedy::Wait(Waiting::Turn),
             Self::StoreBusy | Self::ChecksumMismatch => Remedy::Retry,
             _ => Remedy::Fail,
         }
@@ -138,6 +143,8 @@ pub enum Waiting {
     Disk,
     /// The next try after a busy store.
     Retry,
+    /// Another process of this home, whose upload of the same bytes goes first.
+    Turn,
 }
 
 /// A failure: its code, its sentence and what caused it.

@@ -12,6 +12,9 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
 
+/// In `run/`: who has paused its queue.
+const PAUSED: &str = "paused";
+
 /// The variable that moves all state into one folder.
 pub const VARIABLE: &str = "IMAGEPIC_HOME";
 
@@ -163,6 +166,23 @@ impl Home {
         }
     }
 
+    /// Says to other processes of this home whether `owner` has paused its queue. A pause ends with the process.
+    pub(crate) fn say_paused(&self, owner: &str, paused: bool) {
+        let path = self.run().join(PAUSED);
+        let said = if paused { fs::write(&path, owner) } else { fs::remove_file(&path) };
+        if let Err(error) = said
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "other processes do not hear of the pause");
+        }
+    }
+
+    /// The living process that has paused its queue, as [`claim`](Self::claim) named it.
+    #[must_use]
+    pub fn paused_by(&self) -> Option<String> {
+        fs::read_to_string(self.run().join(PAUSED)).ok().filter(|owner| self.alive(owner))
+    }
+
     /// Waits for the lock `run/<name>.lock` and holds it until the guard is dropped; for work of milliseconds.
     ///
     /// # Errors
@@ -267,7 +287,7 @@ pub fn sync_dir(dir: &Path) {
 }
 
 /// The system's words without "(os error 13)".
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

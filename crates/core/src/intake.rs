@@ -34,14 +34,25 @@ pub(crate) struct Item {
     pub(crate) content: Content,
     pub(crate) source: Source,
     pub(crate) at: std::time::SystemTime,
-    /// It came out of a folder, where what is no image is named and left.
     pub(crate) name: String,
+    pub(crate) from: From,
+}
+
+/// What was given that a thing came of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct From {
+    /// Which of the captures.
+    pub(crate) capture: usize,
+    /// Where below it, with `/` between, where that was a folder.
+    pub(crate) within: Option<String>,
 }
 
 /// Something refused at the door.
 #[derive(Debug)]
 pub(crate) struct Refused {
+    /// The file's name, with the folders it lies in below the one that was given.
     pub(crate) name: String,
+    pub(crate) from: From,
     pub(crate) error: Error,
 }
 
@@ -61,12 +72,14 @@ pub(crate) struct Taken {
 /// Opens folders; the order is that of the captures, and of names within a folder.
 pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Refused>> {
     let mut items = Vec::with_capacity(captures.len());
-    for capture in captures {
+    for (number, capture) in captures.into_iter().enumerate() {
         let (source, at) = (capture.source, capture.at);
+        let from = |within| From { capture: number, within };
+        let refused = |path: &Path, error| Refused { name: file_name(path), from: from(None), error };
         match capture.content {
             Content::Bytes { bytes, name } => {
                 let name = name.map(|name| file_name(Path::new(&name))).unwrap_or_default();
-                items.push(Ok(Item { content: Content::Bytes { bytes, name: None }, source, at, name }));
+                items.push(Ok(Item { content: Content::Bytes { bytes, name: None }, source, at, name, from: from(None) }));
             }
             Content::Path(path) => match fs::metadata(&path) {
                 Ok(data) if data.is_dir() => {
@@ -74,39 +87,53 @@ pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Re
                     folder(&path, 0, &mut |found| {
                         if items.len() - before == FOLDER_FILES {
                             let error = Error::new(Code::TooLarge, words::folder_full(FOLDER_FILES, path.display()));
-                            items.push(Err(Refused { name: file_name(&path), error }));
+                            items.push(Err(refused(&path, error)));
                             return false;
                         }
-                        items.push(found.map(|path| {
-                            let name = file_name(&path);
-                            Item { content: Content::Path(path), source, at, name }
-                        }));
+                        items.push(match found {
+                            Ok(found) => {
+                                let (name, from) = (file_name(&found), from(below(&path, &found)));
+                                Ok(Item { content: Content::Path(found), source, at, name, from })
+                            }
+                            Err((left_out, error)) => {
+                                let within = below(&path, &left_out);
+                                let name = within.clone().unwrap_or_else(|| file_name(&path));
+                                Err(Refused { name, from: from(within), error })
+                            }
+                        });
                         true
                     });
                     if items.len() == before {
                         let error = Error::new(Code::Empty, errors::empty_folder(path.display()));
-                        items.push(Err(Refused { name: file_name(&path), error }));
+                        items.push(Err(refused(&path, error)));
                     }
                 }
                 Ok(data) if data.is_file() => {
                     let name = file_name(&path);
-                    items.push(Ok(Item { content: Content::Path(path), source, at, name }));
+                    items.push(Ok(Item { content: Content::Path(path), source, at, name, from: from(None) }));
                 }
                 Ok(_) => {
                     let error = Error::new(Code::BadRequest, errors::not_a_file(path.display()));
-                    items.push(Err(Refused { name: file_name(&path), error }));
+                    items.push(Err(refused(&path, error)));
                 }
-                Err(error) => items.push(Err(Refused { name: file_name(&path), error: unreadable(&path, &error) })),
+                Err(error) => items.push(Err(refused(&path, unreadable(&path, &error)))),
             },
         }
     }
     items
 }
 
+/// Where `path` lies below `folder`; `None` for the folder itself.
+fn below(folder: &Path, path: &Path) -> Option<String> {
+    let within = path.strip_prefix(folder).ok()?;
+    let parts: Vec<_> = within.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
 /// Files of a folder: those directly in it first, then those deeper; no hidden ones, no symbolic links. A folder that is left out is
-/// given as a refusal.
-fn folder(path: &Path, depth: usize, give: &mut impl FnMut(std::result::Result<PathBuf, Refused>) -> bool) -> bool {
-    let left_out = |error| Err(Refused { name: file_name(path), error });
+/// given with the reason.
+fn folder(path: &Path, depth: usize, give: &mut impl FnMut(std::result::Result<PathBuf, (PathBuf, Error)>) -> bool) -> bool {
+    let left_out = |error| Err((path.to_owned(), error));
     if depth > FOLDER_DEPTH {
         return give(left_out(Error::new(Code::TooLarge, words::folder_deep(path.display(), FOLDER_DEPTH))));
     }
@@ -134,7 +161,11 @@ fn folder(path: &Path, depth: usize, give: &mut impl FnMut(std::result::Result<P
 /// # Errors
 /// Whatever the refusal is; nothing is left behind then.
 pub(crate) fn take(item: &Item, destination: &Destination, place: &str, spool: &Path, owner: &str) -> Result<Taken> {
-    let shown = if item.name.is_empty() { "clipboard" } else { item.name.as_str() };
+    let shown = match item.source {
+        _ if !item.name.is_empty() => item.name.as_str(),
+        Source::CommandLine => "stdin",
+        _ => "clipboard",
+    };
     match &item.content {
         Content::Bytes { bytes, .. } => take_bytes(bytes.clone(), shown, destination, place, spool, owner),
         Content::Path(path) => {

@@ -42,6 +42,8 @@ pub(crate) struct Entry {
     pub(crate) alone: bool,
     /// Another process sends the same bytes to the same place: wait until the journal changes.
     pub(crate) blocked: bool,
+    /// Since when it has been kept from going that way.
+    pub(crate) blocked_since: Option<Instant>,
     /// Stops it.
     pub(crate) cancel: CancellationToken,
     /// Waits at least until then.
@@ -59,6 +61,7 @@ impl Entry {
             look_first: false,
             alone: false,
             blocked: false,
+            blocked_since: None,
             cancel: CancellationToken::new(),
             due: None,
         }
@@ -254,13 +257,14 @@ impl Live {
             return (State::Paused, text.to(lang));
         }
         // One line has room for one reason: the one a person can do most about comes first.
-        let first = [Waiting::SignIn, Waiting::Disk, Waiting::Keychain, Waiting::Network, Waiting::Retry];
+        let first = [Waiting::SignIn, Waiting::Disk, Waiting::Keychain, Waiting::Network, Waiting::Turn, Waiting::Retry];
         if let Some((reason, count)) = first.into_iter().find_map(|reason| Some((reason, *waiting.get(&reason)?))) {
             let text = match reason {
                 Waiting::Network => status::waiting_network(count),
                 Waiting::SignIn => status::waiting_sign_in(count),
                 Waiting::Keychain => status::waiting_keychain(count),
                 Waiting::Disk => status::waiting_disk(count),
+                Waiting::Turn => status::waiting_turn(count),
                 Waiting::Retry => status::waiting_retry(count),
             };
             return (State::Waiting, text.to(lang));

@@ -40,6 +40,8 @@ pub struct Pace {
     pub probe: (Duration, Duration),
     /// Pause between probes where a person has to act first.
     pub sign_in: Duration,
+    /// How long an upload is held up by another process of this home before people are told.
+    pub turn: Duration,
 }
 
 impl Default for Pace {
@@ -48,6 +50,7 @@ impl Default for Pace {
             retries: [10, 40, 150, 400].map(Duration::from_secs).to_vec(),
             probe: (Duration::from_secs(2), Duration::from_secs(60)),
             sign_in: Duration::from_secs(300),
+            turn: Duration::from_secs(3),
         }
     }
 }
@@ -482,7 +485,7 @@ fn same_content(row: &Row) -> Content {
 
 /// It waits for something that a probe or a person can mend.
 fn waits_outside(row: &Row) -> bool {
-    row.state == RowState::Waiting && row.waiting != Some(Waiting::Retry)
+    row.state == RowState::Waiting && !matches!(row.waiting, Some(Waiting::Retry | Waiting::Turn))
 }
 
 /// A fifth more or less, so that many clients do not come back at once.

@@ -189,6 +189,14 @@ impl Shared {
     }
 }
 
+/// Whether a file holds at least one certificate as PEM, and nothing that cannot be read.
+///
+/// # Errors
+/// [`Failure::CaFile`].
+pub fn check_ca_file(file: &std::path::Path) -> Result<(), Failure> {
+    tls::authorities(file).map(drop)
+}
+
 /// Whether a host is this computer by its address or by the one name that always means it (RFC 6761, 6.3).
 #[must_use]
 pub fn is_loopback(host: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Certificate checks: the system's authorities, and those of the files a person named. Always on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -19,19 +19,19 @@ fn provider() -> Arc<CryptoProvider> {
 pub(crate) fn config(ca_files: &[PathBuf]) -> Result<ClientConfig, Failure> {
     let mut extra = Vec::new();
     for file in ca_files {
-        let unreadable = || Failure::CaFile(file.display().to_string());
-        let before = extra.len();
-        for certificate in CertificateDer::pem_file_iter(file).map_err(|_| unreadable())? {
-            extra.push(certificate.map_err(|_| unreadable())?);
-        }
-        if extra.len() == before {
-            return Err(unreadable());
-        }
+        extra.extend(authorities(file)?);
     }
     let verifier = Verifier::new_with_extra_roots(extra, provider()).map_err(|error| Failure::Tls(error.to_string()))?;
     let mut config = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// At least one certificate, as PEM.
+pub(crate) fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let unreadable = || Failure::CaFile(file.display().to_string());
+    let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    certificates.ok().filter(|certificates| !certificates.is_empty()).ok_or_else(unreadable)
 }
 
 /// For clients that only ever speak plain HTTP to this computer: reads nothing, trusts nobody.

@@ -15,8 +15,10 @@ use crate::error::{Kind, LARGEST_SKEW, S3Error, ahead};
 use crate::put::Put;
 use crate::quirks::Conditions;
 
-/// The rungs, from the ground up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The rungs, from the ground up. Windows know them as `RungName`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export, rename = "RungName")]
 pub enum Rung {
     /// Name, connection, and an S3 store that answers.
     Address,
@@ -98,21 +100,30 @@ type Wrong = (Rung, S3Error, Option<Suggestion>);
 impl Client {
     /// Climbs. Takes some requests' time; gives up with the time-outs of the network setting.
     pub async fn probe(&self, bucket: &str, folder: &str) -> Ladder {
-        match self.climb(bucket, folder).await {
+        self.probe_telling(bucket, folder, &|_| {}).await
+    }
+
+    /// As [`probe`](Self::probe); `tell` is called with each rung that is set out for, when those below it hold.
+    pub async fn probe_telling(&self, bucket: &str, folder: &str, tell: &(dyn Fn(Rung) + Send + Sync)) -> Ladder {
+        match self.climb(bucket, folder, tell).await {
             Ok(access) => Ladder { wrong: None, suggestion: None, access: Some(access) },
             Err((rung, error, suggestion)) => Ladder { wrong: Some((rung, error)), suggestion, access: None },
         }
     }
 
-    async fn climb(&self, bucket: &str, folder: &str) -> Result<Access, Wrong> {
+    async fn climb(&self, bucket: &str, folder: &str, tell: &(dyn Fn(Rung) + Send + Sync)) -> Result<Access, Wrong> {
+        tell(Rung::Address);
         self.reach().await?;
+        tell(Rung::Region);
         match self.buckets().await {
             Ok(_) => {}
             // Many keys may use one bucket and list none.
             Err(error) if matches!(error.kind, Kind::Forbidden | Kind::Unsupported) => {}
             Err(error) => return Err(self.at_rung(error)),
         }
+        tell(Rung::Bucket);
         self.find(bucket).await?;
+        tell(Rung::Permission);
         self.write_and_read(bucket, folder).await
     }
 

@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn an_argument_that_looks_like_a_placeholder_is_shown_as_it_is() {
         let text = errors::file_missing("{path}");
-        assert_eq!(text.to(Lang::En), "{path} is not there any more. Choose the file again.");
+        assert_eq!(text.to(Lang::En), "{path} is not there.");
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         let text = errors::file_missing("a.png");
         let kept = serde_json::to_string(&text).expect("a text serialises");
         let back: Text = serde_json::from_str(&kept).expect("a text deserialises");
-        assert_eq!(back.to(Lang::ZhCn), "a.png 已不在原处。重新选择该文件。");
+        assert_eq!(back.to(Lang::ZhCn), "a.png 不存在。");
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use imagepic_bucket::Usage;
+use imagepic_words::errors;
+
 use super::{Inner, Role};
 use crate::destination::THIS_COMPUTER;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::home::Home;
 use crate::hosting::Hosting;
 use crate::watching::{self, Heard};
@@ -55,6 +58,18 @@ impl BucketHost {
             }
             None => HostStatus { running: false, here: false, pid: None, port: None, resident },
         }
+    }
+
+    /// How much the bucket holds, whoever serves it; `None` where nothing was ever put there.
+    ///
+    /// # Errors
+    /// `Internal` where its index cannot be read.
+    pub async fn usage(&self) -> Result<Option<Usage>> {
+        let dir = self.inner.home.bucket();
+        crate::queue::blocking(move || {
+            imagepic_bucket::usage(&dir).map_err(|error| Error::new(Code::Internal, errors::bucket_broken(&error)).because(error))
+        })
+        .await
     }
 
     /// Makes sure that somebody serves the bucket.

@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use chrono::{DateTime, Local};
-use imagepic_s3::Rung as ProbeRung;
 use imagepic_words::errors;
 use rand::RngCore as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::Inner;
 use crate::capture::Source;
-use crate::destination::{Destination, Kind, THIS_COMPUTER};
+use crate::destination::{Destination, Kind, S3Address, THIS_COMPUTER};
 use crate::error::{Code, Error, Result};
 use crate::naming::{Inputs, Template};
 use crate::secrets::account;
 use crate::store::{Ladder, S3Store, Store};
+
+/// One step of a test, in the order they are climbed.
+pub use imagepic_s3::Rung as RungName;
 
 /// A destination as a form gives it: the secret only where it is a new one.
 #[derive(Debug, Clone)]
@@ -25,31 +27,6 @@ pub struct Draft {
     pub destination: Destination,
     /// `None`: the one that is saved for this address and key.
     pub secret: Option<SecretString>,
-}
-
-/// One step of a test, in the order they are climbed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum RungName {
-    /// The address leads to a store.
-    Address,
-    /// Its certificate is accepted.
-    Tls,
-    /// This computer's clock is right.
-    Clock,
-    /// The region is the store's.
-    Region,
-    /// The access key is known.
-    Key,
-    /// The secret key fits.
-    Secret,
-    /// The bucket is there.
-    Bucket,
-    /// It may be written.
-    Permission,
-    /// Path or host style is right.
-    Style,
 }
 
 /// How a step went.
@@ -135,20 +112,56 @@ impl Destinations {
     /// # Errors
     /// `BadRequest` with the field that cannot be.
     pub fn check(&self, draft: &Draft) -> Result<()> {
-        draft.destination.checked()?;
+        if let Kind::S3(S3Address { ca_file: Some(file), .. }) = &draft.destination.checked()?.kind {
+            crate::store::check_ca_file(file)?;
+        }
         if let Some(secret) = &draft.secret {
             crate::destination::check::secret(secret)?;
         }
         Ok(())
     }
 
-    /// Adds a destination, or edits the one with its id. The secret goes to the keychain, under address and key.
+    /// Whether saving the draft leaves every other destination's secret as it is. A secret belongs to an address and a key, so a new
+    /// one for a pair that others use changes it for them too; whoever asks a person asks before [`save`](Self::save).
+    ///
+    /// # Errors
+    /// `SecretShared` at `secret`, naming the others; `KeychainLocked`.
+    pub async fn check_secret(&self, draft: &Draft) -> Result<()> {
+        match self.sharing(draft).await?.as_slice() {
+            [] => Ok(()),
+            others => Err(Error::new(Code::SecretShared, errors::secret_shared(others.join(", "))).at("secret")),
+        }
+    }
+
+    /// The names of the other destinations that a draft's secret would be changed for.
+    async fn sharing(&self, draft: &Draft) -> Result<Vec<String>> {
+        let (Kind::S3(address), Some(secret)) = (&draft.destination.checked()?.kind, &draft.secret) else {
+            return Ok(Vec::new());
+        };
+        let account = account(address);
+        let uses = |other: &Destination| matches!(&other.kind, Kind::S3(theirs) if crate::secrets::account(theirs) == account);
+        let settings = self.inner.hub.settings();
+        let others = settings.destinations.iter().filter(|other| other.id != draft.destination.id && uses(other));
+        let others: Vec<String> = others.map(|other| other.name.clone()).collect();
+        if others.is_empty() {
+            return Ok(others);
+        }
+        let new = crate::destination::check::secret(secret)?;
+        let changes = self.inner.outside.secrets.get(&account).await?;
+        let changes = changes.is_some_and(|saved| saved.expose_secret() != new.expose_secret());
+        Ok(if changes { others } else { Vec::new() })
+    }
+
+    /// Adds a destination, or edits the one with its id. The secret goes to the keychain, under address and key; where that changes it
+    /// for other destinations too, an [`Event::Notice`](crate::event::Event::Notice) names them.
     ///
     /// # Errors
     /// `BadRequest` with the field that cannot be; `KeychainLocked`; `SettingsBroken`, `HomeUnwritable`, `DiskFull`.
     pub async fn save(&self, draft: Draft) -> Result<Destination> {
         self.check(&draft)?;
         let destination = draft.destination.checked()?;
+        // A keychain that cannot be asked refuses the new secret a moment later, in words of its own.
+        let sharing = self.sharing(&draft).await.unwrap_or_default();
         if let (Kind::S3(address), Some(secret)) = (&destination.kind, &draft.secret) {
             // First the secret: a destination that is saved can be used.
             let secret = crate::destination::check::secret(secret)?;
@@ -158,6 +171,9 @@ impl Destinations {
         self.inner.forget_listings(&saved.id);
         if draft.secret.is_some() {
             self.inner.secret_changed(&saved.id);
+        }
+        if !sharing.is_empty() {
+            self.inner.notice(&Error::new(Code::SecretShared, errors::secret_changed_for(sharing.join(", "))));
         }
         Ok(saved)
     }
@@ -224,14 +240,19 @@ impl Destinations {
 
     /// Climbs from the address to the permission to write, and names the first thing that is wrong.
     pub async fn test(&self, draft: Draft) -> TestReport {
+        self.test_telling(draft, &|_| {}).await
+    }
+
+    /// As [`test`](Self::test); `tell` is called with each step that is set out for, when those before it are good.
+    pub async fn test_telling(&self, draft: Draft, tell: &(dyn Fn(RungName) + Send + Sync)) -> TestReport {
         let since = Instant::now();
-        let outcome = self.climb(&draft).await;
+        let outcome = self.climb(&draft, tell).await;
         let mut report = self.report(outcome);
         report.took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         report
     }
 
-    async fn climb(&self, draft: &Draft) -> Result<Ladder> {
+    async fn climb(&self, draft: &Draft, tell: &(dyn Fn(RungName) + Send + Sync)) -> Result<Ladder> {
         let store = match &draft.destination.kind {
             Kind::ThisComputer => {
                 let at = self.inner.stores.hosting().endpoint().await?;
@@ -239,18 +260,14 @@ impl Destinations {
             }
             Kind::S3(_) => self.store(draft).await?,
         };
-        Ok(store.test(draft.destination.bucket.trim(), draft.destination.folder.trim_matches('/')).await)
+        Ok(store.test_telling(draft.destination.bucket.trim(), draft.destination.folder.trim_matches('/'), tell).await)
     }
 
     fn report(&self, outcome: Result<Ladder>) -> TestReport {
         let lang = self.inner.hub.lang();
         match outcome {
             Ok(ladder) => TestReport {
-                rungs: ladder
-                    .rungs
-                    .iter()
-                    .map(|(rung, holds)| Rung { rung: name(*rung), state: RungState::of(*holds) })
-                    .collect(),
+                rungs: ladder.rungs.iter().map(|(rung, holds)| Rung { rung: *rung, state: RungState::of(*holds) }).collect(),
                 code: ladder.error.as_ref().map(|error| error.code),
                 message: ladder.error.as_ref().map(|error| error.message(lang)),
                 suggestion: ladder.suggestion.map(|found| Suggestion { field: found.field.to_owned(), value: found.value }),
@@ -269,7 +286,7 @@ impl Destinations {
                 };
                 let state = |rung| if rung == bad { RungState::Bad } else { RungState::Todo };
                 TestReport {
-                    rungs: ProbeRung::ALL.into_iter().map(name).map(|rung| Rung { rung, state: state(rung) }).collect(),
+                    rungs: RungName::ALL.into_iter().map(|rung| Rung { rung, state: state(rung) }).collect(),
                     code: Some(error.code),
                     message: Some(error.message(lang)),
                     suggestion: None,
@@ -313,20 +330,6 @@ impl RungState {
             Some(false) => Self::Bad,
             None => Self::Todo,
         }
-    }
-}
-
-const fn name(rung: ProbeRung) -> RungName {
-    match rung {
-        ProbeRung::Address => RungName::Address,
-        ProbeRung::Tls => RungName::Tls,
-        ProbeRung::Clock => RungName::Clock,
-        ProbeRung::Region => RungName::Region,
-        ProbeRung::Key => RungName::Key,
-        ProbeRung::Secret => RungName::Secret,
-        ProbeRung::Bucket => RungName::Bucket,
-        ProbeRung::Permission => RungName::Permission,
-        ProbeRung::Style => RungName::Style,
     }
 }
 

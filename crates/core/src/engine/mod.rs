@@ -22,7 +22,7 @@ pub use browse::{Browse, ListedObject, Listing};
 pub use bucket_host::{BucketHost, HostStatus};
 pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};
 pub use settings::{SecretsPlace, SettingsHandle};
-pub use uploads::{Batch, HistoryQuery, Submit, Uploads, files};
+pub use uploads::{Batch, Each, HistoryQuery, Submit, Uploads, files};
 
 pub use crate::journal::Deliver;
 pub use crate::queue::Pace;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Local};
 use imagepic_words::{errors, intake as words};
 use rand::RngCore as _;
 
+use super::uploads::Each;
 use super::{Batch, Inner, Submit};
 use crate::capture::Capture;
 use crate::destination::Destination;
@@ -25,12 +26,16 @@ const READERS: usize = 4;
 /// What the clipboard held when something was taken in, as soon as it is known.
 pub(crate) type Holding = tokio::task::JoinHandle<Option<crate::deliver::Held>>;
 
-/// What something is called, taken or not.
-fn name_of(item: &std::result::Result<Item, Refused>) -> String {
+/// What something is called, taken or not, and what it came of.
+fn name_of(item: &std::result::Result<Item, Refused>) -> (String, intake::From) {
     match item {
-        Ok(item) => item.name.clone(),
-        Err(refused) => refused.name.clone(),
+        Ok(item) => (shown(item), item.from.clone()),
+        Err(refused) => (refused.name.clone(), refused.from.clone()),
     }
+}
+
+fn shown(item: &Item) -> String {
+    item.from.within.clone().unwrap_or_else(|| item.name.clone())
 }
 
 impl Inner {
@@ -73,7 +78,7 @@ impl Inner {
             blocking(move || Ok(intake::expand(captures))).await?
         };
         let lang = self.hub.lang();
-        let mut batch = Batch { id: 0, uploads: Vec::new(), refused: Vec::new(), keeps_private: Vec::new() };
+        let mut batch = Batch { id: 0, uploads: Vec::new(), refused: Vec::new(), each: Vec::new(), keeps_private: Vec::new() };
         if items.is_empty() {
             return Err(Error::new(Code::Empty, errors::nothing_given()));
         }
@@ -89,8 +94,11 @@ impl Inner {
             if let Err(error) = outcome {
                 // Nothing of this chunk was taken, and nothing after it will be: every one of them is answered for.
                 batch.refused.truncate(refused);
-                let left = names.into_iter().chain(items.map(|item| name_of(&item)));
-                batch.refused.extend(left.map(|name| Refusal { name, code: error.code, message: error.message(lang) }));
+                for (name, from) in names.into_iter().chain(items.map(|item| name_of(&item))) {
+                    let refusal = Refusal { name, code: error.code, message: error.message(lang) };
+                    batch.refused.push(refusal.clone());
+                    batch.each.push(Each { capture: from.capture, within: from.within, outcome: Err(refusal) });
+                }
                 failed = Some(error);
                 break;
             }
@@ -139,6 +147,7 @@ impl Inner {
         let counter = if templates.0.counts() || templates.1.counts() { self.journal.count().await? } else { 0 };
         let mut rows = Vec::new();
         let mut bodies = Vec::new();
+        let mut each = Vec::new();
         for outcome in taken {
             match outcome {
                 Ok((item, taken)) => {
@@ -147,11 +156,18 @@ impl Inner {
                     *position += 1;
                     rows.push(row);
                     bodies.push(body);
+                    // Its number comes with the journal's answer.
+                    each.push(Each { capture: item.from.capture, within: item.from.within, outcome: Ok(0) });
                 }
-                Err(refused) => batch.refused.push(intake::told(&refused, lang)),
+                Err(refused) => {
+                    let refusal = intake::told(&refused, lang);
+                    batch.refused.push(refusal.clone());
+                    each.push(Each { capture: refused.from.capture, within: refused.from.within, outcome: Err(refusal) });
+                }
             }
         }
         if rows.is_empty() {
+            batch.each.extend(each);
             return Ok(());
         }
         let spooled: Vec<PathBuf> =
@@ -172,6 +188,11 @@ impl Inner {
                 self.notice(&error);
             }
         }
+        let numbers = each.iter_mut().filter_map(|each| each.outcome.as_mut().ok());
+        for (number, (row, _)) in numbers.zip(&inserted) {
+            *number = row.id;
+        }
+        batch.each.extend(each);
         for (row, _) in &inserted {
             if destination.images.strip_metadata && crate::prepare::keeps_metadata(&row.content_type) {
                 batch.keeps_private.push(if row.name.is_empty() { row.key.clone() } else { row.name.clone() });
@@ -228,7 +249,7 @@ impl Inner {
                             }
                             Ok(Ok((item, taken)))
                         }
-                        Err(error) => Ok(Err(Refused { name: item.name, error })),
+                        Err(error) => Ok(Err(Refused { name: shown(&item), from: item.from, error })),
                     }
                 })
                 .await

@@ -38,9 +38,22 @@ pub struct Batch {
     pub uploads: Vec<i64>,
     /// What was not taken in, and why.
     pub refused: Vec<Refusal>,
+    /// All of it in the order it was given, taken or not.
+    pub each: Vec<Each>,
     /// Names of images that may still say where and with what they were taken, though the destination wants that cut out: their
     /// format does not allow it.
     pub keeps_private: Vec<String>,
+}
+
+/// What became of one thing at the door.
+#[derive(Debug, Clone)]
+pub struct Each {
+    /// Which of the captures it came of, from 0.
+    pub capture: usize,
+    /// Where below it, with `/` between, where the capture was a folder.
+    pub within: Option<String>,
+    /// The upload, or why there is none.
+    pub outcome: std::result::Result<i64, Refusal>,
 }
 
 /// Which part of the history.
@@ -160,6 +173,10 @@ impl Uploads {
     /// # Errors
     /// `NoSuchUpload`; `BadRequest` for one that is done or on its way.
     pub async fn retry(&self, id: i64) -> Result<()> {
+        // It may have to wait for another process, whose end must be heard.
+        if let Err(error) = self.inner.listen() {
+            tracing::warn!(%error, "does not hear other processes");
+        }
         self.inner.queue.retry(id).await
     }
 

@@ -259,7 +259,8 @@ impl Journal {
         .await
     }
 
-    /// Takes one row that is over (failed, cancelled) or unowned, to try it again.
+    /// Takes one row that failed, was cancelled or waits, to try it again. One that waits may be another process's, which lets go of it:
+    /// should both send it, the store takes the first and the second finds it.
     ///
     /// # Errors
     /// The database's.
@@ -269,7 +270,7 @@ impl Journal {
             let changed = connection.execute(
                 &format!(
                     "UPDATE uploads SET owner = ?2, state = 'queued', tries = 0, next_try_at = NULL, fault = NULL, waiting = NULL, changed = \
-                     {NEXT_CHANGE} WHERE id = ?1 AND (state IN ('failed', 'cancelled') OR (state = 'waiting' AND (owner IS NULL OR owner = ?2)))"
+                     {NEXT_CHANGE} WHERE id = ?1 AND state IN ('failed', 'cancelled', 'waiting')"
                 ),
                 params![id, owner],
             )?;

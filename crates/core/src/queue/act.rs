@@ -7,7 +7,7 @@ use imagepic_words::errors;
 
 use super::Queue;
 use crate::destination::Kind;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Waiting};
 use crate::event::Event;
 use crate::journal::{Change, Row, RowState};
 
@@ -165,6 +165,8 @@ impl Queue {
 
     pub(crate) fn set_paused(&self, paused: bool) {
         self.hub.with(|live| live.paused = paused);
+        // Whoever waits behind this queue can say why.
+        self.home.say_paused(&self.owner, paused);
         self.hub.tell_status();
         self.hub.emit(Event::Status);
         self.wake();
@@ -187,6 +189,9 @@ impl Queue {
             let mut any = false;
             for entry in live.entries.values_mut().filter(|entry| entry.blocked) {
                 entry.blocked = false;
+                if entry.row.state == RowState::Waiting && entry.row.waiting == Some(Waiting::Turn) {
+                    entry.row.state = RowState::Queued;
+                }
                 any = true;
             }
             any

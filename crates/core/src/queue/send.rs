@@ -11,7 +11,7 @@ use md5::{Digest as _, Md5};
 
 use super::Queue;
 use crate::destination::THIS_COMPUTER;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Waiting};
 use crate::event::Event;
 use crate::intake::check_reference;
 use crate::journal::{Change, Row, RowState};
@@ -35,8 +35,8 @@ struct Confirmed {
 
 enum Attempt {
     Confirmed(Confirmed),
-    /// Another process sends the same bytes; look again when the journal has changed.
-    Blocked,
+    /// Another process (its name in `run/`) sends the same bytes; look again when the journal has changed.
+    Blocked(String),
     /// Somebody else decided about the row.
     Overtaken,
 }
@@ -69,16 +69,7 @@ impl Queue {
         match outcome {
             None => self.cancelled(&row).await,
             Some(Ok(Attempt::Confirmed(confirmed))) => self.confirmed(&row, confirmed).await,
-            Some(Ok(Attempt::Blocked)) => {
-                self.hub.with(|live| {
-                    if let Some(entry) = live.entries.get_mut(&id) {
-                        entry.sending = false;
-                        entry.blocked = true;
-                    }
-                });
-                self.hub.tell(&row);
-                self.watch_owners();
-            }
+            Some(Ok(Attempt::Blocked(other))) => self.held_up(&row, &other).await,
             Some(Ok(Attempt::Overtaken)) => {
                 self.hub.with(|live| live.entries.remove(&id));
                 self.hub.tell_status();
@@ -88,17 +79,56 @@ impl Queue {
         }
     }
 
+    /// Waits behind another process, and says so once that takes longer than a moment. Kept in memory only: the row is as good as
+    /// queued, and whoever takes it over need not know.
+    async fn held_up(self: &Arc<Self>, row: &Row, other: &str) {
+        let since = self.hub.with(|live| {
+            let entry = live.entries.get_mut(&row.id)?;
+            entry.sending = false;
+            entry.blocked = true;
+            let first = entry.blocked_since.is_none();
+            Some((*entry.blocked_since.get_or_insert_with(Instant::now), first))
+        });
+        let Some((since, first)) = since else { return };
+        self.hub.tell(row);
+        self.watch_owners();
+        let left = self.pace.turn.saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            if !first {
+                // The first hold-up still counts the time for all that follow.
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
+        let still = self.hub.with(|live| {
+            let entry = live.entries.get(&row.id)?;
+            (entry.blocked && entry.row.state == RowState::Queued).then(|| entry.row.clone())
+        });
+        let Some(mut waits) = still else { return };
+        let paused = self.home.paused_by().as_deref() == Some(other);
+        let name = if row.name.is_empty() { row.key.rsplit('/').next().unwrap_or_default() } else { &row.name };
+        let text = if paused { errors::queued_in_paused(name) } else { errors::queued_elsewhere(other, name) };
+        waits.waiting = Some(Waiting::Turn);
+        waits.fault = Some(Error::new(Code::QueuedElsewhere, text).fault());
+        let change = Change::of(&waits);
+        self.settle(&waits, change, None, true).await;
+    }
+
     async fn attempt(&self, job: Job, row: &mut Row) -> Result<Attempt> {
         let store = self.stores.of(&row.destination).await?;
         if !job.alone
             && let Some(twin) = self.journal.twin(row.clone()).await?
         {
-            if twin.state != RowState::Done {
-                return Ok(Attempt::Blocked);
-            }
-            let there = store.stat(&row.bucket, &twin.key).await?;
-            if there.is_some_and(|object| object.size == row.size && same_object(&object, &row.prepared, twin.etag.as_deref())) {
-                return Ok(Attempt::Confirmed(Confirmed { key: twin.key, etag: twin.etag, reused: true, created: false }));
+            if twin.state == RowState::Done {
+                let there = store.stat(&row.bucket, &twin.key).await?;
+                if there
+                    .is_some_and(|object| object.size == row.size && same_object(&object, &row.prepared, twin.etag.as_deref()))
+                {
+                    return Ok(Attempt::Confirmed(Confirmed { key: twin.key, etag: twin.etag, reused: true, created: false }));
+                }
+            } else if let Some(other) = twin.owner.filter(|owner| self.home.alive(owner)) {
+                // Behind one that has ended nobody waits: whoever takes its row over finds this one done.
+                return Ok(Attempt::Blocked(other));
             }
         }
         if job.look_first

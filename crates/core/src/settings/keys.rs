@@ -40,6 +40,24 @@ pub const FIELDS: [&str; 15] = [
 
 const BOOLS: &str = "true | false";
 
+/// The words a setting takes, where it takes a few; otherwise those that have a meaning of their own, if any.
+#[must_use]
+pub fn values(key: &str) -> &'static [&'static str] {
+    match key {
+        "capture.clipboard" => &["off", "ask", "automatic"],
+        "general.language" => &["system", "en", "zh-CN"],
+        "general.theme" => &["system", "light", "dark"],
+        "general.notifications" => &["all", "problems", "quiet"],
+        "general.proxy" => &["system", "none"],
+        "link.format" => &["url", "markdown", "html", "bbcode", "css", "jsx"],
+        _ => match split(key) {
+            Ok((_, "link")) => &["presigned", "public"],
+            Ok((_, "strip_metadata" | "path_style")) => &["true", "false"],
+            _ => &[],
+        },
+    }
+}
+
 impl Settings {
     /// Every key there is at present.
     #[must_use]
@@ -79,15 +97,15 @@ impl Settings {
     pub fn set_key(&mut self, key: &str, value: &str) -> Result<()> {
         let value = value.trim();
         match key {
-            "capture.clipboard" => self.capture.clipboard = one_of(key, value, &["off", "ask", "automatic"])?,
+            "capture.clipboard" => self.capture.clipboard = one_of(key, value)?,
             "general.language" => {
-                self.general.language = one_of(key, value, &["system", "en", "zh-CN"])?;
+                self.general.language = one_of(key, value)?;
                 self.complete();
             }
-            "general.theme" => self.general.theme = one_of(key, value, &["system", "light", "dark"])?,
-            "general.notifications" => self.general.notifications = one_of(key, value, &["all", "problems", "quiet"])?,
+            "general.theme" => self.general.theme = one_of(key, value)?,
+            "general.notifications" => self.general.notifications = one_of(key, value)?,
             "general.proxy" => self.general.proxy = proxy(key, value)?,
-            "link.format" => self.link.format = one_of(key, value, &["url", "markdown", "html", "bbcode", "css", "jsx"])?,
+            "link.format" => self.link.format = one_of(key, value)?,
             "destination.current" => self.destination.current = self.find(value)?.id.clone(),
             _ => {
                 let (id, field) = split(key)?;
@@ -122,8 +140,8 @@ fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn one_of<T: DeserializeOwned>(key: &str, value: &str, allowed: &[&str]) -> Result<T> {
-    serde_json::from_value(serde_json::Value::from(value)).map_err(|_| wrong(key, allowed.join(" | "), value))
+fn one_of<T: DeserializeOwned>(key: &str, value: &str) -> Result<T> {
+    serde_json::from_value(serde_json::Value::from(value)).map_err(|_| wrong(key, values(key).join(" | "), value))
 }
 
 fn proxy(key: &str, value: &str) -> Result<Proxy> {

@@ -33,7 +33,12 @@ impl S3Store {
     /// Climbs from the address to the permission to write below `folder`, and stops at the first rung that does not hold. What it
     /// writes into the bucket it removes again.
     pub async fn test(&self, bucket: &str, folder: &str) -> Ladder {
-        let climbed = self.client.probe(bucket, folder).await;
+        self.test_telling(bucket, folder, &|_| {}).await
+    }
+
+    /// As [`test`](Self::test); `tell` is called with each rung that is set out for, when those below it hold.
+    pub async fn test_telling(&self, bucket: &str, folder: &str, tell: &(dyn Fn(Rung) + Send + Sync)) -> Ladder {
+        let climbed = self.client.probe_telling(bucket, folder, tell).await;
         let rungs = Rung::ALL.into_iter().map(|rung| match &climbed.wrong {
             Some((wrong, _)) if *wrong == rung => (rung, Some(false)),
             _ => (rung, climbed.holds(rung).then_some(true)),

@@ -19,7 +19,7 @@ use crate::destination::LinkPolicy;
 use crate::error::Result;
 
 pub use ladder::{Ladder, Suggestion};
-pub use s3::S3Store;
+pub use s3::{S3Store, check_ca_file};
 
 /// A place that keeps objects. Every call has a time-out of its own; none retries (the queue does).
 #[async_trait]

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use imagepic_net::{Http, Settings as Net};
 use imagepic_s3::{Client, Conditions, Config, encode_key};
-use imagepic_words::store as say;
+use imagepic_words::{destinations as words, store as say};
 use secrecy::SecretString;
 
 use super::fault::{Subject, fault};
@@ -92,6 +92,19 @@ impl S3Store {
 fn shown(endpoint: &str) -> String {
     let host = url::Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
     host.unwrap_or_else(|| endpoint.to_owned())
+}
+
+/// Whether a file can serve as a destination's further certificate authorities.
+///
+/// # Errors
+/// `BadRequest` at `ca_file`, with the reason.
+pub fn check_ca_file(file: &std::path::Path) -> Result<()> {
+    let bad = |text| Error::new(Code::BadRequest, text).at("ca_file");
+    // Opened first: what the system says about it is the better reason.
+    if let Err(error) = std::fs::read(file) {
+        return Err(bad(words::ca_file_unreadable(file.display(), crate::home::reason(&error))).because(error));
+    }
+    imagepic_net::check_ca_file(file).map_err(|failure| bad(words::ca_file_empty(file.display())).because(failure))
 }
 
 #[async_trait]

@@ -1,6 +1,7 @@
 //! One home, several engines.
 
 use imagepic_core::engine::{BucketHost, Role};
+use imagepic_core::error::{Code, Waiting};
 use imagepic_core::event::{Event, Stage};
 
 use crate::support::*;
@@ -212,4 +213,46 @@ async fn a_bucket_that_a_person_closed_to_readers_stays_closed_at_the_next_start
     hosted_by(&engine).await;
     assert_eq!(get(&link).await.0, 403);
     engine.close().await;
+}
+
+#[tokio::test]
+async fn what_waits_behind_a_paused_tray_app_says_so_and_goes_on_with_it() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let desktop = place.with(&remote).await;
+    desktop.uploads().set_paused(true);
+    let same = || bytes(image(7, 3000), Some("a.png"));
+    let first = desktop.uploads().submit(vec![same()], quietly()).await.expect("taken");
+    let console = place.open(Role::Console).await;
+    let second = console.uploads().submit(vec![same()], quietly()).await.expect("taken");
+    let waits = until(&console, second.uploads[0], |upload| upload.stage == Stage::Waiting).await;
+    assert_eq!((waits.waiting, waits.code), (Some(Waiting::Turn), Some(Code::QueuedElsewhere)));
+    assert!(waits.message.as_deref().is_some_and(|words| words.contains("paused")), "{:?}", waits.message);
+    console.uploads().settled(second.id).await.expect("it is settled: nothing moves until somebody acts");
+    desktop.uploads().set_paused(false);
+    stage(&desktop, first.uploads[0], Stage::Done).await;
+    let done = until(&console, second.uploads[0], |upload| upload.stage == Stage::Done).await;
+    assert!(done.reused, "one copy serves both");
+    assert_eq!(remote.copies().await.values().sum::<usize>(), 1);
+    console.close().await;
+    desktop.close().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_behind_a_process_that_has_ended() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let console = place.open(Role::Console).await;
+    add(&console, &remote, SECRET).await;
+    remote.set(Line::Stuck);
+    let same = || bytes(image(8, 3000), Some("a.png"));
+    let first = console.uploads().submit(vec![same()], quietly()).await.expect("taken");
+    stage(&console, first.uploads[0], Stage::Sending).await;
+    // As if that process had been killed: its name stays in the journal, its lock is gone.
+    let journal = rusqlite::Connection::open(place.home.journal_file()).expect("the journal");
+    journal.execute("UPDATE uploads SET owner = '999999' WHERE id = ?1", [first.uploads[0]]).expect("written");
+    remote.set(Line::Open);
+    let other = place.open(Role::Console).await;
+    let second = other.uploads().submit(vec![same()], quietly()).await.expect("taken");
+    stage(&other, second.uploads[0], Stage::Done).await;
+    other.close().await;
+    console.close().await;
 }

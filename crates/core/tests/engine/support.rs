@@ -318,6 +318,7 @@ pub(crate) fn hurried() -> Pace {
         retries: vec![Duration::from_millis(30); 4],
         probe: (Duration::from_millis(50), Duration::from_millis(200)),
         sign_in: Duration::from_secs(3600),
+        turn: Duration::from_millis(100),
     }
 }
 
