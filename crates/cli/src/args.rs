@@ -2,144 +2,247 @@
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use imagepic_core::link::Format;
-use imagepic_words::{Lang, Text, console as words};
+use imagepic_words::{Lang, Text, console as words, console_usage as usage};
 
-pub(crate) fn command(lang: Lang) -> Command {
-    let to = move |text: Text| text.to(lang);
-    let option = move |name: &'static str, value: &'static str, help: Text| {
-        Arg::new(name).long(name).value_name(value).help(help.to(lang))
-    };
-    let flag = move |name: &'static str, help: Text| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help.to(lang));
-    let json = move || flag("json", words::json());
-    let name = move || Arg::new("name").value_name("NAME").required(true).help(words::option_name().to(lang));
-    let places = move || {
+use crate::{complete, frames};
+
+/// Makes commands and arguments whose words are in one language.
+#[derive(Clone, Copy)]
+struct Make(Lang);
+
+#[expect(clippy::needless_pass_by_value, reason = "sentences are made where they are passed")]
+impl Make {
+    fn command(self, name: &'static str, about: Text) -> Command {
+        Command::new(name).about(about.to(self.0))
+    }
+
+    /// With lines a newcomer can copy.
+    fn shown(self, name: &'static str, about: Text, examples: &[&str]) -> Command {
+        let lines: Vec<String> = examples.iter().map(|example| format!("  imagepic {example}")).collect();
+        let heading = usage::examples().to(self.0);
+        self.command(name, about).after_help(format!("{heading}\n{}", lines.join("\n")))
+    }
+
+    fn group(self, name: &'static str, about: Text) -> Command {
+        self.command(name, about).subcommand_required(true).arg_required_else_help(true)
+    }
+
+    fn option(self, name: &'static str, value: &'static str, help: Text) -> Arg {
+        Arg::new(name).long(name).value_name(value).help(help.to(self.0))
+    }
+
+    fn flag(self, name: &'static str, help: Text) -> Arg {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help.to(self.0))
+    }
+
+    fn json(self) -> Arg {
+        self.flag("json", words::json())
+    }
+
+    fn quiet(self) -> Arg {
+        self.flag("quiet", words::quiet()).short('q')
+    }
+
+    fn destination(self, arg: Arg) -> Arg {
+        arg.add(candidates(complete::destinations))
+    }
+
+    fn bucket(self, help: Text) -> Arg {
+        self.option("bucket", "BUCKET", help).add(candidates(complete::buckets))
+    }
+
+    /// A whole number within bounds; what is none is told in the same language as everything else.
+    fn number(self, arg: Arg, least: i64, most: i64) -> Arg {
+        let Self(lang) = self;
+        arg.value_parser(move |text: &str| {
+            let number = text.parse::<i64>().ok().filter(|number| (least..=most).contains(number));
+            number.ok_or_else(|| usage::number(least, most).to(lang))
+        })
+    }
+
+    fn ids(self) -> Arg {
+        let ids = Arg::new("id").value_name("ID").action(ArgAction::Append).num_args(1..).help(words::upload_id().to(self.0));
+        self.number(ids, 1, i64::MAX).add(candidates(complete::nothing))
+    }
+
+    fn places(self) -> Arg {
         Arg::new("place")
             .value_name("[DEST:]BUCKET/KEY")
             .required(true)
             .action(ArgAction::Append)
             .num_args(1..)
-            .help(words::object_place().to(lang))
-    };
-    let formats = PossibleValuesParser::new(Format::ALL.map(Format::name));
+            .add(candidates(complete::places))
+            .help(words::object_place().to(self.0))
+    }
 
-    let upload = Command::new("upload")
-        .about(to(words::upload()))
+    fn format(self, help: Text) -> Arg {
+        self.option("as", "FORMAT", help).value_parser(PossibleValuesParser::new(Format::ALL.map(Format::name)))
+    }
+}
+
+fn candidates(find: fn() -> Vec<CompletionCandidate>) -> ArgValueCandidates {
+    ArgValueCandidates::new(find)
+}
+
+/// The whole command line in `lang`.
+pub(crate) fn command(lang: Lang) -> Command {
+    let make = Make(lang);
+    let root = make
+        .group("imagepic", words::about())
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(usage::exit_codes().to(lang))
+        .subcommand(upload(make))
+        .subcommand(history(make))
+        .subcommand(again(make, "cancel", words::cancel(), &["cancel 12 13", "cancel --all --to NAME"]))
+        .subcommand(
+            again(make, "retry", words::retry(), &["retry 12", "retry --all"])
+                .arg(make.format(words::upload_as()))
+                .arg(make.quiet())
+                .arg(make.json()),
+        )
+        .subcommand(ls(make))
+        .subcommand(make.shown("link", words::link(), &["link images/a.png", "link team:assets/docs/a.png"]).arg(make.places()))
+        .subcommand(make.shown("stat", words::stat(), &["stat images/a.png"]).arg(make.places()).arg(make.json()))
+        .subcommand(make.shown("rm", words::rm(), &["rm images/a.png"]).arg(make.places()))
+        .subcommand(destinations(make))
+        .subcommand(bucket(make))
+        .subcommand(settings(make))
+        .subcommand(make.command("doctor", words::doctor()))
+        .subcommand(completions(make));
+    frames::dress(root, lang)
+}
+
+fn upload(make: Make) -> Command {
+    let examples =
+        ["upload a.png b.png", "upload --clipboard --copy", "upload --to team --folder docs shots/", "upload - < a.png"];
+    make.shown("upload", words::upload(), &examples)
         .arg(
             Arg::new("file")
                 .value_name("FILE")
                 .action(ArgAction::Append)
                 .num_args(1..)
                 .value_parser(value_parser!(std::path::PathBuf))
-                .help(to(words::upload_file())),
+                .help(words::upload_file().to(make.0)),
         )
-        .arg(flag("clipboard", words::upload_clipboard()))
+        .arg(make.flag("clipboard", words::upload_clipboard()))
         .group(ArgGroup::new("what").args(["file", "clipboard"]).required(true).multiple(true))
-        .arg(option("to", "NAME", words::upload_to()))
-        .arg(option("bucket", "BUCKET", words::upload_bucket()))
-        .arg(option("folder", "FOLDER", words::upload_folder()))
-        .arg(option("as", "FORMAT", words::upload_as()).value_parser(formats))
-        .arg(flag("copy", words::upload_copy()))
-        .arg(json());
+        .arg(make.destination(make.option("to", "NAME", words::upload_to())))
+        .arg(make.bucket(words::upload_bucket()))
+        .arg(make.flag("create", words::upload_create()).requires("bucket"))
+        .arg(make.option("folder", "FOLDER", words::upload_folder()))
+        .arg(make.format(words::upload_as()))
+        .arg(make.flag("copy", words::upload_copy()))
+        .arg(make.quiet())
+        .arg(make.json())
+}
 
-    let seconds = value_parser!(u32).range(1..=i64::from(imagepic_core::destination::LONGEST_PRESIGN));
+fn history(make: Make) -> Command {
+    let limit = make.number(make.option("limit", "N", words::history_limit()), 1, 10_000).default_value("20");
+    make.shown("history", words::history(), &["history", "history --search logo --json"])
+        .arg(limit)
+        .arg(make.option("search", "TEXT", words::history_search()))
+        .arg(make.json())
+}
+
+/// What is done to uploads of the history by their numbers.
+fn again(make: Make, name: &'static str, about: Text, examples: &[&str]) -> Command {
+    make.shown(name, about, examples)
+        .arg(make.ids())
+        .arg(make.flag("all", words::all_open()))
+        .group(ArgGroup::new("which").args(["id", "all"]).required(true))
+        .arg(make.destination(make.option("to", "NAME", words::only_to())).requires("all"))
+}
+
+fn ls(make: Make) -> Command {
+    let place = Arg::new("place").value_name("[DEST:][BUCKET[/PREFIX]]").help(words::ls_place().to(make.0));
+    make.shown("ls", words::ls(), &["ls", "ls images/docs", "ls team:assets"])
+        .arg(place.add(candidates(complete::places)))
+        .arg(make.json())
+}
+
+fn destinations(make: Make) -> Command {
+    let lang = make.0;
+    let name = || make.destination(Arg::new("name").value_name("NAME").required(true).help(words::option_name().to(lang)));
+    let longest = i64::from(imagepic_core::destination::LONGEST_PRESIGN);
     let fields = move |command: Command| {
         command
-            .arg(option("endpoint", "URL", words::option_endpoint()))
-            .arg(option("region", "REGION", words::option_region()))
-            .arg(option("access-key", "KEY", words::option_access_key()))
-            .arg(flag("secret-key-stdin", words::option_secret_stdin()))
-            .arg(option("bucket", "BUCKET", words::option_bucket()))
-            .arg(option("folder", "FOLDER", words::option_folder()))
-            .arg(flag("path-style", words::option_path_style()))
-            .arg(option("public-base", "URL", words::option_public_base()).conflicts_with("presign"))
-            .arg(option("presign", "SECONDS", words::option_presign()).value_parser(seconds))
-            .arg(option("ca-file", "FILE", words::option_ca_file()).value_parser(value_parser!(std::path::PathBuf)))
+            .arg(make.option("endpoint", "URL", words::option_endpoint()))
+            .arg(make.option("region", "REGION", words::option_region()))
+            .arg(make.option("access-key", "KEY", words::option_access_key()))
+            .arg(make.flag("secret-key-stdin", words::option_secret_stdin()))
+            .arg(make.flag("replace-secret", words::option_replace_secret()))
+            .arg(make.bucket(words::option_bucket()))
+            .arg(make.option("folder", "FOLDER", words::option_folder()))
+            .arg(make.flag("path-style", words::option_path_style()))
+            .arg(make.option("public-base", "URL", words::option_public_base()).conflicts_with("presign"))
+            .arg(make.number(make.option("presign", "SECONDS", words::option_presign()), 1, longest))
+            .arg(make.option("ca-file", "FILE", words::option_ca_file()).value_parser(value_parser!(std::path::PathBuf)))
     };
     let required = |command: Command| {
         ["endpoint", "access-key", "bucket"]
             .into_iter()
             .fold(command, |command, id| command.mut_arg(id, |arg| arg.required(true)))
     };
-    let add = required(fields(
-        Command::new("s3")
-            .about(to(words::destinations_add_s3()))
-            .arg(option("name", "NAME", words::option_name()).required(true)),
-    ))
-    .mut_arg("region", |arg| arg.default_value("us-east-1"));
-    let edit = fields(Command::new("edit").about(to(words::destinations_edit())).arg(name()))
-        .arg(option("rename", "NAME", words::option_name()))
-        .arg(flag("host-style", words::option_host_style()).conflicts_with("path-style"));
-    let destinations = Command::new("destinations")
-        .about(to(words::destinations()))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(Command::new("list").about(to(words::destinations_list())).arg(json()))
-        .subcommand(
-            Command::new("add")
-                .about(to(words::destinations_add()))
-                .subcommand_required(true)
-                .arg_required_else_help(true)
-                .subcommand(add),
-        )
+    let s3 = make.shown(
+        "s3",
+        words::destinations_add_s3(),
+        &["destinations add s3 --name team --endpoint https://s3.example.com --access-key KEY --bucket assets"],
+    );
+    let add = required(fields(s3.arg(make.option("name", "NAME", words::option_name()).required(true))))
+        .mut_arg("region", |arg| arg.default_value("us-east-1"));
+    let edit = make.shown(
+        "edit",
+        words::destinations_edit(),
+        &["destinations edit team --folder docs", "destinations edit team --secret-key-stdin < secret.txt"],
+    );
+    let edit = fields(edit.arg(name()))
+        .arg(make.option("rename", "NAME", words::option_name()))
+        .arg(make.flag("host-style", words::option_host_style()).conflicts_with("path-style"));
+    let pick = make
+        .shown("use", words::destinations_use(), &["destinations use team --bucket assets --folder docs"])
+        .arg(name())
+        .arg(make.bucket(words::option_bucket()))
+        .arg(make.option("folder", "FOLDER", words::option_folder()));
+    make.group("destinations", words::destinations())
+        .subcommand(make.command("list", words::destinations_list()).arg(make.json()))
+        .subcommand(make.group("add", words::destinations_add()).subcommand(add))
         .subcommand(edit)
-        .subcommand(Command::new("remove").about(to(words::destinations_remove())).arg(name()))
-        .subcommand(
-            Command::new("use")
-                .about(to(words::destinations_use()))
-                .arg(name())
-                .arg(option("bucket", "BUCKET", words::option_bucket()))
-                .arg(option("folder", "FOLDER", words::option_folder())),
-        )
-        .subcommand(Command::new("test").about(to(words::destinations_test())).arg(name()).arg(json()));
+        .subcommand(make.command("remove", words::destinations_remove()).arg(name()))
+        .subcommand(pick)
+        .subcommand(make.command("test", words::destinations_test()).arg(name()).arg(make.json()))
+}
 
-    let history = Command::new("history")
-        .about(to(words::history()))
-        .arg(option("limit", "N", words::history_limit()).value_parser(value_parser!(u32).range(1..=10_000)).default_value("20"))
-        .arg(option("search", "TEXT", words::history_search()))
-        .arg(json());
-    let ls = Command::new("ls")
-        .about(to(words::ls()))
-        .arg(Arg::new("place").value_name("[DEST:][BUCKET[/PREFIX]]").help(to(words::ls_place())))
-        .arg(json());
+fn bucket(make: Make) -> Command {
+    make.group("bucket", words::bucket())
+        .subcommand(make.command("status", words::bucket_status()).arg(make.json()))
+        .subcommand(make.command("stop", words::bucket_stop()))
+        .subcommand(make.command("host", words::bucket_host()).hide(true))
+}
 
-    let bucket = Command::new("bucket")
-        .about(to(words::bucket()))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(Command::new("status").about(to(words::bucket_status())).arg(json()))
-        .subcommand(Command::new("stop").about(to(words::bucket_stop())))
-        .subcommand(Command::new("host").about(to(words::bucket_host())).hide(true));
-    let key = move |required: bool| Arg::new("key").value_name("KEY").required(required).help(words::settings_key().to(lang));
-    let settings = Command::new("settings")
-        .about(to(words::settings()))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(Command::new("get").about(to(words::settings_get())).arg(key(false)))
-        .subcommand(Command::new("set").about(to(words::settings_set())).arg(key(true)).arg(
-            Arg::new("value").value_name("VALUE").required(true).allow_hyphen_values(true).help(to(words::settings_value())),
-        ));
+fn settings(make: Make) -> Command {
+    let lang = make.0;
+    let key = |required: bool| {
+        let key = Arg::new("key").value_name("KEY").required(required).help(words::settings_key().to(lang));
+        key.add(candidates(complete::settings))
+    };
+    let value = Arg::new("value")
+        .value_name("VALUE")
+        .required(true)
+        .allow_hyphen_values(true)
+        .add(ArgValueCompleter::new(complete::value))
+        .help(words::settings_value().to(lang));
+    make.group("settings", words::settings())
+        .subcommand(make.shown("get", words::settings_get(), &["settings get", "settings get link.format"]).arg(key(false)))
+        .subcommand(make.shown("set", words::settings_set(), &["settings set link.format markdown"]).arg(key(true)).arg(value))
+}
 
-    Command::new("imagepic")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(to(words::about()))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(upload)
-        .subcommand(destinations)
-        .subcommand(history)
-        .subcommand(ls)
-        .subcommand(Command::new("link").about(to(words::link())).arg(places()))
-        .subcommand(Command::new("stat").about(to(words::stat())).arg(places()).arg(json()))
-        .subcommand(Command::new("rm").about(to(words::rm())).arg(places()))
-        .subcommand(bucket)
-        .subcommand(settings)
-        .subcommand(Command::new("doctor").about(to(words::doctor())))
-        .subcommand(
-            Command::new("completions")
-                .about(to(words::completions()))
-                .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(clap_complete::Shell))),
-        )
+fn completions(make: Make) -> Command {
+    let shell = Arg::new("shell").value_name("SHELL").required(true).help(words::completions_shell().to(make.0));
+    make.command("completions", words::completions())
+        .after_help(usage::completions().to(make.0))
+        .arg(shell.value_parser(PossibleValuesParser::new(complete::SHELLS)))
 }
 
 #[cfg(test)]

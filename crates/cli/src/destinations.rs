@@ -4,14 +4,14 @@ use std::io::{IsTerminal, Read};
 
 use clap::ArgMatches;
 use imagepic_core::destination::{Destination, Images, Kind, LinkPolicy, Names, S3Address};
-use imagepic_core::engine::{Draft, Engine, RungName, RungState, SecretsPlace, TestReport};
+use imagepic_core::engine::{Draft, Engine, SecretsPlace};
 use imagepic_core::{Code, Error, Result};
 use imagepic_words::console as words;
 use secrecy::SecretString;
 use serde_json::json;
 
 use crate::out::Out;
-use crate::{FAILED, USAGE, WELL};
+use crate::{USAGE, WELL, climb};
 
 pub(crate) async fn run(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     match args.subcommand() {
@@ -23,7 +23,13 @@ pub(crate) async fn run(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Re
         Some(("edit", args)) => edit(engine, args, out).await,
         Some(("remove", args)) => {
             let destination = engine.destinations().resolve(name(args))?;
-            engine.destinations().remove(&destination.id).await?;
+            if let Err(error) = engine.destinations().remove(&destination.id).await {
+                let code = out.failure(&error);
+                if error.text.key() == "errors.destination_in_use" {
+                    out.tell(&words::cancel_hint(crate::out::quoted(&destination.name)));
+                }
+                return Ok(code);
+            }
             out.tell(&words::removed(destination.name));
             Ok(WELL)
         }
@@ -35,12 +41,11 @@ pub(crate) async fn run(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Re
         }
         Some(("test", args)) => {
             let destination = engine.destinations().resolve(name(args))?;
-            let shown = destination.name.clone();
-            let report = engine.destinations().test(Draft { destination, secret: None }).await;
+            let (code, report) = climb::test(engine, destination, out).await;
             if args.get_flag("json") {
                 out.json(&report);
             }
-            Ok(tell(&shown, &report, out))
+            Ok(code)
         }
         _ => Ok(USAGE),
     }
@@ -76,8 +81,10 @@ fn list(engine: &Engine, args: &ArgMatches, out: &mut Out) -> u8 {
     } else {
         for destination in &all {
             let mark = if destination.id == current { '*' } else { ' ' };
-            let address =
-                if let Kind::S3(address) = &destination.kind { format!("  {}", address.endpoint) } else { String::new() };
+            let address = match &destination.kind {
+                Kind::ThisComputer => String::new(),
+                Kind::S3(address) => format!("  {}", address.endpoint),
+            };
             out.line(&format!("{mark} {}{address}", place(destination)));
         }
     }
@@ -103,7 +110,7 @@ async fn add(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
         max_bytes: None,
         any_file: false,
     };
-    fill(&mut destination, args, out)?;
+    fill(&mut destination, args)?;
     if matches!(destination.link, LinkPolicy::Public { .. }) {
         destination.names = Names::unguessable();
     }
@@ -113,7 +120,11 @@ async fn add(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
         out.tell(&words::secret_needed());
         return Ok(USAGE);
     };
-    let saved = engine.destinations().save(Draft { destination, secret: Some(secret) }).await?;
+    let draft = Draft { destination, secret: Some(secret) };
+    if let Some(code) = shares(engine, &draft, args, out).await? {
+        return Ok(code);
+    }
+    let saved = engine.destinations().save(draft).await?;
     out.tell(&match engine.settings().where_secrets().await {
         SecretsPlace::Keychain => words::added(saved.name),
         SecretsPlace::File => words::added_file(saved.name),
@@ -126,15 +137,35 @@ async fn edit(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     if let Some(name) = args.get_one::<String>("rename") {
         destination.name.clone_from(name);
     }
-    fill(&mut destination, args, out)?;
+    fill(&mut destination, args)?;
     let secret = secret(args, false, out)?;
-    let saved = engine.destinations().save(Draft { destination, secret }).await?;
+    let draft = Draft { destination, secret };
+    if let Some(code) = shares(engine, &draft, args, out).await? {
+        return Ok(code);
+    }
+    let saved = engine.destinations().save(draft).await?;
     out.tell(&words::changed(saved.name));
     Ok(WELL)
 }
 
+/// A secret that other destinations use too is changed for them only where somebody says so. The exit code of a refusal.
+async fn shares(engine: &Engine, draft: &Draft, args: &ArgMatches, out: &Out) -> Result<Option<u8>> {
+    match engine.destinations().check_secret(draft).await {
+        Err(error) if error.code == Code::SecretShared && args.get_flag("replace-secret") => {
+            out.tell(&error.text);
+            Ok(None)
+        }
+        Err(error) if error.code == Code::SecretShared => {
+            let code = out.failure(&error);
+            out.tell(&words::replace_hint());
+            Ok(Some(code))
+        }
+        checked => checked.map(|()| None),
+    }
+}
+
 /// Puts what was given into the form; what was not given stays.
-fn fill(destination: &mut Destination, args: &ArgMatches, out: &Out) -> Result<()> {
+fn fill(destination: &mut Destination, args: &ArgMatches) -> Result<()> {
     let given = |id: &str| args.get_one::<String>(id);
     let addressed = ["endpoint", "region", "access-key", "ca-file"].iter().any(|id| args.contains_id(id))
         || args.get_flag("path-style")
@@ -159,7 +190,6 @@ fn fill(destination: &mut Destination, args: &ArgMatches, out: &Out) -> Result<(
         }
         Kind::ThisComputer => {}
     }
-    let _ = out;
     if let Some(bucket) = given("bucket") {
         destination.bucket.clone_from(bucket);
     }
@@ -168,8 +198,8 @@ fn fill(destination: &mut Destination, args: &ArgMatches, out: &Out) -> Result<(
     }
     if let Some(base) = given("public-base") {
         destination.link = LinkPolicy::Public { base: Some(base.clone()).filter(|base| !base.is_empty()) };
-    } else if let Some(seconds) = args.get_one::<u32>("presign") {
-        destination.link = LinkPolicy::Presigned { seconds: *seconds };
+    } else if let Some(seconds) = args.get_one::<i64>("presign").and_then(|seconds| u32::try_from(*seconds).ok()) {
+        destination.link = LinkPolicy::Presigned { seconds };
     }
     Ok(())
 }
@@ -187,38 +217,4 @@ fn secret(args: &ArgMatches, needed: bool, out: &Out) -> Result<Option<SecretStr
     let terminal = console::Term::stderr();
     terminal.write_str(&words::secret_prompt().to(out.lang)).map_err(unreadable)?;
     terminal.read_secure_line().map(|line| Some(SecretString::from(line))).map_err(unreadable)
-}
-
-/// Every step on standard error; the exit code tells whether all of them are good.
-pub(crate) fn tell(name: &str, report: &TestReport, out: &Out) -> u8 {
-    for rung in &report.rungs {
-        let shown = match rung.rung {
-            RungName::Address => words::rung_address(),
-            RungName::Tls => words::rung_tls(),
-            RungName::Clock => words::rung_clock(),
-            RungName::Region => words::rung_region(),
-            RungName::Key => words::rung_key(),
-            RungName::Secret => words::rung_secret(),
-            RungName::Bucket => words::rung_bucket(),
-            RungName::Permission => words::rung_permission(),
-            RungName::Style => words::rung_style(),
-        };
-        let mark = match rung.state {
-            RungState::Ok => '✓',
-            RungState::Bad => '✗',
-            RungState::Todo => '·',
-        };
-        out.say(&format!("{mark} {}", shown.to(out.lang)));
-    }
-    if report.code.is_none() {
-        out.tell(&words::test_ok(name, report.took_ms));
-        return WELL;
-    }
-    if let Some(message) = &report.message {
-        out.say(message);
-    }
-    if let Some(suggestion) = &report.suggestion {
-        out.tell(&words::test_suggestion(&suggestion.field, &suggestion.value));
-    }
-    FAILED
 }

@@ -4,19 +4,26 @@
 //! is the engine's work; here arguments are unpacked, one question is asked, and the answer is written.
 
 mod args;
+mod climb;
+mod complete;
 mod destinations;
+mod follow;
+mod frames;
 mod manage;
 mod objects;
 mod out;
 mod progress;
 mod upload;
+mod uploads;
 
 use std::process::ExitCode;
 
 use clap::ArgMatches;
+use clap::error::ErrorKind;
 use imagepic_core::engine::{Engine, Role};
 use imagepic_core::home::Home;
 use imagepic_core::outside::Outside;
+use imagepic_core::settings::Settings;
 use imagepic_core::settings::file::SettingsFile;
 use imagepic_core::{Code, Error, log};
 use imagepic_words::Lang;
@@ -33,16 +40,20 @@ const USAGE: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let lang = Lang::of_system();
+    let home = Home::locate();
+    let settings = home.as_ref().ok().map(|home| SettingsFile::of(home).load());
+    // Where the settings cannot be read there is still help, in the system's language.
+    let lang = settings.as_ref().and_then(|settings| settings.as_ref().ok()).map_or_else(Lang::of_system, Settings::lang);
+    match complete::answer(lang) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(WELL),
+        Err(_) => return ExitCode::from(FAILED),
+    }
+    let mut out = Out::new(lang);
     let matches = match args::command(lang).try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => {
-            // Help and version go to standard output and are no failure.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
-        }
+        Err(error) => return ExitCode::from(refuse(&error, &out)),
     };
-    let mut out = Out::new(lang);
     if let Some(("completions", sub)) = matches.subcommand() {
         return ExitCode::from(manage::completions(sub, &mut out));
     }
@@ -54,18 +65,33 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    let code = runtime.block_on(run(&matches, &mut out)).unwrap_or_else(|error| out.failure(&error));
+    let code = runtime.block_on(run(home, settings, &matches, &mut out)).unwrap_or_else(|error| out.failure(&error));
     // A prompt of the keychain or a clipboard that nobody answers must not keep the program from ending.
     runtime.shutdown_background();
     ExitCode::from(code)
 }
 
-async fn run(matches: &ArgMatches, out: &mut Out) -> Result<u8, Error> {
-    let home = Home::locate()?;
+/// Help and version, which go to standard output and are no failure; and usage errors.
+fn refuse(error: &clap::Error, out: &Out) -> u8 {
+    if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let text = frames::render(error, out.lang);
+        out.say(text.trim_end());
+    } else {
+        let _ = error.print();
+    }
+    u8::try_from(error.exit_code()).unwrap_or(USAGE)
+}
+
+async fn run(
+    home: Result<Home, Error>,
+    settings: Option<Result<Settings, Error>>,
+    matches: &ArgMatches,
+    out: &mut Out,
+) -> Result<u8, Error> {
+    let home = home?;
     log::init(&home);
     // With settings that cannot be read an upload would go to another place than the person has chosen.
-    let settings = SettingsFile::of(&home).load()?;
-    out.lang = settings.lang();
+    settings.transpose()?;
     match matches.subcommand() {
         Some(("bucket", sub)) if sub.subcommand_name() == Some("host") => manage::host(home, out).await,
         Some(("settings", sub)) => manage::settings(&home, sub, out),
@@ -75,7 +101,9 @@ async fn run(matches: &ArgMatches, out: &mut Out) -> Result<u8, Error> {
             let code = match name {
                 "upload" => upload::run(&engine, &outside, sub, out).await,
                 "destinations" => destinations::run(&engine, sub, out).await,
-                "history" => objects::history(&engine, sub, out).await,
+                "history" => uploads::history(&engine, sub, out).await,
+                "cancel" => uploads::cancel(&engine, sub, out).await,
+                "retry" => uploads::retry(&engine, &outside, sub, out).await,
                 "ls" => objects::ls(&engine, sub, out).await,
                 "link" => objects::link(&engine, sub, out).await,
                 "stat" => objects::stat(&engine, sub, out).await,
@@ -94,7 +122,7 @@ async fn run(matches: &ArgMatches, out: &mut Out) -> Result<u8, Error> {
 /// What a script may conclude from an error.
 fn exit_code(error: &Error) -> u8 {
     match error.code {
-        Code::BadRequest | Code::NoSuchDestination => USAGE,
+        Code::BadRequest | Code::NoSuchDestination | Code::SecretShared => USAGE,
         Code::Cancelled => INTERRUPTED,
         _ => FAILED,
     }

@@ -2,15 +2,15 @@
 
 use clap::ArgMatches;
 use imagepic_core::Result;
-use imagepic_core::engine::{BucketHost, Draft, Engine, SecretsPlace};
+use imagepic_core::engine::{BucketHost, Engine, SecretsPlace};
 use imagepic_core::home::Home;
 use imagepic_core::outside::Outside;
 use imagepic_core::settings::file::SettingsFile;
 use imagepic_words::console as words;
 use serde_json::json;
 
-use crate::out::Out;
-use crate::{FAILED, USAGE, WELL, args, destinations};
+use crate::out::{Out, size};
+use crate::{FAILED, USAGE, WELL, climb, complete, destinations};
 
 /// Needs no engine: a running tray app watches the file.
 pub(crate) fn settings(home: &Home, args: &ArgMatches, out: &mut Out) -> Result<u8> {
@@ -30,6 +30,9 @@ pub(crate) fn settings(home: &Home, args: &ArgMatches, out: &mut Out) -> Result<
         Some(("set", args)) => {
             let given = |id: &str| args.get_one::<String>(id).map(String::as_str).unwrap_or_default();
             home.prepare()?;
+            if given("key").ends_with(".ca_file") && !given("value").trim().is_empty() {
+                imagepic_core::store::check_ca_file(std::path::Path::new(given("value").trim()))?;
+            }
             file.change(|settings| settings.set_key(given("key"), given("value")))?;
         }
         _ => return Ok(USAGE),
@@ -42,13 +45,34 @@ pub(crate) async fn bucket(engine: &Engine, args: &ArgMatches, out: &mut Out) ->
     match args.subcommand() {
         Some(("status", args)) => {
             let status = host.status().await;
+            let usage = host.usage().await?;
+            let folder = engine.home().bucket();
+            let address = status.port.map(|port| format!("http://127.0.0.1:{port}"));
+            let holds = (usage.map_or(0, |usage| usage.objects), usage.map_or(0, |usage| usage.bytes));
             if args.get_flag("json") {
-                out.json(&json!({ "running": status.running, "port": status.port, "pid": status.pid }));
+                let by = status.running.then_some(if status.resident { "tray" } else { "background" });
+                out.json(&json!({
+                    "running": status.running,
+                    "port": status.port,
+                    "pid": status.pid,
+                    "by": by,
+                    "address": address,
+                    "folder": folder,
+                    "objects": holds.0,
+                    "bytes": holds.1,
+                }));
             } else {
-                out.tell(&match (status.running, status.port, status.pid) {
-                    (true, Some(port), Some(pid)) => words::bucket_runs(port, pid),
-                    _ => words::bucket_stopped(),
-                });
+                let lang = out.lang;
+                out.line(&words::bucket_folder(folder.display()).to(lang));
+                out.line(&words::bucket_holds(holds.0, size(holds.1)).to(lang));
+                match (address, status.pid) {
+                    (Some(address), Some(pid)) if status.running => {
+                        out.line(&words::bucket_address(address).to(lang));
+                        let by = if status.resident { words::bucket_by_tray(pid) } else { words::bucket_by_host(pid) };
+                        out.line(&by.to(lang));
+                    }
+                    _ => out.line(&words::bucket_stopped().to(lang)),
+                }
             }
             Ok(if status.running { WELL } else { FAILED })
         }
@@ -111,15 +135,11 @@ pub(crate) async fn doctor(engine: &Engine, outside: &Outside, out: &mut Out) ->
     });
     let current = engine.destinations().current();
     out.line(&words::doctor_destination(destinations::place(&current)).to(lang));
-    let name = current.name.clone();
-    let report = engine.destinations().test(Draft { destination: current, secret: None }).await;
-    Ok(destinations::tell(&name, &report, out))
+    Ok(climb::test(engine, current, out).await.0)
 }
 
 pub(crate) fn completions(args: &ArgMatches, out: &mut Out) -> u8 {
-    let Some(shell) = args.get_one::<clap_complete::Shell>("shell") else { return USAGE };
-    let mut script = Vec::new();
-    clap_complete::generate(*shell, &mut args::command(out.lang), "imagepic", &mut script);
-    out.line(String::from_utf8_lossy(&script).trim_end());
+    let Some(script) = args.get_one::<String>("shell").and_then(|shell| complete::script(shell)) else { return USAGE };
+    out.line(script.trim_end());
     WELL
 }

@@ -1,42 +1,17 @@
-//! What lies at the stores, and what was sent there: `history`, `ls`, `link`, `stat`, `rm`.
+//! What lies at the stores: `ls`, `link`, `stat`, `rm`.
 
 use clap::ArgMatches;
-use imagepic_core::engine::{Engine, HistoryQuery};
-use imagepic_core::event::Stage;
+use imagepic_core::engine::Engine;
 use imagepic_core::store::Object;
 use imagepic_core::{Code, Error, Result};
 use imagepic_words::console as words;
 use serde_json::json;
 
-use crate::out::{Out, size, time};
+use crate::out::{Out, iso, milliseconds, size, time};
 use crate::{FAILED, WELL};
 
 /// Objects asked for in one page of a listing.
 const PAGE: u16 = 1000;
-
-pub(crate) async fn history(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
-    let query = HistoryQuery {
-        limit: args.get_one::<u32>("limit").copied().unwrap_or(20),
-        search: args.get_one::<String>("search").cloned(),
-        ..HistoryQuery::default()
-    };
-    let uploads = engine.uploads().history(query).await?;
-    if args.get_flag("json") {
-        out.json(&uploads);
-        return Ok(WELL);
-    }
-    for upload in uploads {
-        let mark = match upload.stage {
-            Stage::Done => '✓',
-            Stage::Failed => '✗',
-            Stage::Cancelled => '-',
-            _ => '…',
-        };
-        let place = format!("{}:{}/{}", upload.place.name, upload.place.bucket, upload.key);
-        out.line(&format!("{mark} {}  {:>9}  {place}", time(upload.taken_at), size(upload.size)));
-    }
-    Ok(WELL)
-}
 
 /// `[DEST:]rest`; a bucket holds no colon, so what stands before one is a destination, and some destinations have one in their name.
 fn place<'a>(engine: &Engine, text: &'a str) -> Result<(String, &'a str)> {
@@ -72,36 +47,53 @@ pub(crate) async fn ls(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Res
         let buckets = engine.browse().buckets(&destination).await?;
         if as_json {
             out.json(&buckets);
+        } else if buckets.is_empty() {
+            out.tell(&words::no_buckets());
         } else {
             buckets.iter().for_each(|bucket| out.line(&format!("{bucket}/")));
         }
         return Ok(WELL);
     }
-    let prefix = if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") };
+    let folder = if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") };
     let mut all = Vec::new();
     let mut cursor = None;
+    let mut any = false;
     loop {
-        let page = engine.browse().page(&destination, bucket, &prefix, cursor.as_deref(), PAGE).await?;
+        let page = engine.browse().page(&destination, bucket, &folder, cursor.as_deref(), PAGE).await?;
+        any |= !page.folders.is_empty() || !page.objects.is_empty();
         for folder in &page.folders {
             if as_json { all.push(json!({ "folder": folder })) } else { out.line(folder) }
         }
         for object in &page.objects {
-            if as_json {
-                all.push(told(object));
-            } else {
-                let when = milliseconds(object).map(time).unwrap_or_default();
-                out.line(&format!("{when:16}  {:>9}  {}", size(object.size), object.key));
-            }
+            if as_json { all.push(told(object)) } else { listed(object, out) }
         }
         cursor = page.next;
         if cursor.is_none() {
             break;
         }
     }
+    let mut code = WELL;
+    if !any && prefix.is_empty() {
+        out.tell(&words::bucket_empty(bucket));
+    } else if !any {
+        match engine.browse().stat(&destination, bucket, prefix).await? {
+            Some(object) if as_json => all.push(told(&object)),
+            Some(object) => listed(&object, out),
+            None => {
+                out.tell(&words::nothing_below(text));
+                code = FAILED;
+            }
+        }
+    }
     if as_json {
         out.json(&all);
     }
-    Ok(WELL)
+    Ok(code)
+}
+
+fn listed(object: &Object, out: &mut Out) {
+    let when = object.modified.and_then(milliseconds).map(time).unwrap_or_default();
+    out.line(&format!("{when:16}  {:>9}  {}", size(object.size), object.key));
 }
 
 pub(crate) async fn link(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
@@ -133,7 +125,7 @@ pub(crate) async fn stat(engine: &Engine, args: &ArgMatches, out: &mut Out) -> R
         match found.await {
             Ok(Some(object)) if args.get_flag("json") => all.push(told(&object)),
             Ok(Some(object)) => {
-                let when = milliseconds(&object).map(time).unwrap_or_default();
+                let when = object.modified.and_then(milliseconds).map(time).unwrap_or_default();
                 let kind = object.content_type.as_deref().unwrap_or("-");
                 out.line(&format!("{}  {kind}  {when}  {}", size(object.size), object.key));
             }
@@ -169,18 +161,13 @@ pub(crate) async fn rm(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Res
     Ok(code)
 }
 
-fn milliseconds(object: &Object) -> Option<i64> {
-    let since = object.modified?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_millis()).ok()
-}
-
 fn told(object: &Object) -> serde_json::Value {
     json!({
         "key": object.key,
         "size": object.size,
         "etag": object.etag,
         "type": object.content_type,
-        "modified": milliseconds(object),
+        "modified": object.modified.and_then(milliseconds).and_then(iso),
         "sha256": object.sha256,
     })
 }

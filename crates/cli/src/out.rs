@@ -1,6 +1,7 @@
 //! Standard output and standard error. A reader that goes away ends the writing, not the work.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagepic_core::Error;
 use imagepic_words::{Lang, Text, console as words};
@@ -77,9 +78,66 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// Local time to the minute.
+/// Local time to the minute, of milliseconds since 1970.
 pub(crate) fn time(milliseconds: i64) -> String {
     chrono::DateTime::from_timestamp_millis(milliseconds)
         .map(|time| time.with_timezone(&chrono::Local).format("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default()
+}
+
+/// For programs: RFC 3339 in UTC, to the second, of milliseconds since 1970.
+pub(crate) fn iso(milliseconds: i64) -> Option<String> {
+    let at = chrono::DateTime::from_timestamp(milliseconds.div_euclid(1000), 0)?;
+    Some(at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn milliseconds(at: SystemTime) -> Option<i64> {
+    i64::try_from(at.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+/// How long it is until then, in the largest unit that says enough.
+pub(crate) fn left(until: i64, lang: Lang) -> String {
+    let seconds = (until - milliseconds(SystemTime::now()).unwrap_or(until) + 500) / 1000;
+    // A link made a moment ago for seven days opens for seven days, not for six.
+    let round = |unit: i64| (seconds + unit / 2) / unit;
+    match seconds {
+        ..=0 => words::over(),
+        1..120 => words::seconds(seconds),
+        120..7_200 => words::minutes(round(60)),
+        7_200..172_800 => words::hours(round(3_600)),
+        _ => words::days(round(86_400)),
+    }
+    .to(lang)
+}
+
+/// As a shell takes it for one word.
+pub(crate) fn quoted(name: &str) -> String {
+    if name.chars().any(|c| c.is_whitespace() || "\"'`$&|;<>()*?[]#~!\\".contains(c)) {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    } else {
+        name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_a_link_opens_is_said_as_it_was_meant() {
+        let now = milliseconds(SystemTime::now()).expect("after 1970");
+        for (seconds, says) in
+            [(604_800, "7 days"), (86_400, "24 hours"), (3_600, "60 minutes"), (60, "60 seconds"), (1, "1 second"), (-5, "ended")]
+        {
+            assert_eq!(left(now + seconds * 1000, Lang::En), says);
+        }
+    }
+
+    #[test]
+    fn a_name_in_a_hint_can_be_copied_into_a_shell() {
+        assert_eq!(quoted("team"), "team");
+        assert_eq!(quoted("Team 1"), "'Team 1'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+    }
 }

@@ -18,11 +18,12 @@ pub(crate) struct Progress {
     /// Bytes sent, bytes in all, and whether it is over.
     uploads: HashMap<i64, (u64, u64, bool)>,
     told: Option<Waiting>,
+    quiet: bool,
 }
 
 impl Progress {
-    pub(crate) fn new(lang: Lang) -> Self {
-        Self { lang, bar: None, begun: std::time::Instant::now(), uploads: HashMap::new(), told: None }
+    pub(crate) fn new(lang: Lang, quiet: bool) -> Self {
+        Self { quiet, lang, bar: None, begun: std::time::Instant::now(), uploads: HashMap::new(), told: None }
     }
 
     /// Takes what the engine tells; words to say where something began to wait.
@@ -39,15 +40,15 @@ impl Progress {
                 self.draw(ours.len());
                 let waiting = upload.waiting.filter(|_| upload.stage == Stage::Waiting)?;
                 // Twenty files that wait for one network say it once.
-                (self.told.replace(waiting) != Some(waiting))
-                    .then(|| words::waits(upload.message.clone().unwrap_or_default()).to(self.lang))
+                let new = self.told.replace(waiting) != Some(waiting);
+                new.then(|| words::waits(upload.message.clone().unwrap_or_default()).to(self.lang))
             }
             _ => None,
         }
     }
 
     fn draw(&mut self, count: usize) {
-        if self.bar.is_none() && self.begun.elapsed() > PATIENCE && crate::out::Out::watched() {
+        if self.bar.is_none() && !self.quiet && self.begun.elapsed() > PATIENCE && crate::out::Out::watched() {
             let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr()).with_style(style);

@@ -1,140 +1,15 @@
 //! The real program on a home of its own, against the embedded bucket it starts in the background.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+mod again;
+mod support;
+mod words;
 
-use serde_json::Value;
+use std::path::Path;
+use std::process::Stdio;
+
 use sha2::{Digest, Sha256};
 
-/// A home that leaves nothing running behind.
-struct Home {
-    dir: tempfile::TempDir,
-}
-
-impl Home {
-    fn new() -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary folder") }
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.dir.path().join("home")
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_imagepic"));
-        command
-            .args(args)
-            .env("IMAGEPIC_HOME", self.path())
-            .env("LANG", "C.UTF-8")
-            .env("HOME", self.dir.path())
-            // No keychain and no desktop: what a person has there is none of a test's business.
-            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
-            .env("XDG_RUNTIME_DIR", self.dir.path())
-            .env_remove("LANGUAGE")
-            .env_remove("LC_ALL")
-            .env_remove("LC_MESSAGES")
-            .env_remove("DISPLAY")
-            .env_remove("WAYLAND_DISPLAY")
-            .current_dir(self.dir.path())
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Run {
-        Run::of(self.command(args).output().expect("the program starts"))
-    }
-
-    fn run_with(&self, args: &[&str], input: &[u8]) -> Run {
-        let mut child = self
-            .command(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        child.stdin.take().expect("piped").write_all(input).expect("it reads");
-        Run::of(child.wait_with_output().expect("it ends"))
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        let path = self.dir.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("in the folder")).expect("a folder");
-        std::fs::write(path, bytes).expect("a file");
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        if self.path().join("bucket").exists() {
-            let _ = self.command(&["bucket", "stop"]).output();
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Run {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Run {
-    fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).expect("UTF-8"),
-            err: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
-    }
-
-    #[track_caller]
-    fn ends(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{self:#?}");
-        self
-    }
-
-    fn lines(&self) -> Vec<&str> {
-        self.out.lines().collect()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
-    }
-}
-
-/// A small PNG that no other `seed` has.
-fn png(seed: u8) -> Vec<u8> {
-    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\x02\0\0\0\x12\x16\xf1\x4d".to_vec();
-    bytes.extend([0, 0, 0, 4]);
-    bytes.extend(b"IDAT");
-    bytes.extend([seed; 8]);
-    bytes.extend(b"\0\0\0\0IEND\xae\x42\x60\x82");
-    bytes
-}
-
-/// What a browser would get: status, head and body.
-fn get(url: &str) -> (u16, String, Vec<u8>) {
-    let rest = url.strip_prefix("http://").expect("a link on loopback");
-    let (host, path) = rest.split_once('/').expect("a path");
-    let mut stream = TcpStream::connect(host).expect("somebody serves the bucket");
-    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).expect("an answer");
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
-    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    (status, head, bytes[end..].to_vec())
-}
-
-#[track_caller]
-fn opens(url: &str, bytes: &[u8]) {
-    let (status, head, body) = get(url);
-    assert_eq!(status, 200, "{head}");
-    assert!(head.contains("content-type: image/png"), "{head}");
-    assert_eq!(body, bytes, "the very bytes");
-}
+use support::*;
 
 #[test]
 fn files_become_links_in_their_order_that_open_with_the_very_bytes() {
@@ -183,6 +58,7 @@ fn json_has_the_fields_that_scripts_rely_on() {
             "expires_at",
             "file",
             "height",
+            "id",
             "key",
             "ok",
             "reused",
