@@ -1,0 +1,81 @@
+use serde_json::Value;
+
+use crate::support::Server;
+
+/// Every `$ref` in a value.
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str));
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(parts) => parts.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_document_tells_of_every_route_and_hangs_together() {
+    let server = Server::start(|_| {}).await;
+    let heard = server.get("/imagepic/openapi.json").await;
+    assert_eq!(heard.header("content-type"), Some("application/json"));
+    let document = heard.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().expect("paths");
+    for path in [
+        "auth/register",
+        "auth/login",
+        "auth/change",
+        "auth/refresh",
+        "auth/logout",
+        "bucket/listBuckets",
+        "object/listObjects",
+        "object/getObject",
+        "object/statObject",
+        "object/presignedGetObject",
+        "object/putObject",
+        "object/removeObject",
+        "object/presignedPutObject",
+        "object/putCompleted",
+        "object/copyObject",
+        "object/removeObjects",
+        "policy/getBucketPolicy",
+        "policy/setBucketPolicy",
+        "notification/listen",
+        "capabilities",
+    ] {
+        assert!(paths.contains_key(&format!("/imagepic/{path}")), "{path} is not told of");
+    }
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for reference in found {
+        let pointer = reference.strip_prefix('#').expect("within the document");
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    // What is told is there: none of it is "no such route".
+    for (path, item) in paths {
+        let method = if item.get("get").is_some() { "GET" } else { "POST" };
+        if path.ends_with("/listen") {
+            continue;
+        }
+        let heard = server.send(format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")).await;
+        assert!(![404, 405].contains(&heard.status), "{method} {path}: {heard:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_shows_the_document_and_runs_nothing_but_its_own_script() {
+    let server = Server::start(|_| {}).await;
+    for path in ["/imagepic/docs", "/imagepic/docs/", "/Imagepic/Docs"] {
+        let page = server.get(path).await;
+        assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")), "{path}");
+        let policy = page.header("content-security-policy").expect("a policy").to_owned();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        let text = String::from_utf8(page.body).expect("text");
+        assert!(!text.contains("://"), "nothing comes from elsewhere");
+        for part in text.split(['"', '\'']).filter(|part| part.starts_with("/imagepic/docs/")) {
+            assert_eq!(server.get(part).await.status, 200, "{part}");
+        }
+    }
+}
