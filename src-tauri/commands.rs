@@ -3,8 +3,8 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "tauri hands commands their arguments by value")]
 
-use imagepic_core::destination::Destination;
-use imagepic_core::engine::{Draft, SecretsPlace, TestReport};
+use imagepic_core::destination::{Destination, TeamAddress};
+use imagepic_core::engine::{AccountView, Draft, Registering, SecretsPlace, TeamServer, TestReport};
 use imagepic_core::event::Snapshot;
 use imagepic_core::link::Format;
 use imagepic_core::settings::{Settings, Theme};
@@ -62,6 +62,26 @@ pub(crate) struct SettingsView {
     secrets: SecretsPlace,
     /// Destinations whose secret is saved.
     saved_secrets: Vec<String>,
+    /// Who is signed in, for each destination at a team server.
+    accounts: Vec<AccountView>,
+}
+
+/// What a person fills in to register at a team server. The password goes in and never comes out.
+#[derive(Deserialize, ts_rs::TS)]
+#[ts(export)]
+pub(crate) struct RegisterForm {
+    name: String,
+    tfs: String,
+    email: String,
+    #[ts(type = "string")]
+    password: SecretString,
+    invite: String,
+}
+
+impl From<RegisterForm> for Registering {
+    fn from(form: RegisterForm) -> Self {
+        Self { name: form.name, tfs: form.tfs, email: form.email, password: form.password, invite: form.invite }
+    }
 }
 
 /// The names the next file and the next clipboard image would get.
@@ -102,6 +122,13 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         use_destination,
         test_destination,
         list_buckets,
+        list_folders,
+        probe_team,
+        team_account,
+        register,
+        sign_in,
+        change_password,
+        sign_out,
         name_preview,
         open_window,
         close_window,
@@ -129,6 +156,7 @@ async fn settings(shell: State<'_, Shell>) -> Answer<SettingsView> {
         secrets: shell.engine.settings().where_secrets().await,
         saved_secrets,
         settings,
+        accounts: shell.engine.accounts().list().await,
     })
 }
 
@@ -217,6 +245,41 @@ async fn list_buckets(shell: State<'_, Shell>, draft: DraftForm) -> Answer<Vec<S
 }
 
 #[tauri::command]
+#[tauri::command]
+async fn list_folders(shell: State<'_, Shell>, draft: DraftForm, prefix: String) -> Answer<Vec<String>> {
+    shell.answer(shell.engine.destinations().folders(draft.into(), &prefix).await)
+}
+
+#[tauri::command]
+async fn probe_team(shell: State<'_, Shell>, address: TeamAddress) -> Answer<TeamServer> {
+    shell.answer(shell.engine.accounts().probe(&address).await)
+}
+
+#[tauri::command]
+async fn team_account(shell: State<'_, Shell>, address: TeamAddress) -> Answer<AccountView> {
+    Ok(shell.engine.accounts().view("", &address).await)
+}
+
+#[tauri::command]
+async fn register(shell: State<'_, Shell>, address: TeamAddress, form: RegisterForm) -> Answer<()> {
+    shell.answer(shell.engine.accounts().register(&address, form.into()).await)
+}
+
+#[tauri::command]
+async fn sign_in(shell: State<'_, Shell>, address: TeamAddress, password: SecretString, keep: bool) -> Answer<()> {
+    shell.answer(shell.engine.accounts().login(&address, password, keep).await)
+}
+
+#[tauri::command]
+async fn change_password(shell: State<'_, Shell>, address: TeamAddress, old: SecretString, new: SecretString) -> Answer<()> {
+    shell.answer(shell.engine.accounts().change_password(&address, old, new).await)
+}
+
+#[tauri::command]
+async fn sign_out(shell: State<'_, Shell>, address: TeamAddress) -> Answer<bool> {
+    shell.answer(shell.engine.accounts().logout(&address).await)
+}
+
 fn name_preview(shell: State<'_, Shell>, destination: Destination) -> NamePreview {
     let (file, clipboard) = shell.engine.settings().name_preview(&destination);
     NamePreview { file, clipboard }

@@ -113,6 +113,7 @@ pub(crate) fn waiting(what: Waiting, uploads: &[Upload], lang: Lang) -> Option<N
     let count = uploads.len();
     let title = match what {
         Waiting::Network => words::waiting_network(count),
+        Waiting::SignIn if first.code == Some(Code::SignInNeeded) => imagepic_words::team::waiting_at(&first.place.name, count),
         Waiting::SignIn => words::waiting_sign_in(&first.place.name, count),
         Waiting::Keychain => words::waiting_keychain(count),
         Waiting::Disk => words::waiting_disk(count),

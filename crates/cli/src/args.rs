@@ -1,5 +1,7 @@
 //! The command line as data. Built at run time, so that its help speaks the person's language.
 
+mod team;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
@@ -107,6 +109,7 @@ pub(crate) fn command(lang: Lang) -> Command {
         .subcommand(make.shown("stat", words::stat(), &["stat images/a.png"]).arg(make.places()).arg(make.json()))
         .subcommand(make.shown("rm", words::rm(), &["rm images/a.png"]).arg(make.places()))
         .subcommand(destinations(make))
+        .subcommands(team::accounts(make))
         .subcommand(bucket(make))
         .subcommand(settings(make))
         .subcommand(make.command("doctor", words::doctor()))
@@ -207,7 +210,7 @@ fn destinations(make: Make) -> Command {
         .arg(make.option("folder", "FOLDER", words::option_folder()));
     make.group("destinations", words::destinations())
         .subcommand(make.command("list", words::destinations_list()).arg(make.json()))
-        .subcommand(make.group("add", words::destinations_add()).subcommand(add))
+        .subcommand(make.group("add", words::destinations_add()).subcommand(add).subcommand(team::add(make)))
         .subcommand(edit)
         .subcommand(make.command("remove", words::destinations_remove()).arg(name()))
         .subcommand(pick)

@@ -4,18 +4,19 @@ use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use imagepic_core::destination::{Destination, Kind};
-use imagepic_core::engine::{Draft, Engine, RungName, RungState, TestReport};
+use imagepic_core::engine::{Draft, Engine, RungName, RungState, TEAM_RUNGS, TestReport};
 use imagepic_words::{Lang, Text, console as words};
 
 use crate::out::Out;
 use crate::{FAILED, WELL};
 
-fn called(rung: RungName) -> Text {
+fn called(rung: RungName, team: bool) -> Text {
     match rung {
         RungName::Address => words::rung_address(),
         RungName::Tls => words::rung_tls(),
         RungName::Clock => words::rung_clock(),
         RungName::Region => words::rung_region(),
+        RungName::Key if team => imagepic_words::team::rung_account(),
         RungName::Key => words::rung_key(),
         RungName::Secret => words::rung_secret(),
         RungName::Bucket => words::rung_bucket(),
@@ -27,6 +28,8 @@ fn called(rung: RungName) -> Text {
 /// What was told so far.
 struct Told {
     lang: Lang,
+    /// A team server's.
+    team: bool,
     /// Rungs that have their line.
     lines: usize,
     /// A line without an end names what is being tried.
@@ -38,19 +41,20 @@ impl Told {
         let mut out = std::io::stderr().lock();
         // Over the line that said it was being tried.
         let begin = if std::mem::take(&mut self.trying) { "\r\x1b[K" } else { "" };
-        let _ = writeln!(out, "{begin}{mark} {}", called(rung).to(self.lang));
+        let _ = writeln!(out, "{begin}{mark} {}", called(rung, self.team).to(self.lang));
         self.lines += 1;
     }
 
     /// Everything below `rung` holds, and it is tried now.
     fn sets_out(&mut self, rung: RungName) {
-        while let Some(below) = RungName::ALL.get(self.lines).copied().filter(|below| *below < rung) {
+        let all: &[RungName] = if self.team { &TEAM_RUNGS } else { &RungName::ALL };
+        while let Some(below) = all.get(self.lines).copied().filter(|below| *below < rung) {
             self.line('✓', below);
         }
         if Out::watched() {
             let mut out = std::io::stderr().lock();
             let begin = if self.trying { "\r\x1b[K" } else { "" };
-            let _ = write!(out, "{begin}… {}", called(rung).to(self.lang)).and_then(|()| out.flush());
+            let _ = write!(out, "{begin}… {}", called(rung, self.team).to(self.lang)).and_then(|()| out.flush());
             self.trying = true;
         }
     }
@@ -75,8 +79,10 @@ pub(crate) async fn test(engine: &Engine, destination: Destination, out: &Out) -
     out.tell(&match &destination.kind {
         Kind::S3(address) => words::testing(&name, &address.endpoint),
         Kind::ThisComputer => words::testing_here(&name),
+        Kind::Team(address) => words::testing(&name, &address.server),
     });
-    let told = Mutex::new(Told { lang: out.lang, lines: 0, trying: false });
+    let team = matches!(destination.kind, Kind::Team(_));
+    let told = Mutex::new(Told { lang: out.lang, team, lines: 0, trying: false });
     let hold = || told.lock().unwrap_or_else(PoisonError::into_inner);
     let draft = Draft { destination, secret: None };
     let report = engine.destinations().test_telling(draft, &|rung| hold().sets_out(rung)).await;

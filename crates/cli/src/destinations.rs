@@ -17,6 +17,7 @@ pub(crate) async fn run(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Re
     match args.subcommand() {
         Some(("list", args)) => Ok(list(engine, args, out)),
         Some(("add", args)) => match args.subcommand() {
+            Some(("team", args)) => crate::team::add(engine, args, out).await,
             Some((_, args)) => add(engine, args, out).await,
             None => Ok(USAGE),
         },
@@ -84,6 +85,7 @@ fn list(engine: &Engine, args: &ArgMatches, out: &mut Out) -> u8 {
             let address = match &destination.kind {
                 Kind::ThisComputer => String::new(),
                 Kind::S3(address) => format!("  {}", address.endpoint),
+                Kind::Team(address) => format!("  {} ({})", address.server, address.phone),
             };
             out.line(&format!("{mark} {}{address}", place(destination)));
         }
@@ -185,10 +187,10 @@ fn fill(destination: &mut Destination, args: &ArgMatches) -> Result<()> {
                 address.ca_file = Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
             }
         }
-        Kind::ThisComputer if addressed => {
+        Kind::ThisComputer | Kind::Team(_) if addressed => {
             return Err(Error::new(Code::BadRequest, words::not_s3(&destination.name)));
         }
-        Kind::ThisComputer => {}
+        Kind::ThisComputer | Kind::Team(_) => {}
     }
     if let Some(bucket) = given("bucket") {
         destination.bucket.clone_from(bucket);

@@ -13,6 +13,7 @@ mod manage;
 mod objects;
 mod out;
 mod progress;
+mod team;
 mod upload;
 mod uploads;
 
@@ -101,6 +102,7 @@ async fn run(
             let code = match name {
                 "upload" => upload::run(&engine, &outside, sub, out).await,
                 "destinations" => destinations::run(&engine, sub, out).await,
+                "register" | "login" | "passwd" | "logout" => team::run(&engine, name, sub, out).await,
                 "history" => uploads::history(&engine, sub, out).await,
                 "cancel" => uploads::cancel(&engine, sub, out).await,
                 "retry" => uploads::retry(&engine, &outside, sub, out).await,
@@ -122,7 +124,7 @@ async fn run(
 /// What a script may conclude from an error.
 fn exit_code(error: &Error) -> u8 {
     match error.code {
-        Code::BadRequest | Code::NoSuchDestination | Code::SecretShared => USAGE,
+        Code::BadRequest | Code::NoSuchDestination | Code::SecretShared | Code::PlainHttp => USAGE,
         Code::Cancelled => INTERRUPTED,
         _ => FAILED,
     }

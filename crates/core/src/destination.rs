@@ -54,6 +54,24 @@ pub enum Kind {
     ThisComputer,
     /// Any S3.
     S3(S3Address),
+    /// A bucket of a team server.
+    Team(TeamAddress),
+}
+
+/// Who signs in at which team server. Password and refresh token are in the keychain under both, the token only in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[ts(export)]
+pub struct TeamAddress {
+    /// `https://host[:port]`, perhaps with a path; without `/imagepic`.
+    pub server: String,
+    /// As registered.
+    pub phone: String,
+    /// A person has confirmed that this very server is to be reached without encryption.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_plain_http: bool,
+    /// A PEM file with further certificate authorities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<std::path::PathBuf>,
 }
 
 /// What signs in at an S3 store, but for the secret key, which the keychain holds under endpoint and access key.

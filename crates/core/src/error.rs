@@ -87,6 +87,14 @@ pub enum Code {
     SecretShared,
     /// Another process of this home has the same bytes for the same place in its queue and goes first.
     QueuedElsewhere,
+    /// Nobody is signed in at the team server, or the session has ended.
+    SignInNeeded,
+    /// Phone number and password do not belong together.
+    WrongPassword,
+    /// The address answers, but not as a team server.
+    NotTeamServer,
+    /// The address is to be reached without encryption, and nobody has confirmed that.
+    PlainHttp,
     /// A person stopped it.
     Cancelled,
     /// This computer's bucket cannot have its port.
@@ -108,7 +116,9 @@ impl Code {
         match self {
             Self::Unreachable | Self::Timeout | Self::BucketPortTaken => Remedy::Wait(Waiting::Network),
             Self::KeychainLocked => Remedy::Wait(Waiting::Keychain),
-            Self::SecretMissing | Self::WrongAccessKey | Self::WrongSecretKey => Remedy::Wait(Waiting::SignIn),
+            Self::SecretMissing | Self::WrongAccessKey | Self::WrongSecretKey | Self::SignInNeeded => {
+                Remedy::Wait(Waiting::SignIn)
+            }
             Self::DiskFull | Self::HomeUnwritable => Remedy::Wait(Waiting::Disk),
             Self::QueuedElsewhere => Remedy::Wait(Waiting::Turn),
             Self::StoreBusy | Self::ChecksumMismatch => Remedy::Retry,

@@ -4,9 +4,10 @@
 //! way back is [`event::Event`], through one subscription, and [`event::Snapshot`] when somebody opens a window or a menu.
 //!
 //! Pure modules (`capture`, `destination`, `error`, `event`, `link`, `naming`, `prepare`) import only each other; adapters (`home`,
-//! `hosting`, `journal`, `outside`, `secrets`, `settings`, `store`) import pure ones; `intake`, `queue` and `deliver` import both and
+//! `account`, `hosting`, `journal`, `outside`, `secrets`, `settings`, `store`) import pure ones; `intake`, `queue` and `deliver` import both and
 //! meet in `hub`; `engine` imports all and nothing imports `engine`.
 
+mod account;
 pub mod capture;
 mod deliver;
 pub mod destination;

@@ -231,6 +231,7 @@ impl Live {
         let mut failed = 0_u64;
         let mut bytes = (self.burst_bytes, self.burst_bytes);
         let mut waiting: HashMap<Waiting, u64> = HashMap::new();
+        let mut signed_out = false;
         for entry in self.entries.values() {
             match entry.stage() {
                 Stage::Sending => {
@@ -242,7 +243,10 @@ impl Live {
                     queued += 1;
                     bytes.1 += entry.row.size;
                 }
-                Stage::Waiting => *waiting.entry(entry.row.waiting.unwrap_or(Waiting::Network)).or_default() += 1,
+                Stage::Waiting => {
+                    signed_out |= entry.row.fault.as_ref().is_some_and(|fault| fault.code == crate::error::Code::SignInNeeded);
+                    *waiting.entry(entry.row.waiting.unwrap_or(Waiting::Network)).or_default() += 1;
+                }
                 Stage::Failed => failed += 1,
                 Stage::Done | Stage::Cancelled => {}
             }
@@ -261,6 +265,7 @@ impl Live {
         if let Some((reason, count)) = first.into_iter().find_map(|reason| Some((reason, *waiting.get(&reason)?))) {
             let text = match reason {
                 Waiting::Network => status::waiting_network(count),
+                Waiting::SignIn if signed_out => imagepic_words::team::waiting(count),
                 Waiting::SignIn => status::waiting_sign_in(count),
                 Waiting::Keychain => status::waiting_keychain(count),
                 Waiting::Disk => status::waiting_disk(count),

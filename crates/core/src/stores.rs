@@ -7,15 +7,16 @@ use imagepic_words::errors;
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
-use crate::destination::{Destination, Kind, S3Address, THIS_COMPUTER};
+use crate::account::{Account, Accounts};
+use crate::destination::{Destination, Kind, S3Address, THIS_COMPUTER, TeamAddress};
 use crate::error::{Code, Error, Result};
+use crate::event::Event;
 use crate::home::Home;
 use crate::hosting::Hosting;
 use crate::hub::Hub;
 use crate::secrets::{self, Secrets};
 use crate::settings::Proxy;
-use crate::store::S3Store;
-use crate::store::Store;
+use crate::store::{S3Store, Store, TeamStore};
 
 type Kept = Arc<OnceCell<Arc<dyn Store>>>;
 
@@ -24,16 +25,28 @@ pub(crate) struct Stores {
     hub: Arc<Hub>,
     secrets: Arc<dyn Secrets>,
     hosting: Arc<Hosting>,
+    accounts: Accounts,
     kept: Mutex<HashMap<String, Kept>>,
 }
 
 impl Stores {
     pub(crate) fn new(home: Home, owner: String, resident: bool, hub: Arc<Hub>, secrets: Arc<dyn Secrets>) -> Self {
-        Self { hub, secrets, hosting: Arc::new(Hosting::new(home, owner, resident)), kept: Mutex::default() }
+        let told = Arc::clone(&hub);
+        // Who is signed in is shown beside the settings.
+        let accounts = Accounts::new(home.clone(), Arc::clone(&secrets), Arc::new(move || told.emit(Event::Settings)));
+        Self { hub, secrets, hosting: Arc::new(Hosting::new(home, owner, resident)), accounts, kept: Mutex::default() }
     }
 
     pub(crate) fn hosting(&self) -> &Arc<Hosting> {
         &self.hosting
+    }
+
+    /// Who signs in at an address.
+    ///
+    /// # Errors
+    /// As [`TeamAddress::checked`].
+    pub(crate) fn account(&self, address: &TeamAddress) -> Result<Arc<Account>> {
+        self.accounts.of(address, &self.hub.settings().general.proxy)
     }
 
     /// The store of a destination, by id.
@@ -59,6 +72,7 @@ impl Stores {
                 let secret = secret(self.secrets.as_ref(), address, &destination.name).await?;
                 Ok(Arc::new(S3Store::open(address, secret, proxy)?))
             }
+            Kind::Team(address) => Ok(Arc::new(TeamStore::new(self.accounts.of(address, proxy)?))),
         }
     }
 
@@ -93,6 +107,7 @@ impl Stores {
 
     /// As [`forget`](Self::forget), for all.
     pub(crate) fn forget_all(&self) {
+        self.accounts.look_again();
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 

@@ -11,6 +11,7 @@
 
 mod connect;
 mod failure;
+mod plain;
 mod sdk;
 mod tls;
 

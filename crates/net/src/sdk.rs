@@ -58,7 +58,12 @@ impl Http {
         HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
     }
 
-    async fn exchange(&self, request: http::Request<SdkBody>) -> Result<http::Response<SdkBody>, Failure> {
+    /// Sends one request as it is and waits for the head of its answer: no credentials, no redirects, no second try. For whoever signs
+    /// by itself and has no use for the SDK's machinery.
+    ///
+    /// # Errors
+    /// Every [`Failure`].
+    pub async fn exchange(&self, request: http::Request<SdkBody>) -> Result<http::Response<SdkBody>, Failure> {
         let limit = self.0.settings.stall_timeout;
         let activity = Arc::new(Activity::new());
         let (mut head, body) = request.into_parts();

@@ -19,12 +19,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("imagepic-s3", &["imagepic-net"]),
     (
         "imagepic-core",
-        &["imagepic-words", "imagepic-net", "imagepic-media", "imagepic-clipboard", "imagepic-s3", "imagepic-bucket"],
+        &[
+            "imagepic-api",
+            "imagepic-words",
+            "imagepic-net",
+            "imagepic-media",
+            "imagepic-clipboard",
+            "imagepic-s3",
+            "imagepic-bucket",
+        ],
     ),
-    (
-        "imagepic-server",
-        &["imagepic-api", "imagepic-words", "imagepic-net", "imagepic-media", "imagepic-s3", "imagepic-bucket"],
-    ),
+    ("imagepic-server", &["imagepic-api", "imagepic-words", "imagepic-net", "imagepic-media", "imagepic-s3", "imagepic-bucket"]),
     ("imagepic-cli", &["imagepic-core", "imagepic-server", "imagepic-words"]),
     ("imagepic-desktop", &["imagepic-core", "imagepic-words"]),
     (

@@ -1,10 +1,10 @@
 //! Whether a destination can be what it says: form only, nothing is asked over the network. Every error names its field.
 
-use imagepic_words::destinations as words;
+use imagepic_words::{destinations as words, team};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Destination, Kind, LONGEST_PRESIGN, LinkPolicy, S3Address, THIS_COMPUTER};
+use super::{Destination, Kind, LONGEST_PRESIGN, LinkPolicy, S3Address, THIS_COMPUTER, TeamAddress};
 use crate::error::{Code, Error, Result};
 use crate::naming::Template;
 
@@ -23,10 +23,13 @@ impl Destination {
     /// The same destination in its normal form (trimmed, no slash at the ends), or the first field that cannot be.
     ///
     /// # Errors
-    /// `BadRequest` with [`Error::field`] one of `name`, `endpoint`, `region`, `access_key`, `ca_file`, `bucket`, `folder`, `link`,
-    /// `file`, `clipboard`, `max_bytes`.
+    /// `BadRequest` with [`Error::field`] one of `name`, `endpoint`, `region`, `access_key`, `server`, `phone`, `ca_file`, `bucket`,
+    /// `folder`, `link`, `file`, `clipboard`, `max_bytes`; `PlainHttp` at `server`.
     pub fn checked(&self) -> Result<Self> {
         let mut this = self.reachable()?;
+        if let Kind::Team(address) = &this.kind {
+            address.signing_in()?;
+        }
         this.name = self.name.trim().to_owned();
         if this.name.is_empty() {
             return Err(bad("name", words::name_missing()));
@@ -52,12 +55,19 @@ impl Destination {
     /// As [`checked`](Self::checked).
     pub fn reachable(&self) -> Result<Self> {
         let mut this = self.clone();
-        if let Kind::S3(address) = &mut this.kind {
-            *address = address.checked()?;
+        match &mut this.kind {
+            Kind::ThisComputer => {}
+            Kind::S3(address) => *address = address.checked()?,
+            Kind::Team(address) => *address = address.checked()?,
         }
         this.bucket = self.bucket.trim().to_owned();
         if !this.bucket.is_empty() {
-            bucket(&this.bucket, matches!(&this.kind, Kind::S3(address) if address.path_style))?;
+            let lenient = match &this.kind {
+                Kind::ThisComputer => false,
+                Kind::S3(address) => address.path_style,
+                Kind::Team(_) => true,
+            };
+            bucket(&this.bucket, lenient)?;
         }
         this.folder = folder(&self.folder)?;
         this.link = match &self.link {
@@ -116,12 +126,78 @@ impl S3Address {
             region: region(&self.region)?,
             access_key: access_key(&self.access_key)?,
             path_style: self.path_style,
-            ca_file: match &self.ca_file {
-                Some(path) if path.as_os_str().is_empty() => None,
-                Some(path) if !path.is_absolute() => return Err(bad("ca_file", words::ca_file_bad(path.display()))),
-                kept => kept.clone(),
-            },
+            ca_file: ca_file(self.ca_file.as_ref())?,
         })
+    }
+}
+
+impl TeamAddress {
+    /// The same address in its normal form. The phone number may be missing: an address is looked at before anybody signs in.
+    ///
+    /// # Errors
+    /// `BadRequest` at `server`, `phone` or `ca_file`; `PlainHttp` at `server` for an unencrypted way to another computer that nobody has
+    /// confirmed.
+    pub fn checked(&self) -> Result<Self> {
+        let text = self.server.trim();
+        if text.is_empty() {
+            return Err(bad("server", team::server_missing()));
+        }
+        let server = endpoint(text).map_err(|error| match Url::parse(text) {
+            Ok(url) if is_web(&url) || has_credentials(&url) => error.at("server"),
+            _ if text.contains('@') => error.at("server"),
+            _ => bad("server", team::server_bad(shown(text))),
+        })?;
+        // As people copy it from the address of a route.
+        let cut = server.len().saturating_sub("/imagepic".len());
+        let server = match server.get(cut..) {
+            Some(end) if end.eq_ignore_ascii_case("/imagepic") => server[..cut].to_owned(),
+            _ => server,
+        };
+        let url = Url::parse(&server).map_err(|error| bad("server", team::server_bad(shown(text))).because(error))?;
+        let host = url.host_str().unwrap_or_default();
+        if url.scheme() == "http" && !imagepic_net::is_loopback(host) && !self.allow_plain_http {
+            return Err(Error::new(Code::PlainHttp, team::plain_http(host)).at("server"));
+        }
+        Ok(Self {
+            server,
+            phone: phone(&self.phone)?,
+            // What was confirmed for an unencrypted way says nothing about another one.
+            allow_plain_http: self.allow_plain_http && url.scheme() == "http",
+            ca_file: ca_file(self.ca_file.as_ref())?,
+        })
+    }
+
+    /// As [`checked`](Self::checked), for somebody who signs in.
+    ///
+    /// # Errors
+    /// As [`checked`](Self::checked), and `BadRequest` at `phone` where it is missing.
+    pub fn signing_in(&self) -> Result<Self> {
+        let this = self.checked()?;
+        if this.phone.is_empty() { Err(bad("phone", team::phone_missing())) } else { Ok(this) }
+    }
+}
+
+/// As it is kept: without the spaces and hyphens people write, and without the country code that the server leaves out too. What a phone
+/// number is the server decides.
+fn phone(text: &str) -> Result<String> {
+    let plain: String = text.chars().filter(|c| !c.is_whitespace() && !"-()".contains(*c)).collect();
+    let plain = match plain.strip_prefix("+86") {
+        Some(bare) if bare.len() == 11 && bare.starts_with('1') => bare.to_owned(),
+        _ => plain,
+    };
+    let digits = plain.strip_prefix('+').unwrap_or(&plain);
+    if plain.is_empty() || ((5..=20).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit())) {
+        Ok(plain)
+    } else {
+        Err(bad("phone", team::phone_bad()))
+    }
+}
+
+fn ca_file(path: Option<&std::path::PathBuf>) -> Result<Option<std::path::PathBuf>> {
+    match path {
+        Some(path) if path.as_os_str().is_empty() => Ok(None),
+        Some(path) if !path.is_absolute() => Err(bad("ca_file", words::ca_file_bad(path.display()))),
+        kept => Ok(kept.cloned()),
     }
 }
 

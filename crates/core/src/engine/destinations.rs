@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Inner;
 use crate::capture::Source;
-use crate::destination::{Destination, Kind, S3Address, THIS_COMPUTER};
+use crate::destination::{Destination, Kind, THIS_COMPUTER};
 use crate::error::{Code, Error, Result};
 use crate::naming::{Inputs, Template};
 use crate::secrets::account;
@@ -19,6 +19,9 @@ use crate::store::{Ladder, S3Store, Store};
 
 /// One step of a test, in the order they are climbed.
 pub use imagepic_s3::Rung as RungName;
+
+/// Folders a form proposes at most.
+const MOST_FOLDERS: usize = 1000;
 
 /// A destination as a form gives it: the secret only where it is a new one.
 #[derive(Debug, Clone)]
@@ -78,6 +81,8 @@ pub struct TestReport {
     pub public: Option<bool>,
     /// Milliseconds.
     pub took_ms: u64,
+    /// Of a team server: its step `key` is the sign-in.
+    pub team: bool,
 }
 
 /// Handle to destinations.
@@ -112,8 +117,13 @@ impl Destinations {
     /// # Errors
     /// `BadRequest` with the field that cannot be.
     pub fn check(&self, draft: &Draft) -> Result<()> {
-        if let Kind::S3(S3Address { ca_file: Some(file), .. }) = &draft.destination.checked()?.kind {
-            crate::store::check_ca_file(file)?;
+        let ca_file = match draft.destination.checked()?.kind {
+            Kind::ThisComputer => None,
+            Kind::S3(address) => address.ca_file,
+            Kind::Team(address) => address.ca_file,
+        };
+        if let Some(file) = ca_file {
+            crate::store::check_ca_file(&file)?;
         }
         if let Some(secret) = &draft.secret {
             crate::destination::check::secret(secret)?;
@@ -204,6 +214,9 @@ impl Destinations {
                 self.inner.outside.secrets.delete(&account(address)).await?;
             }
         }
+        if let Kind::Team(address) = &destination.kind {
+            self.accounts().forget_unused(address).await?;
+        }
         Ok(())
     }
 
@@ -235,6 +248,7 @@ impl Destinations {
         match &destination.kind {
             Kind::ThisComputer => true,
             Kind::S3(address) => matches!(self.inner.outside.secrets.get(&account(address)).await, Ok(Some(_))),
+            Kind::Team(address) => self.accounts().signed_in(address).await,
         }
     }
 
@@ -246,8 +260,10 @@ impl Destinations {
     /// As [`test`](Self::test); `tell` is called with each step that is set out for, when those before it are good.
     pub async fn test_telling(&self, draft: Draft, tell: &(dyn Fn(RungName) + Send + Sync)) -> TestReport {
         let since = Instant::now();
-        let outcome = self.climb(&draft, tell).await;
-        let mut report = self.report(outcome);
+        let mut report = match &draft.destination.kind {
+            Kind::Team(_) => self.accounts().test(&draft.destination, tell).await,
+            _ => self.report(self.climb(&draft, tell).await),
+        };
         report.took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         report
     }
@@ -258,7 +274,7 @@ impl Destinations {
                 let at = self.inner.stores.hosting().endpoint().await?;
                 S3Store::this_computer(&at.url, at.region, &at.access_key, at.secret_key)?
             }
-            Kind::S3(_) => self.store(draft).await?,
+            Kind::S3(_) | Kind::Team(_) => self.store(draft).await?,
         };
         Ok(store.test_telling(draft.destination.bucket.trim(), draft.destination.folder.trim_matches('/'), tell).await)
     }
@@ -273,6 +289,7 @@ impl Destinations {
                 suggestion: ladder.suggestion.map(|found| Suggestion { field: found.field.to_owned(), value: found.value }),
                 public: ladder.public,
                 took_ms: 0,
+                team: false,
             },
             Err(error) => {
                 // What cannot even be tried: a field of the form, or no secret.
@@ -292,6 +309,7 @@ impl Destinations {
                     suggestion: None,
                     public: None,
                     took_ms: 0,
+                    team: false,
                 }
             }
         }
@@ -305,8 +323,34 @@ impl Destinations {
         let store: Arc<dyn Store> = match &draft.destination.kind {
             Kind::ThisComputer => self.inner.stores.of(THIS_COMPUTER).await?,
             Kind::S3(_) => Arc::new(self.store(&draft).await?),
+            Kind::Team(address) => self.accounts().store(address)?,
         };
         Ok(store.buckets().await?.into_iter().map(|bucket| bucket.name).collect())
+    }
+
+    /// The folders directly below `prefix` (empty, or ending in `/`) in the form's bucket, before it is saved; the first thousand.
+    ///
+    /// # Errors
+    /// As [`buckets`](Self::buckets); `NoSuchBucket`.
+    pub async fn folders(&self, draft: Draft, prefix: &str) -> Result<Vec<String>> {
+        let store: Arc<dyn Store> = match &draft.destination.kind {
+            Kind::ThisComputer => self.inner.stores.of(THIS_COMPUTER).await?,
+            Kind::S3(_) => Arc::new(self.store(&draft).await?),
+            Kind::Team(address) => self.accounts().store(address)?,
+        };
+        let (mut folders, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = store.list(draft.destination.bucket.trim(), prefix, cursor.as_deref(), 1000).await?;
+            folders.extend(page.folders);
+            cursor = page.next;
+            if cursor.is_none() || folders.len() >= MOST_FOLDERS {
+                return Ok(folders);
+            }
+        }
+    }
+
+    fn accounts(&self) -> super::Accounts {
+        super::Accounts { inner: Arc::clone(&self.inner) }
     }
 
     /// The store a form describes.

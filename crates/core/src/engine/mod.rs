@@ -2,6 +2,7 @@
 //!
 //! It puts the parts together and owns every task; each kind of question has a facade and a file of its own. Nothing imports it.
 
+pub mod accounts;
 mod browse;
 mod bucket_host;
 mod destinations;
@@ -18,6 +19,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use accounts::{AccountView, Accounts, Registering, TEAM_RUNGS, TeamServer};
 pub use browse::{Browse, ListedObject, Listing};
 pub use bucket_host::{BucketHost, HostStatus};
 pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};
@@ -230,6 +232,12 @@ impl Engine {
     pub fn bucket_host(&self) -> BucketHost {
         BucketHost { inner: Arc::clone(&self.inner) }
     }
+    /// Who is signed in at which team server.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts {
+        Accounts { inner: Arc::clone(&self.inner) }
+    }
+
 
     /// Ends every task, lets go of what is still open so that another process goes on with it, and frees the locks. What is on its
     /// way is dropped and starts anew elsewhere or next time; nothing is lost.

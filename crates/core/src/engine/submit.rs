@@ -47,7 +47,7 @@ impl Inner {
             None => settings.current().clone(),
         };
         let path_style = match &destination.kind {
-            crate::destination::Kind::ThisComputer => true,
+            crate::destination::Kind::ThisComputer | crate::destination::Kind::Team(_) => true,
             crate::destination::Kind::S3(address) => address.path_style,
         };
         if let Some(bucket) = &how.bucket {

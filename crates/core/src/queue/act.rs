@@ -125,13 +125,18 @@ impl Queue {
             let known = settings.destinations.iter().find(|destination| destination.id == id)?;
             Some(match &known.kind {
                 Kind::ThisComputer => None,
-                Kind::S3(address) => Some(address.endpoint.trim().trim_end_matches(['/', '.']).to_lowercase()),
+                Kind::S3(address) => Some((false, address.endpoint.trim().trim_end_matches(['/', '.']).to_lowercase())),
+                Kind::Team(address) => Some((true, address.server.to_lowercase())),
             })
         };
         let here = place(&row.destination);
         let same_place = |other: &Row| {
             let there = place(&other.destination);
-            other.destination == row.destination || here.is_none() || there.is_none() || here == there
+            let (Some(here), Some(there)) = (&here, &there) else { return true };
+            // Which store stands behind a team server is not told: it may be any.
+            let team = |place: &Option<(bool, String)>| place.as_ref().map(|(team, _)| *team);
+            let maybe = matches!((team(here), team(there)), (Some(one), Some(other)) if one != other);
+            other.destination == row.destination || maybe || here == there
         };
         naming.iter().find(|other| other.id != row.id && other.state == RowState::Done && same_place(other))
     }

@@ -7,6 +7,7 @@ pub mod conformance;
 mod fault;
 mod ladder;
 mod s3;
+mod team;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use crate::error::Result;
 
 pub use ladder::{Ladder, Suggestion};
 pub use s3::{S3Store, check_ca_file};
+pub(crate) use team::TeamStore;
+#[cfg(feature = "conformance")]
+pub use team::signed_in;
 
 /// A place that keeps objects. Every call has a time-out of its own; none retries (the queue does).
 #[async_trait]

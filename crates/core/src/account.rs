@@ -1,0 +1,503 @@
+//! Signing in at a team server, and staying signed in.
+//!
+//! A token lives an hour and only in memory. What renews it is in the keychain, under server and phone number: the refresh token, and,
+//! for the older service that cannot renew and only where the person allowed it, the password. One renewal at a time serves every
+//! upload of this process, and one lock every process of this home, since a refresh token works once. Where nothing renews any more,
+//! everything waits for a person: [`Code::SignInNeeded`].
+
+mod refusal;
+mod server;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use imagepic_api::auth::{Change, Login, Refresh, Register, Session};
+use imagepic_words::team as words;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+pub(crate) use refusal::{About, Refused, fault};
+pub(crate) use server::{Answered, Server, Speaks, Trouble, shown, unanswered};
+
+use crate::destination::TeamAddress;
+use crate::error::{Code, Error, Result};
+use crate::home::{Home, Lock};
+use crate::queue::blocking;
+use crate::secrets::Secrets;
+use crate::settings::Proxy;
+
+/// A token is renewed so long before its end that a request on its way still finds it good.
+const MARGIN: Duration = Duration::from_secs(60);
+/// How long a token of unknown life is used.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(30 * 60);
+/// The longest password anybody is asked for (the server's contract), in characters.
+const LONGEST_PASSWORD: usize = 128;
+
+/// Told when somebody signed in or out, or has to.
+pub(crate) type OnChange = Arc<dyn Fn() + Send + Sync>;
+
+/// The accounts of one engine: one for each server and phone number, however many destinations use it.
+pub(crate) struct Accounts {
+    home: Home,
+    secrets: Arc<dyn Secrets>,
+    changed: OnChange,
+    known: Mutex<HashMap<(TeamAddress, String), Arc<Account>>>,
+}
+
+impl Accounts {
+    pub(crate) fn new(home: Home, secrets: Arc<dyn Secrets>, changed: OnChange) -> Self {
+        Self { home, secrets, changed, known: Mutex::default() }
+    }
+
+    /// The account of an address.
+    ///
+    /// # Errors
+    /// As [`TeamAddress::checked`].
+    pub(crate) fn of(&self, address: &TeamAddress, proxy: &Proxy) -> Result<Arc<Account>> {
+        let address = address.checked()?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (address.clone(), format!("{proxy:?}"));
+        if let Some(account) = known.get(&key) {
+            return Ok(Arc::clone(account));
+        }
+        let account = Arc::new(Account {
+            server: Server::open(&address, proxy)?,
+            phone: address.phone.clone(),
+            names: Names::of(&address),
+            home: self.home.clone(),
+            secrets: Arc::clone(&self.secrets),
+            changed: Arc::clone(&self.changed),
+            held: tokio::sync::Mutex::default(),
+            ended: Mutex::new(None),
+        });
+        known.insert(key, Arc::clone(&account));
+        Ok(account)
+    }
+
+    /// What was learned of servers is asked anew, and who was refused may try again: settings or secrets have changed. Tokens stay.
+    pub(crate) fn look_again(&self) {
+        for account in self.known.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            account.set_ended(None);
+        }
+    }
+}
+
+/// The names of an account's secrets in the keychain.
+#[derive(Debug, Clone)]
+struct Names {
+    refresh: String,
+    password: String,
+    lock: String,
+}
+
+impl Names {
+    fn of(address: &TeamAddress) -> Self {
+        let account = format!("{}@{}", address.phone, address.server.to_lowercase());
+        let lock = format!("team-{}", hex::encode(&Sha256::digest(&account)[..8]));
+        Self { refresh: format!("team-refresh:{account}"), password: format!("team-password:{account}"), lock }
+    }
+}
+
+/// Whether somebody is signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Out,
+    In,
+    /// Was, and the server accepts it no more.
+    Ended,
+}
+
+#[derive(Default)]
+struct Held {
+    token: Option<Token>,
+    /// A refresh token the keychain did not take; without it the session would be lost with the present one.
+    unsaved: Option<SecretString>,
+}
+
+struct Token {
+    text: Arc<str>,
+    until: Instant,
+}
+
+/// One phone number at one server. See the module.
+pub(crate) struct Account {
+    server: Server,
+    phone: String,
+    names: Names,
+    home: Home,
+    secrets: Arc<dyn Secrets>,
+    changed: OnChange,
+    held: tokio::sync::Mutex<Held>,
+    /// Why nobody is signed in any more.
+    ended: Mutex<Option<imagepic_words::Text>>,
+}
+
+impl Account {
+    pub(crate) const fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub(crate) fn phone(&self) -> &str {
+        &self.phone
+    }
+
+    /// A token that is good for now.
+    ///
+    /// # Errors
+    /// `SignInNeeded` where only a person can get one; `KeychainLocked`; the network's.
+    pub(crate) async fn token(&self) -> Result<Arc<str>> {
+        let mut held = self.held.lock().await;
+        if let Some(token) = held.token.as_ref().filter(|token| token.until > Instant::now()) {
+            return Ok(Arc::clone(&token.text));
+        }
+        held.token = None;
+        match self.renew(&mut held).await {
+            Ok(token) => {
+                self.set_ended(None);
+                let text = Arc::clone(&token.text);
+                held.token = Some(token);
+                Ok(text)
+            }
+            Err(error) => {
+                if error.code == Code::SignInNeeded {
+                    self.set_ended(Some(&error.text));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The server refused this token: the next question gets another one.
+    async fn spent(&self, token: &str) {
+        let mut held = self.held.lock().await;
+        if held.token.as_ref().is_some_and(|kept| *kept.text == *token) {
+            held.token = None;
+        }
+    }
+
+    /// Asks with a token; once more with a fresh one where that was the reason.
+    pub(crate) async fn with_token<T, F>(&self, ask: impl Fn(Arc<str>) -> F + Send) -> Answered<T>
+    where
+        T: Send,
+        F: Future<Output = Answered<T>> + Send,
+    {
+        let token = self.token().await?;
+        match ask(Arc::clone(&token)).await {
+            Err(trouble) if trouble.is_token() => {
+                self.spent(&token).await;
+                let token = self.token().await?;
+                let answer = ask(Arc::clone(&token)).await;
+                if answer.as_ref().is_err_and(Trouble::is_token) {
+                    self.spent(&token).await;
+                }
+                answer
+            }
+            answer => answer,
+        }
+    }
+
+    async fn renew(&self, held: &mut Held) -> Result<Token> {
+        if self.phone.is_empty() {
+            return Err(Error::new(Code::SignInNeeded, words::phone_missing()).at("phone"));
+        }
+        let ours = self.server.ours().await?.is_some();
+        let mut was_in = false;
+        if ours {
+            let _turn = self.turn().await?;
+            let mut refused: Option<SecretString> = None;
+            loop {
+                let saved = self.secrets.get(&self.names.refresh).await?;
+                let Some(refresh) = held.unsaved.clone().or(saved) else { break };
+                was_in = true;
+                // Another process may have renewed while this one asked: its token is in the keychain by now.
+                if refused.as_ref().is_some_and(|refused| refused.expose_secret() == refresh.expose_secret()) {
+                    break;
+                }
+                let ask = Refresh { refresh_token: refresh.expose_secret().to_owned() };
+                match self.server.post::<Session>("auth/refresh", &ask, None).await {
+                    Ok(session) => return Ok(self.keep(held, session).await),
+                    Err(Trouble::Refused(no)) if over(&no) => {
+                        held.unsaved = None;
+                        refused = Some(refresh);
+                    }
+                    Err(trouble) => return Err(self.fault(trouble)),
+                }
+            }
+        }
+        if let Some(password) = self.secrets.get(&self.names.password).await? {
+            was_in = true;
+            match self.ask_login(&password).await {
+                Ok(session) => return Ok(self.keep(held, session).await),
+                Err(Trouble::Refused(no)) if no.is_wrong_password() => {
+                    // It is the password no more; to send it again would only count as guessing.
+                    self.secrets.delete(&self.names.password).await?;
+                }
+                Err(trouble) => return Err(self.fault(trouble)),
+            }
+        }
+        let host = self.server.host();
+        Err(Error::new(
+            Code::SignInNeeded,
+            match (was_in, ours) {
+                (true, _) => words::session_ended(host, &self.phone),
+                (false, true) => words::sign_in(host, &self.phone),
+                (false, false) => words::no_renewal(host, &self.phone),
+            },
+        ))
+    }
+
+    /// Between processes: whoever renews, renews for all, and the next one finds it done.
+    async fn turn(&self) -> Result<Lock> {
+        let (home, name) = (self.home.clone(), self.names.lock.clone());
+        blocking(move || home.lock(&name)).await
+    }
+
+    async fn keep(&self, held: &mut Held, session: Session) -> Token {
+        if let Some(refresh) = session.refresh_token {
+            held.unsaved = None;
+            let refresh = SecretString::from(refresh);
+            if let Err(error) = self.secrets.set(&self.names.refresh, &refresh).await {
+                tracing::warn!(%error, "the keychain did not take a renewed sign-in; it is kept in memory");
+                held.unsaved = Some(refresh);
+            }
+        }
+        let until = Instant::now() + life(&session.token).saturating_sub(MARGIN);
+        Token { text: session.token.into(), until }
+    }
+
+    async fn ask_login(&self, password: &SecretString) -> Answered<Session> {
+        let ours = self.server.ours().await?.is_some();
+        let ask = Login {
+            phone: self.phone.clone(),
+            upwd: password.expose_secret().to_owned(),
+            // The older service knows no devices.
+            device: ours.then(device),
+        };
+        self.server.post("auth/login", &ask, None).await
+    }
+
+    /// Signs in. The password is kept only where `keep` says so.
+    ///
+    /// # Errors
+    /// `WrongPassword` and `BadRequest` with the field; `NotTeamServer`; `KeychainLocked`; the network's.
+    pub(crate) async fn login(&self, password: &SecretString, keep: bool) -> Result<()> {
+        check_password(password, "password")?;
+        if self.phone.is_empty() {
+            return Err(Error::new(Code::BadRequest, words::phone_missing()).at("phone"));
+        }
+        let mut held = self.held.lock().await;
+        let turn = self.turn().await?;
+        let session = self.ask_login(password).await.map_err(|trouble| self.fault(trouble))?;
+        held.unsaved = None;
+        let token = self.keep(&mut held, session).await;
+        if keep {
+            self.secrets.set(&self.names.password, password).await?;
+        } else {
+            self.secrets.delete(&self.names.password).await?;
+        }
+        held.token = Some(token);
+        drop((held, turn));
+        self.set_ended(None);
+        (self.changed)();
+        Ok(())
+    }
+
+    /// Registers; who registered still has to sign in.
+    ///
+    /// # Errors
+    /// `BadRequest` with the field, `Forbidden` where nobody may; the network's.
+    pub(crate) async fn register(&self, form: &Registering) -> Result<()> {
+        check_password(&form.password, "password")?;
+        let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        // Before a password travels it is known who is there.
+        let ours = self.server.ours().await?;
+        let ask = Register {
+            name: some(&form.name),
+            tfs: some(&form.tfs),
+            email: form.email.trim().to_owned(),
+            phone: self.phone.clone(),
+            upwd: form.password.expose_secret().to_owned(),
+            invite: ours.and_then(|_| some(&form.invite)),
+        };
+        let answer = self.server.post::<Value>("auth/register", &ask, None).await;
+        answer.map(drop).map_err(|trouble| self.with_rule(self.fault(trouble)))
+    }
+
+    /// A refused password, with the rule where the server tells it.
+    fn with_rule(&self, error: Error) -> Error {
+        let rule = match self.server.known() {
+            Some(Speaks::Ours(found)) => &found.password,
+            _ => return error,
+        };
+        let host = self.server.host();
+        match error.field {
+            Some(field @ ("password" | "new_password")) if error.code == Code::BadRequest => {
+                let text = match &rule.pattern {
+                    Some(pattern) => words::password_refused_by(host, pattern),
+                    None => words::password_refused(host, rule.min, rule.max),
+                };
+                Error::new(Code::BadRequest, text).at(field)
+            }
+            _ => error,
+        }
+    }
+
+    /// Changes the password, which ends every session, and signs in anew.
+    ///
+    /// # Errors
+    /// `WrongPassword` at `password`, `BadRequest` with the field; the network's.
+    pub(crate) async fn change(&self, old: &SecretString, new: &SecretString) -> Result<()> {
+        check_password(old, "password")?;
+        check_password(new, "new_password")?;
+        self.server.speaks().await?;
+        let ask =
+            Change { phone: self.phone.clone(), opwd: old.expose_secret().to_owned(), npwd: new.expose_secret().to_owned() };
+        let answer = self.server.post::<Value>("auth/change", &ask, None).await;
+        answer.map_err(|trouble| match self.fault(trouble) {
+            error if error.code == Code::WrongPassword => {
+                let text = words::wrong_password_of(&self.phone, self.server.host());
+                Error::new(Code::WrongPassword, text).at("password")
+            }
+            // The newer server has one code for both passwords; the old one's form is hardly asked for.
+            error if error.field == Some("password") && error.code == Code::BadRequest => {
+                self.with_rule(error.at("new_password"))
+            }
+            error => self.with_rule(error),
+        })?;
+        let kept = self.secrets.get(&self.names.password).await?.is_some();
+        self.login(new, kept).await
+    }
+
+    /// Signs out: here in any case, and at the server where it can be told; whether it was.
+    ///
+    /// # Errors
+    /// `KeychainLocked`.
+    pub(crate) async fn logout(&self) -> Result<bool> {
+        let told = match self.server.ours().await {
+            Ok(Some(_)) => self
+                .with_token(|token| async move { self.server.post::<Value>("auth/logout", &json!({}), Some(&token)).await })
+                .await
+                .is_ok(),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        let mut held = self.held.lock().await;
+        *held = Held::default();
+        self.secrets.delete(&self.names.refresh).await?;
+        self.secrets.delete(&self.names.password).await?;
+        drop(held);
+        self.set_ended(None);
+        (self.changed)();
+        Ok(told)
+    }
+
+    /// Forgets what this home knows of the account: no destination uses it any more.
+    pub(crate) async fn forget(&self) -> Result<()> {
+        *self.held.lock().await = Held::default();
+        self.secrets.delete(&self.names.refresh).await?;
+        self.secrets.delete(&self.names.password).await
+    }
+
+    /// Whether somebody is signed in, as far as this computer knows; asks nobody.
+    ///
+    /// # Errors
+    /// `KeychainLocked`.
+    pub(crate) async fn standing(&self) -> Result<Standing> {
+        if self.ended.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(Standing::Ended);
+        }
+        if self.held.try_lock().is_ok_and(|held| held.token.is_some()) {
+            return Ok(Standing::In);
+        }
+        let saved = self.secrets.get(&self.names.refresh).await?.is_some() || self.keeps_password().await?;
+        Ok(if saved { Standing::In } else { Standing::Out })
+    }
+
+    pub(crate) async fn keeps_password(&self) -> Result<bool> {
+        Ok(self.secrets.get(&self.names.password).await?.is_some())
+    }
+
+    /// Why nobody is signed in any more.
+    pub(crate) fn ended(&self) -> Option<imagepic_words::Text> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_ended(&self, why: Option<&imagepic_words::Text>) {
+        let before = std::mem::replace(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner), why.cloned());
+        if before.is_some() != why.is_some() {
+            (self.changed)();
+        }
+    }
+
+    fn fault(&self, trouble: Trouble) -> Error {
+        fault(trouble, &self.server, About { phone: &self.phone, ..About::default() })
+    }
+}
+
+/// What a person fills in to register. The phone number is the address's.
+#[derive(Debug, Clone)]
+pub struct Registering {
+    /// What colleagues call them; may be empty.
+    pub name: String,
+    /// Their number in the team; may be empty.
+    pub tfs: String,
+    /// E-mail address.
+    pub email: String,
+    /// The password to be.
+    pub password: SecretString,
+    /// Where registration is by invitation; may be empty.
+    pub invite: String,
+}
+
+fn check_password(password: &SecretString, field: &'static str) -> Result<()> {
+    let text = password.expose_secret();
+    if text.is_empty() {
+        return Err(Error::new(Code::BadRequest, words::password_empty()).at(field));
+    }
+    if text.chars().count() > LONGEST_PASSWORD || text.chars().any(char::is_control) {
+        return Err(Error::new(Code::BadRequest, words::password_long()).at(field));
+    }
+    Ok(())
+}
+
+/// A refusal that no second try mends.
+fn over(refused: &Refused) -> bool {
+    refused.is_token() || refused.is_wrong_password() || refused.is(imagepic_api::Code::AccountDisabled)
+}
+
+/// How long a token is good, by its own claims. Measured from now, so that a clock that is off does no harm.
+fn life(token: &str) -> Duration {
+    let claims = token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
+    let claims = claims.and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
+    let number = |name: &str| claims.as_ref().and_then(|claims| claims.get(name)?.as_u64());
+    match (number("iat"), number("exp")) {
+        (Some(from), Some(to)) if to > from => Duration::from_secs((to - from).min(24 * 3600)),
+        _ => UNKNOWN_LIFE,
+    }
+}
+
+/// What this computer is called, for the list of sessions.
+fn device() -> String {
+    let named = ["COMPUTERNAME", "HOSTNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let named = named.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let named: String = named.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(60).collect();
+    if named.is_empty() { "imagepic".to_owned() } else { format!("imagepic, {named}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_used_as_long_as_it_says_whatever_the_clock_shows() {
+        let token = |claims: &str| format!("head.{}.sign", URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(life(&token(r#"{"iat":1000,"exp":4600}"#)), Duration::from_secs(3600));
+        for odd in ["", "a.b.c", &token("{}"), &token(r#"{"iat":5,"exp":1}"#)] {
+            assert_eq!(life(odd), UNKNOWN_LIFE, "{odd}");
+        }
+    }
+}

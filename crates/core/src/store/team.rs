@@ -1,0 +1,241 @@
+//! A bucket of a team server behind [`Store`]: the bytes go straight to the bucket where the server grants that, through the server
+//! where it does not. What an older service cannot do is made up for here, or refused with the reason.
+//!
+//! What stays out: signing in and talking ([`crate::account`]).
+
+mod bytes;
+mod old;
+mod send;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use imagepic_api::capabilities::Capabilities;
+use imagepic_api::object::{Address, Copy, Entry, List, PresignGet, Slice, Stat};
+use imagepic_s3::encode_key;
+use imagepic_words::team as words;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use url::Url;
+
+use super::{Bucket, Link, Object, Page, Progress, Put, Store, Stored};
+use crate::account::{About, Account, Answered, Server, Speaks, fault};
+use crate::destination::LinkPolicy;
+use crate::error::{Code, Error, Result};
+
+/// A team server's objects. Clones of the account share its token.
+pub(crate) struct TeamStore {
+    account: Arc<Account>,
+    /// The bucket's own address cannot be reached from here: bytes go through the server.
+    roundabout: AtomicBool,
+}
+
+impl TeamStore {
+    pub(crate) const fn new(account: Arc<Account>) -> Self {
+        Self { account, roundabout: AtomicBool::new(false) }
+    }
+
+    fn server(&self) -> &Server {
+        self.account.server()
+    }
+
+    fn about<'a>(&'a self, bucket: &'a str, key: &'a str) -> About<'a> {
+        About { phone: self.account.phone(), bucket, key }
+    }
+
+    /// Asks as the person who is signed in.
+    async fn ask<T: DeserializeOwned + Send>(&self, path: &str, body: &(impl Serialize + Sync)) -> Answered<T> {
+        self.account.with_token(|token| async move { self.server().post(path, body, Some(&token)).await }).await
+    }
+
+    /// Asks for something that only reads, which some servers let everybody do.
+    async fn look<T: DeserializeOwned + Send>(&self, path: &str, body: &(impl Serialize + Sync)) -> Answered<T> {
+        if self.reads_freely().await? { self.server().post(path, body, None).await } else { self.ask(path, body).await }
+    }
+
+    async fn reads_freely(&self) -> Result<bool> {
+        Ok(self.server().ours().await?.is_none_or(|found| found.anonymous_reads))
+    }
+
+    fn grants(&self, found: &Capabilities) -> bool {
+        found.routes.iter().any(|route| route.eq_ignore_ascii_case("object/presignedPutObject"))
+            && !self.roundabout.load(Ordering::Relaxed)
+    }
+
+    fn old_cannot(&self) -> Error {
+        Error::new(Code::Unsupported, words::old_unsupported(self.server().host()))
+    }
+
+    /// Whether anybody can read what lies in the bucket, by what the server says of itself.
+    pub(crate) async fn public_base(&self, bucket: &str) -> Result<Option<String>> {
+        let base = self.server().ours().await?.and_then(|found| found.public_bases.get(bucket).cloned());
+        Ok(base.filter(|base| Url::parse(base).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))))
+    }
+
+    /// Opens an address as a reader would, without signing in.
+    pub(crate) async fn opens(&self, url: &str) -> bool {
+        self.server().http().get(url, 64).await.is_ok_and(|answer| answer.status().is_success())
+    }
+}
+
+/// A team server's objects as somebody who signs in anew, for tests of the store alone; secrets go to the file of `home`.
+///
+/// # Errors
+/// As signing in.
+#[cfg(feature = "conformance")]
+pub async fn signed_in(
+    address: &crate::destination::TeamAddress,
+    password: &secrecy::SecretString,
+    home: &crate::home::Home,
+) -> Result<Arc<dyn Store>> {
+    let secrets = Arc::new(crate::secrets::SealedFile::of(home));
+    let accounts = crate::account::Accounts::new(home.clone(), secrets, Arc::new(|| {}));
+    let account = accounts.of(address, &crate::settings::Proxy::None)?;
+    account.login(password, false).await?;
+    Ok(Arc::new(TeamStore::new(account)))
+}
+
+#[async_trait]
+impl Store for TeamStore {
+    async fn buckets(&self) -> Result<Vec<Bucket>> {
+        let path = "bucket/listBuckets";
+        let asked: Answered<Vec<imagepic_api::object::Bucket>> = if self.reads_freely().await? {
+            self.server().get(path, None).await
+        } else {
+            self.account.with_token(|token| async move { self.server().get(path, Some(&token)).await }).await
+        };
+        let buckets = asked.map_err(|trouble| fault(trouble, self.server(), self.about("", "")))?;
+        let told = |bucket: imagepic_api::object::Bucket| Bucket {
+            created: bucket.created.as_deref().and_then(time),
+            name: bucket.name,
+        };
+        Ok(buckets.into_iter().map(told).collect())
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str, cursor: Option<&str>, limit: u16) -> Result<Page> {
+        if let Speaks::Old = self.server().speaks().await? {
+            return self.list_old(bucket, prefix, cursor, limit).await;
+        }
+        let list = List {
+            bucket_name: bucket.to_owned(),
+            prefix: Some(prefix.to_owned()),
+            cursor: cursor.map(str::to_owned),
+            limit: Some(limit.clamp(1, 1000)),
+            ..List::default()
+        };
+        let asked: Answered<Slice> = self.look("object/listObjects", &list).await;
+        let slice = asked.map_err(|trouble| fault(trouble, self.server(), self.about(bucket, "")))?;
+        let mut page = Page { next: slice.next.filter(|next| !next.is_empty()), ..Page::default() };
+        for entry in slice.lists {
+            match entry {
+                Entry::Object { name, last_modified, etag, size } => page.objects.push(object(name, size, &etag, &last_modified)),
+                Entry::Prefix { prefix, .. } => page.folders.push(prefix),
+            }
+        }
+        Ok(page)
+    }
+
+    async fn put(&self, put: Put, progress: Progress) -> Result<Stored> {
+        self.send(&put, &progress).await
+    }
+
+    async fn stat(&self, bucket: &str, key: &str) -> Result<Option<Object>> {
+        if let Speaks::Old = self.server().speaks().await? {
+            return self.stat_old(bucket, key).await;
+        }
+        let address = Address { bucket_name: bucket.to_owned(), object_name: key.to_owned() };
+        let asked: Answered<Stat> = self.look("object/statObject", &address).await;
+        match asked.map_err(|trouble| fault(trouble, self.server(), self.about(bucket, key))) {
+            Ok(stat) => {
+                let mut seen = object(key.to_owned(), stat.size, &stat.etag, &stat.last_modified);
+                seen.content_type = meta(&stat.meta_data, "content-type");
+                seen.sha256 = meta(&stat.meta_data, "sha256");
+                seen.id = meta(&stat.meta_data, "imagepic-id");
+                Ok(Some(seen))
+            }
+            Err(error) if error.code == Code::NoSuchObject => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn link(&self, bucket: &str, key: &str, policy: &LinkPolicy) -> Result<Link> {
+        let seconds = match policy {
+            LinkPolicy::Presigned { seconds } => *seconds,
+            LinkPolicy::Public { base } => {
+                let base = match base.as_deref().map(str::trim).filter(|base| !base.is_empty()) {
+                    Some(base) => Some(base.to_owned()),
+                    None => self.public_base(bucket).await?,
+                };
+                let no_base = || Error::new(Code::Unsupported, words::no_public(self.server().host(), bucket)).at("link");
+                let base = base.ok_or_else(no_base)?;
+                return Ok(Link { url: format!("{}/{}", base.trim_end_matches('/'), encode_key(key)), expires: None });
+            }
+        };
+        let ask = PresignGet { bucket_name: bucket.to_owned(), object_name: key.to_owned(), expiry: Some(seconds) };
+        let now = SystemTime::now();
+        let asked: Answered<String> = self.look("object/presignedGetObject", &ask).await;
+        let url = asked.map_err(|trouble| fault(trouble, self.server(), self.about(bucket, key)))?;
+        if !Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+            return Err(Error::new(Code::StoreRefused, words::odd_answer(self.server().host())));
+        }
+        Ok(Link { url, expires: Some(now + Duration::from_secs(u64::from(seconds))) })
+    }
+
+    async fn copy(&self, bucket: &str, from: &str, to: &str) -> Result<Stored> {
+        if let Speaks::Old = self.server().speaks().await? {
+            return Err(self.old_cannot());
+        }
+        let copy = Copy {
+            bucket_name: bucket.to_owned(),
+            object_name: from.to_owned(),
+            target_name: to.to_owned(),
+            if_absent: Some(false),
+        };
+        let asked: Answered<imagepic_api::object::Stored> = self.ask("object/copyObject", &copy).await;
+        asked.map(stored).map_err(|trouble| fault(trouble, self.server(), self.about(bucket, from)))
+    }
+
+    async fn remove(&self, bucket: &str, key: &str) -> Result<()> {
+        let address = Address { bucket_name: bucket.to_owned(), object_name: key.to_owned() };
+        let asked: Answered<Value> = self.ask("object/removeObject", &address).await;
+        match asked.map_err(|trouble| fault(trouble, self.server(), self.about(bucket, key))) {
+            Err(error) if error.code != Code::NoSuchObject => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn make_bucket(&self, _bucket: &str) -> Result<()> {
+        Err(Error::new(Code::Unsupported, words::make_bucket(self.server().host())))
+    }
+}
+
+fn stored(stored: imagepic_api::object::Stored) -> Stored {
+    Stored { etag: Some(bare(&stored.etag)).filter(|etag| !etag.is_empty()), version_id: stored.version_id }
+}
+
+fn object(key: String, size: u64, etag: &str, modified: &str) -> Object {
+    let etag = Some(bare(etag)).filter(|etag| !etag.is_empty());
+    Object { key, size, etag, modified: time(modified), ..Object::default() }
+}
+
+fn bare(etag: &str) -> String {
+    etag.trim().trim_matches('"').to_owned()
+}
+
+/// What an object carries, with or without the prefix it travels under.
+fn meta(all: &BTreeMap<String, String>, name: &str) -> Option<String> {
+    let fits = |key: &str| {
+        let key = key.to_ascii_lowercase();
+        key.strip_prefix("x-amz-meta-").unwrap_or(&key) == name
+    };
+    all.iter().find(|(key, _)| fits(key)).map(|(_, value)| value.clone())
+}
+
+fn time(text: &str) -> Option<SystemTime> {
+    DateTime::parse_from_rfc3339(text).ok().map(SystemTime::from)
+}
