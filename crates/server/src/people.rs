@@ -119,7 +119,7 @@ impl People {
                 Ok(Some(document)) => match oddity(&document.fields) {
                     Some(Oddity::ClearPassword) => clear += 1,
                     Some(Oddity::NoPassword) => {
-                        tracing::warn!(file, "an account has no usable password: nobody can log in to it")
+                        tracing::warn!(file, "an account has no usable password: nobody can log in to it");
                     }
                     Some(Oddity::NumericPhone) | None => {}
                 },
