@@ -11,6 +11,8 @@ pub mod desktop;
 pub mod display;
 pub mod http;
 pub mod notifications;
+#[cfg(feature = "services")]
+pub mod old_service;
 pub mod pictures;
 pub mod servers;
 pub mod tray;
