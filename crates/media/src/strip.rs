@@ -3,6 +3,8 @@
 //! Cut: EXIF (position, camera, time, embedded preview), XMP, IPTC, and whatever hides behind the end of the picture. Kept: the pixels'
 //! bytes as they are, colour profile, animation, and which way is up, which is written back as the only tag of a new EXIF block.
 
+use std::borrow::Cow;
+
 use crate::{exif, sniff};
 
 /// What became of a file's metadata.
@@ -139,7 +141,8 @@ fn scan_length(bytes: &[u8]) -> usize {
 }
 
 fn png(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut out = bytes.get(..8)?.to_vec();
+    // Most pictures have nothing to cut, and the larger ones are only copied where there is.
+    let mut kept = vec![Cow::Borrowed(bytes.get(..8)?)];
     let mut at = 8;
     let mut cut = false;
     while at < bytes.len() {
@@ -149,24 +152,24 @@ fn png(bytes: &[u8]) -> Option<Vec<u8>> {
             at.checked_add(length)?.checked_add(12).filter(|end| *end <= bytes.len())
         });
         let (Some(header), Some(end)) = (header, end) else {
-            out.extend_from_slice(&bytes[at..]);
+            kept.push(Cow::Borrowed(&bytes[at..]));
             break;
         };
         let (kind, body) = (&header[4..], &bytes[at + 8..end - 4]);
         if kind == b"eXIf" {
-            let kept = exif::only_orientation(exif::orientation(body));
-            if body == kept {
-                out.extend_from_slice(&bytes[at..end]);
+            let plain = exif::only_orientation(exif::orientation(body));
+            if body == plain {
+                kept.push(Cow::Borrowed(&bytes[at..end]));
             } else {
                 cut = true;
                 if exif::orientation(body) > 1 {
-                    out.extend_from_slice(&png_chunk(*b"eXIf", &kept));
+                    kept.push(Cow::Owned(png_chunk(*b"eXIf", &plain)));
                 }
             }
         } else if is_private_text(kind, body) {
             cut = true;
         } else {
-            out.extend_from_slice(&bytes[at..end]);
+            kept.push(Cow::Borrowed(&bytes[at..end]));
         }
         at = end;
         if kind == b"IEND" {
@@ -175,7 +178,7 @@ fn png(bytes: &[u8]) -> Option<Vec<u8>> {
             break;
         }
     }
-    cut.then_some(out)
+    cut.then(|| kept.concat())
 }
 
 /// XMP, and what ImageMagick and ExifTool write of EXIF, IPTC and XMP as text.

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings, UriPathNormalizationMode, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningInstructions,
+    SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4::SigningParams;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -60,6 +61,11 @@ impl Address {
 
     pub(crate) fn is_https(&self) -> bool {
         self.scheme == "https"
+    }
+
+    /// Nothing but the store's own look at the bytes guards their way: no TLS, and other machines on the line.
+    pub(crate) fn is_bare(&self) -> bool {
+        !self.is_https() && !imagepic_net::is_loopback(&self.host)
     }
 
     /// AWS's own stores are known to do what AWS documents.
@@ -144,6 +150,28 @@ pub(crate) fn presign(
     Ok(link)
 }
 
+/// Signs a request by its headers; `hash` is the hex SHA-256 of its body.
+pub(crate) fn sign_headers<'a>(
+    method: &'a str,
+    url: &'a str,
+    headers: impl Iterator<Item = (&'a str, &'a str)>,
+    hash: String,
+    credentials: &Credentials,
+    region: &str,
+    at: SystemTime,
+) -> Result<SigningInstructions, S3Error> {
+    let refuse = |error: &dyn std::fmt::Display| S3Error::new(Kind::Config, error.to_string());
+    let mut settings = SigningSettings::default();
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    let identity = credentials.clone().into();
+    let params = SigningParams::builder().identity(&identity).region(region).name("s3").time(at).settings(settings).build();
+    let params = params.map_err(|error| refuse(&error))?.into();
+    let request = SignableRequest::new(method, url, headers, SignableBody::Precomputed(hash)).map_err(|error| refuse(&error))?;
+    Ok(sign(request, &params).map_err(|error| refuse(&error))?.into_parts().0)
+}
+
 const NON_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[cfg(test)]
@@ -184,5 +212,40 @@ mod tests {
         let link = presign("GET", url, &credentials, "us-east-1", at, Duration::from_secs(86_400), &[]).unwrap();
         assert!(link.ends_with("&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"), "{link}");
         assert!(presign("GET", url, &credentials, "us-east-1", at, Duration::from_secs(604_801), &[]).is_err());
+    }
+
+    /// The example of AWS, "Signature calculations for the Authorization header: transferring payload in a single chunk", PUT Object.
+    #[test]
+    fn a_put_is_signed_as_the_published_example_says() {
+        let credentials =
+            Credentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None, None, "test");
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600);
+        let url = "https://examplebucket.s3.amazonaws.com/test%24file.text";
+        let headers = [("date", "Fri, 24 May 2013 00:00:00 GMT"), ("x-amz-storage-class", "REDUCED_REDUNDANCY")];
+        let hash = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
+        let signed = sign_headers("PUT", url, headers.into_iter(), hash.to_owned(), &credentials, "us-east-1", at).unwrap();
+        let mut request = http::Request::put(url).body(()).unwrap();
+        signed.apply_to_request_http1x(&mut request);
+        let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+        assert!(
+            header("authorization").ends_with("Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"),
+            "{}",
+            header("authorization")
+        );
+        assert_eq!((header("x-amz-content-sha256").as_str(), header("x-amz-date").as_str()), (hash, "20130524T000000Z"));
+    }
+
+    #[test]
+    fn only_a_line_that_others_share_in_the_clear_counts_as_bare() {
+        for (endpoint, bare) in [
+            ("http://store.example", true),
+            ("http://10.0.0.7:9000", true),
+            ("https://store.example", false),
+            ("http://127.0.0.1:9000", false),
+            ("http://[::1]:9000", false),
+            ("http://localhost:9000", false),
+        ] {
+            assert_eq!(address(endpoint, true).is_bare(), bare, "{endpoint}");
+        }
     }
 }

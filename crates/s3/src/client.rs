@@ -16,7 +16,7 @@ use imagepic_net::Http;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::address::{Address, encode_key, presign};
+use crate::address::{Address, encode_key, presign, sign_headers};
 use crate::error::{About, Kind, S3Error};
 use crate::put::{ID, SHA256, Stored};
 use crate::quirks::{Conditions, Quirks};
@@ -422,6 +422,17 @@ impl Client {
         let url = self.address.of_object(bucket, key);
         let headers = [("content-type", content_type)];
         presign("PUT", &url, &self.credentials, self.config.region.trim(), now, life, &headers)
+    }
+
+    /// What makes a request with these headers and a body of this hash (SHA-256 in hex) one of ours.
+    pub(crate) fn sign<'a>(
+        &self,
+        method: &'a str,
+        url: &'a str,
+        headers: impl Iterator<Item = (&'a str, &'a str)>,
+        hash: String,
+    ) -> Result<aws_sigv4::http_request::SigningInstructions, S3Error> {
+        sign_headers(method, url, headers, hash, &self.credentials, self.config.region.trim(), SystemTime::now())
     }
 }
 

@@ -159,16 +159,14 @@ impl S3Error {
     }
 
     fn of_answer(answer: &HttpResponse, about: About) -> Self {
-        let header = |name: &str| answer.headers().get(name).map(str::to_owned);
-        let seen = Seen {
-            status: answer.status().as_u16(),
-            region: header("x-amz-bucket-region"),
-            date: header("date"),
-            html: header("content-type").is_some_and(|kind| kind.starts_with("text/html")),
-            s3: header("x-amz-request-id").is_some() || header("server").is_some_and(|server| server.contains("S3")),
-            body: String::from_utf8_lossy(answer.body().bytes().unwrap_or_default()).into_owned(),
-        };
-        seen.judge(about, SystemTime::now())
+        let body = answer.body().bytes().unwrap_or_default();
+        Seen::of(answer.status().as_u16(), |name| answer.headers().get(name), body).judge(about, SystemTime::now())
+    }
+
+    /// An answer that came without the SDK.
+    pub(crate) fn of_plain(answer: &http::response::Parts, body: &[u8], about: About) -> Self {
+        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
+        Seen::of(answer.status.as_u16(), header, body).judge(about, SystemTime::now())
     }
 }
 
@@ -183,6 +181,17 @@ struct Seen {
 }
 
 impl Seen {
+    fn of<'a>(status: u16, header: impl Fn(&'static str) -> Option<&'a str>, body: &[u8]) -> Self {
+        Self {
+            status,
+            region: header("x-amz-bucket-region").map(str::to_owned),
+            date: header("date").map(str::to_owned),
+            html: header("content-type").is_some_and(|kind| kind.starts_with("text/html")),
+            s3: header("x-amz-request-id").is_some() || header("server").is_some_and(|server| server.contains("S3")),
+            body: String::from_utf8_lossy(body).into_owned(),
+        }
+    }
+
     fn judge(self, about: About, now: SystemTime) -> S3Error {
         let code = tag(&self.body, "Code");
         let message = tag(&self.body, "Message");

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use aws_runtime::auth::PayloadSigningOverride;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::primitives::SdkBody;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use imagepic_net::Failure;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
@@ -26,12 +29,18 @@ pub(crate) const LARGEST: u64 = 1536 * 1024 * 1024;
 /// After a line that broke in a body larger than this, the next try goes in parts: some proxies limit a request and only hang up.
 const LARGEST_AFTER_A_BREAK: u64 = 64 * 1024 * 1024;
 
-/// Up to this size the MD5 is sent too, for stores that do not look at the payload's SHA-256; it costs half a millisecond at most.
+/// Up to this size the MD5 is sent too, for stores that do not look at the payload's SHA-256, where nothing else guards the way there
+/// (see [`crate::address::Address::is_bare`]); it costs half a millisecond at most.
 pub(crate) const MD5_UP_TO: usize = 256 * 1024;
+/// Bytes of an answer that are read at most; errors are a few hundred.
+const LONGEST_ANSWER: usize = 64 * 1024;
+const USER_AGENT: &str = concat!("imagepic/", env!("CARGO_PKG_VERSION"));
 
 /// Names in the metadata, after `x-amz-meta-`.
 pub(crate) const SHA256: &str = "sha256";
 pub(crate) const ID: &str = "imagepic-id";
+const META_SHA256: &str = "x-amz-meta-sha256";
+const META_ID: &str = "x-amz-meta-imagepic-id";
 
 /// What to store.
 #[derive(Clone)]
@@ -146,32 +155,69 @@ impl Client {
     }
 
     pub(crate) async fn put_whole(&self, put: &Put, condition: bool, progress: &Progress) -> Result<Stored, S3Error> {
-        let hash = hex::encode(put.sha256);
-        let md5 = match &put.body {
-            Body::Bytes(bytes) if bytes.len() <= MD5_UP_TO => Some(BASE64_STANDARD.encode(Md5::digest(bytes))),
-            _ => None,
-        };
         check(put).await?;
+        let head = self.signed_put(put, condition)?;
         let body = put.body.stream(put.size, Arc::clone(progress)).await.map_err(|error| source(&error))?;
-        let request = self
-            .sdk
-            .put_object()
-            .bucket(&put.bucket)
-            .key(&put.key)
-            .body(body)
-            .content_length(length(put.size)?)
-            .content_type(&put.content_type)
-            .set_content_disposition(put.content_disposition.clone())
-            .set_content_md5(md5)
-            .set_if_none_match(condition.then(|| "*".to_owned()))
-            .set_metadata(Some(put.metadata()));
-        let answer = request.customize().interceptor(Hashed(hash)).send().await;
-        let answer = answer.map_err(|error| S3Error::of(&error, About::Bucket))?;
-        if answer.e_tag.is_none() {
-            return Err(S3Error::new(Kind::NotS3, "the answer to PutObject has no ETag"));
+        let answer = self.http.exchange(head.map(|()| body.into_inner())).await;
+        let (answer, mut body) = answer.map_err(|failure| S3Error::of_failure(&failure))?.into_parts();
+        // Read to its end in any case: a connection with something left in it is not used again.
+        let said = words(&mut body).await?;
+        if !answer.status.is_success() {
+            return Err(S3Error::of_plain(&answer, &said, About::Bucket));
         }
-        Ok(Stored { etag: answer.e_tag.as_deref().map(unquoted), version_id: answer.version_id })
+        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
+        match header("etag") {
+            Some(etag) => Ok(Stored { etag: Some(unquoted(etag)), version_id: header("x-amz-version-id").map(str::to_owned) }),
+            None => Err(S3Error::new(Kind::NotS3, "the answer to PutObject has no ETag")),
+        }
     }
+
+    /// The head of a PutObject. The SDK's own way from its builder to the wire costs as much processor time as the rest of a small
+    /// upload together, and this is the one request that is sent by the hundred.
+    fn signed_put(&self, put: &Put, condition: bool) -> Result<http::Request<()>, S3Error> {
+        let refuse = |error: &dyn std::fmt::Display| S3Error::new(Kind::Config, error.to_string());
+        let url = self.address.of_object(&put.bucket, &put.key);
+        let hash = hex::encode(put.sha256);
+        let uri: http::Uri = url.parse().map_err(|error| refuse(&error))?;
+        let mut headers = vec![
+            ("host", uri.authority().map(ToString::to_string).unwrap_or_default()),
+            ("content-type", put.content_type.clone()),
+            (META_SHA256, hash.clone()),
+        ];
+        headers.extend(put.id.iter().map(|id| (META_ID, id.clone())));
+        headers.extend(put.content_disposition.iter().map(|disposition| ("content-disposition", disposition.clone())));
+        headers.extend(condition.then(|| ("if-none-match", "*".to_owned())));
+        match &put.body {
+            Body::Bytes(bytes) if bytes.len() <= MD5_UP_TO && self.address.is_bare() => {
+                headers.push(("content-md5", BASE64_STANDARD.encode(Md5::digest(bytes))));
+            }
+            _ => {}
+        }
+        let mut request = http::Request::put(uri);
+        for (name, value) in &headers {
+            request = request.header(*name, value);
+        }
+        request = request.header("content-length", put.size).header("user-agent", USER_AGENT);
+        let mut request = request.body(()).map_err(|error| refuse(&error))?;
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        self.sign("PUT", &url, headers, hash)?.apply_to_request_http1x(&mut request);
+        Ok(request)
+    }
+}
+
+/// The text of an answer, as far as anybody reads it.
+async fn words(body: &mut SdkBody) -> Result<Vec<u8>, S3Error> {
+    let mut said = Vec::new();
+    while let Some(frame) = std::future::poll_fn(|cx| http_body::Body::poll_frame(Pin::new(&mut *body), cx)).await {
+        let frame = frame.map_err(|error| S3Error::of_failure(&Failure::of(&*error)))?;
+        if let Ok(data) = frame.into_data() {
+            said.extend_from_slice(&data[..data.len().min(LONGEST_ANSWER - said.len())]);
+        }
+        if said.len() == LONGEST_ANSWER {
+            break;
+        }
+    }
+    Ok(said)
 }
 
 /// The body must be as long as it was measured, or the request could only break in the middle.
