@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
 
-/// In `run/`: who has paused its queue.
+/// In `run/`: there while uploads are paused, and names who paused its queue.
 const PAUSED: &str = "paused";
 
 /// The variable that moves all state into one folder.
@@ -166,7 +166,13 @@ impl Home {
         }
     }
 
-    /// Says to other processes of this home whether `owner` has paused its queue. A pause ends with the process.
+    /// Whether a person paused uploads, in whatever run, and has not resumed them since.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.run().join(PAUSED).exists()
+    }
+
+    /// Says to other processes of this home, and to the next resident one, whether `owner` has paused its queue.
     pub(crate) fn say_paused(&self, owner: &str, paused: bool) {
         let path = self.run().join(PAUSED);
         let said = if paused { fs::write(&path, owner) } else { fs::remove_file(&path) };

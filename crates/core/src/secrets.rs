@@ -53,6 +53,9 @@ pub trait Secrets: Send + Sync {
 
     /// Where the next secret would go.
     async fn place(&self) -> SecretsPlace;
+
+    /// A person wants it now: the keychain's question may be opened again, though it was closed a moment ago.
+    fn ask_again(&self) {}
 }
 
 /// The name a secret is kept under: access key and address, in their normal form.
@@ -132,6 +135,10 @@ impl Secrets for SystemSecrets {
 
     async fn place(&self) -> SecretsPlace {
         if self.keychain.usable().await { SecretsPlace::Keychain } else { SecretsPlace::File }
+    }
+
+    fn ask_again(&self) {
+        self.keychain.ask_again();
     }
 }
 

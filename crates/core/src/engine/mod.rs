@@ -136,6 +136,11 @@ impl Engine {
             stop.clone(),
         ));
         let delivery = Arc::new(Delivery::new(Arc::clone(&queue), Arc::clone(&outside.clipboard)));
+        // Before anything may start. The console program does what it is told, paused or not.
+        if role == Role::Desktop && home.is_paused() {
+            hub.with(|live| live.paused = true);
+            home.say_paused(&owner, true);
+        }
         let (open, recent) = journal.present(RECENT).await?;
         for row in open.into_iter().chain(recent.into_iter().rev()) {
             hub.with(|live| live.put(row, false));
@@ -227,17 +232,17 @@ impl Engine {
         Browse { inner: Arc::clone(&self.inner) }
     }
 
-    /// Who serves this computer's bucket.
-    #[must_use]
-    pub fn bucket_host(&self) -> BucketHost {
-        BucketHost { inner: Arc::clone(&self.inner) }
-    }
     /// Who is signed in at which team server.
     #[must_use]
     pub fn accounts(&self) -> Accounts {
         Accounts { inner: Arc::clone(&self.inner) }
     }
 
+    /// Who serves this computer's bucket.
+    #[must_use]
+    pub fn bucket_host(&self) -> BucketHost {
+        BucketHost { inner: Arc::clone(&self.inner) }
+    }
 
     /// Ends every task, lets go of what is still open so that another process goes on with it, and frees the locks. What is on its
     /// way is dropped and starts anew elsewhere or next time; nothing is lost.

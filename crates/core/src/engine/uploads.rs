@@ -173,6 +173,7 @@ impl Uploads {
     /// # Errors
     /// `NoSuchUpload`; `BadRequest` for one that is done or on its way.
     pub async fn retry(&self, id: i64) -> Result<()> {
+        self.inner.outside.secrets.ask_again();
         // It may have to wait for another process, whose end must be heard.
         if let Err(error) = self.inner.listen() {
             tracing::warn!(%error, "does not hear other processes");
@@ -292,7 +293,7 @@ impl Uploads {
         Ok((self.inner.thumbnail(&row).await?, "image/png"))
     }
 
-    /// While set, no upload starts; what is on its way goes on.
+    /// While set, no upload starts; what is on its way goes on. A resident process remembers it for its next start.
     pub fn set_paused(&self, paused: bool) {
         self.inner.queue.set_paused(paused);
     }

@@ -1,13 +1,16 @@
 //! The system's keychain through keyring, on a thread of its own: a prompt may wait for a person for ever, and then only that thread does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 
 /// How long a person has for the keychain's question before the caller goes on without.
 pub(super) const DEADLINE: Duration = Duration::from_secs(45);
+
+/// Whoever has closed the keychain's question is not asked again for so long, however often a waiting upload looks.
+const PEACE: Duration = Duration::from_secs(600);
 
 /// Why the keychain did not do it.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,14 +31,35 @@ pub(super) struct Keychain {
     deadline: Duration,
     turn: tokio::sync::Mutex<()>,
     stuck: Arc<AtomicBool>,
+    /// When its question was last closed or left unanswered.
+    refused: Mutex<Option<Instant>>,
 }
 
 impl Keychain {
     pub(super) fn new(service: String, deadline: Duration) -> Self {
-        Self { service, deadline, turn: tokio::sync::Mutex::new(()), stuck: Arc::default() }
+        Self { service, deadline, turn: tokio::sync::Mutex::new(()), stuck: Arc::default(), refused: Mutex::default() }
     }
 
+    /// Reads a secret. Where the keychain is locked this opens its question, but not one after the other: see [`PEACE`].
     pub(super) async fn get(&self, account: &str) -> Result<Option<SecretString>, Failure> {
+        if self.in_peace() && self.on_thread(is_locked).await? {
+            return Err(Failure::Locked);
+        }
+        let got = self.read(account).await;
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = matches!(got, Err(Failure::Locked)).then(Instant::now);
+        got
+    }
+
+    /// The next [`get`](Self::get) may open the question again.
+    pub(super) fn ask_again(&self) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn in_peace(&self) -> bool {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() < PEACE)
+    }
+
+    async fn read(&self, account: &str) -> Result<Option<SecretString>, Failure> {
         self.ask(account, |entry| match entry.get_password() {
             Ok(secret) => Ok(Some(SecretString::from(secret))),
             Err(keyring::Error::NoEntry) => Ok(None),
@@ -115,6 +139,21 @@ fn has_collection() -> bool {
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 fn has_collection() -> bool {
     true
+}
+
+/// Asks nobody anything. One that is not there is not locked.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn is_locked() -> bool {
+    use secret_service::EncryptionType;
+    use secret_service::blocking::SecretService;
+    SecretService::connect(EncryptionType::Plain)
+        .and_then(|service| service.get_default_collection()?.is_locked())
+        .unwrap_or(false)
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+const fn is_locked() -> bool {
+    false
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]

@@ -234,4 +234,9 @@ async fn inner_locked() {
     .expect("locks");
     assert_eq!(secrets.get(ACCOUNT).await.expect_err("locked").code, Code::KeychainLocked);
     assert!(!home.data().join("secrets.json").exists());
+    // Nobody answered; whoever looks again a moment later opens no second question, until a person asks for it.
+    assert!(secrets.keychain.in_peace());
+    assert_eq!(secrets.get(ACCOUNT).await.expect_err("still locked").code, Code::KeychainLocked);
+    secrets.ask_again();
+    assert!(!secrets.keychain.in_peace());
 }

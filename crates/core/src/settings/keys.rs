@@ -20,7 +20,7 @@ pub const KEYS: [&str; 7] = [
 ];
 
 /// What stands behind `destinations.<id>.`; those from `endpoint` on are for S3 only.
-pub const FIELDS: [&str; 15] = [
+pub const FIELDS: [&str; 16] = [
     "name",
     "bucket",
     "folder",
@@ -31,6 +31,7 @@ pub const FIELDS: [&str; 15] = [
     "clipboard_name",
     "strip_metadata",
     "max_bytes",
+    "any_file",
     "endpoint",
     "region",
     "access_key",
@@ -65,7 +66,7 @@ impl Settings {
         let fields = |destination: &Destination| {
             let all = matches!(destination.kind, Kind::S3(_));
             let id = destination.id.clone();
-            FIELDS.into_iter().take(if all { FIELDS.len() } else { 10 }).map(move |field| format!("destinations.{id}.{field}"))
+            FIELDS.into_iter().take(if all { FIELDS.len() } else { 11 }).map(move |field| format!("destinations.{id}.{field}"))
         };
         KEYS.iter().map(|key| (*key).to_owned()).chain(self.destinations.iter().flat_map(fields)).collect()
     }
@@ -179,6 +180,7 @@ fn field_of(destination: &Destination, key: &str, field: &str) -> Result<String>
         "clipboard_name" => Some(destination.names.clipboard.clone()),
         "strip_metadata" => Some(destination.images.strip_metadata.to_string()),
         "max_bytes" => Some(optional(destination.max_bytes.map(|bytes| bytes.to_string()))),
+        "any_file" => Some(destination.any_file.to_string()),
         _ => None,
     } {
         return Ok(value);
@@ -226,6 +228,7 @@ fn set_field(destination: &mut Destination, key: &str, field: &str, value: &str)
         "file_name" => destination.names.file = owned(),
         "clipboard_name" => destination.names.clipboard = owned(),
         "strip_metadata" => destination.images.strip_metadata = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
+        "any_file" => destination.any_file = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
         "max_bytes" => destination.max_bytes = if value.is_empty() { None } else { Some(number(1, 1 << 50)?) },
         _ => {
             let Kind::S3(address) = &mut destination.kind else { return Err(s3_only(key, destination)) };
@@ -292,6 +295,8 @@ mod tests {
             ("destinations.team.clipboard_name", "{uuid}.{ext}"),
             ("destinations.team.strip_metadata", "false"),
             ("destinations.team.max_bytes", "1048576"),
+            ("destinations.team.any_file", "true"),
+            ("destinations.this-computer.any_file", "true"),
             ("destinations.team.endpoint", "http://127.0.0.1:9000"),
             ("destinations.team.region", "auto"),
             ("destinations.team.access_key", "AK2"),
