@@ -9,13 +9,14 @@ use std::time::{Duration, SystemTime};
 use imagepic_core::Result;
 use imagepic_core::capture::{Capture, Content, Source};
 use imagepic_core::engine::{Deliver, Engine, Submit};
-use imagepic_core::event::Refusal;
+use imagepic_core::event::{Event, Refusal};
 use imagepic_core::settings::ClipboardMode;
 use imagepic_words::desktop as words;
 use tauri::{AppHandle, Manager};
 use tauri_plugin_dialog::{DialogExt, FilePath};
 
 use crate::args::Request;
+use crate::events;
 use crate::instance::First;
 use crate::notifications::{Button, said};
 use crate::shell::Shell;
@@ -53,12 +54,20 @@ pub(crate) fn pressed(app: &AppHandle, button: Button) {
     match button {
         Button::CopyLinks(ids) => copy_links(app, ids),
         Button::Undo(ids) => {
-            let engine = engine(app);
+            let (handle, engine) = (app.clone(), engine(app));
             perform(app, async move {
                 // One that fails does not keep the others; the first failure is told.
                 let mut outcome = Ok(());
+                let mut gone = Vec::new();
                 for id in ids {
-                    outcome = outcome.and(engine.uploads().undo(id).await);
+                    let upload = engine.uploads().get(id).await;
+                    let undone = engine.uploads().undo(id).await;
+                    gone.extend(upload.ok().filter(|_| undone.is_ok()));
+                    outcome = outcome.and(undone);
+                }
+                // The button took its notification with it: without a word nobody knows.
+                if let Some(said) = said::undone(&gone, engine.lang()) {
+                    handle.state::<Shell>().notifier.show(said);
                 }
                 outcome
             });
@@ -111,6 +120,12 @@ pub(crate) fn give_files(app: &AppHandle, files: Vec<PathBuf>, source: Source) -
         }
         Ok(())
     })
+}
+
+/// Turned away before the engine saw it; the windows and the person are told as if it had.
+pub(crate) fn turned_away(app: &AppHandle, refusals: Vec<Refusal>) {
+    refused(app, &refusals);
+    events::to_windows(app, &Event::Refused { refusals });
 }
 
 /// Nothing of it was taken in. The drop zone shows that itself where it is open.

@@ -132,6 +132,7 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         name_preview,
         open_window,
         close_window,
+        quit,
     ]
 }
 
@@ -155,8 +156,8 @@ async fn settings(shell: State<'_, Shell>) -> Answer<SettingsView> {
         theme: settings.general.theme,
         secrets: shell.engine.settings().where_secrets().await,
         saved_secrets,
-        settings,
         accounts: shell.engine.accounts().list().await,
+        settings,
     })
 }
 
@@ -245,7 +246,6 @@ async fn list_buckets(shell: State<'_, Shell>, draft: DraftForm) -> Answer<Vec<S
 }
 
 #[tauri::command]
-#[tauri::command]
 async fn list_folders(shell: State<'_, Shell>, draft: DraftForm, prefix: String) -> Answer<Vec<String>> {
     shell.answer(shell.engine.destinations().folders(draft.into(), &prefix).await)
 }
@@ -280,6 +280,7 @@ async fn sign_out(shell: State<'_, Shell>, address: TeamAddress) -> Answer<bool>
     shell.answer(shell.engine.accounts().logout(&address).await)
 }
 
+#[tauri::command]
 fn name_preview(shell: State<'_, Shell>, destination: Destination) -> NamePreview {
     let (file, clipboard) = shell.engine.settings().name_preview(&destination);
     NamePreview { file, clipboard }
@@ -299,4 +300,9 @@ fn close_window(window: WebviewWindow) -> Answer<()> {
         tracing::warn!(%error, window = window.label(), "the window could not be closed");
     }
     Ok(())
+}
+
+#[tauri::command]
+fn quit(app: AppHandle) {
+    crate::actions::quit(&app);
 }

@@ -170,9 +170,11 @@ pub(crate) fn dragged(app: &AppHandle, label: &str, event: &DragDropEvent) {
             shell.drops.forget(label);
             let sorted = sort(held.as_ref().map(|held| held.addresses.as_slice()), paths, lang);
             tell(app, label, Phase::Drop, &sorted);
+            crate::actions::turned_away(app, sorted.refusals);
             if sorted.files.is_empty() {
-                crate::actions::refused(app, &sorted.refusals);
-            } else if held.is_some_and(|held| held.by_a_page) {
+                return;
+            }
+            if held.is_some_and(|held| held.by_a_page) {
                 ask(app, label, sorted.files);
             } else {
                 crate::actions::give_files(app, sorted.files, Source::Drop);

@@ -73,11 +73,7 @@ pub(crate) async fn follow(app: AppHandle, mut events: Gathered) {
 fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages) {
     let shell = app.state::<Shell>();
     let lang = shell.engine.lang();
-    if !app.webview_windows().is_empty()
-        && let Err(error) = app.emit("engine", &event)
-    {
-        tracing::warn!(%error, "the windows were not told of an event");
-    }
+    to_windows(app, &event);
     if !matches!(event, Event::Refused { .. } | Event::Notice { .. }) {
         shell.tray.touch();
     }
@@ -91,6 +87,18 @@ fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages) {
         Event::Upload(upload) => tell(app, outages.now(upload.id, upload.waiting)),
         Event::Gone { id } => tell(app, outages.now(id, None)),
         Event::Progress { .. } | Event::Refused { .. } | Event::Status => {}
+    }
+}
+
+/// Tells the windows that are open.
+pub(crate) fn to_windows(app: &AppHandle, event: &Event) {
+    // A refusal of nothing says nothing, and would still be shown.
+    let empty = matches!(event, Event::Refused { refusals } if refusals.is_empty());
+    if !empty
+        && !app.webview_windows().is_empty()
+        && let Err(error) = app.emit("engine", event)
+    {
+        tracing::warn!(%error, "the windows were not told of an event");
     }
 }
 

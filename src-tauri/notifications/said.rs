@@ -136,6 +136,21 @@ pub(crate) fn waiting(what: Waiting, uploads: &[Upload], lang: Lang) -> Option<N
     })
 }
 
+/// These were taken back. `None` where none was.
+pub(crate) fn undone(uploads: &[Upload], lang: Lang) -> Option<Notification> {
+    let first = uploads.first()?;
+    let name = middle_cut(&first.name, LONGEST_NAME);
+    let which = if uploads.len() == 1 { name } else { words::files(name, uploads.len() - 1).to(lang) };
+    Some(Notification {
+        matter: Matter::Batch(first.batch),
+        weight: Weight::Result,
+        title: words::undone(uploads.len()).to(lang),
+        body: format!("{which}\n{}", words::undone_where(place(&first.place)).to(lang)),
+        buttons: Vec::new(),
+        picture: None,
+    })
+}
+
 /// Nothing of what was given was taken in.
 pub(crate) fn refused(refusals: &[Refusal], lang: Lang) -> Notification {
     Notification {

@@ -133,6 +133,14 @@ fn the_question_says_what_and_where_to() {
 }
 
 #[test]
+fn what_was_taken_back_is_named_with_the_place_it_left() {
+    let said = undone(&[upload(1, "a.png", Stage::Done), upload(2, "b.png", Stage::Done)], Lang::En).expect("something to say");
+    assert_eq!((said.title.as_str(), said.matter), ("2 uploads removed", Matter::Batch(5)));
+    assert_eq!(said.body, "a.png and 1 more\nNo longer in Atelier / assets / docs/img");
+    assert_eq!(undone(&[], Lang::En), None);
+}
+
+#[test]
 fn an_outage_says_how_many_wait_and_that_nothing_is_lost() {
     let uploads = [upload(1, "a.png", Stage::Waiting), upload(2, "b.png", Stage::Waiting)];
     let said = waiting(Waiting::Network, &uploads, Lang::En).expect("something to say");
