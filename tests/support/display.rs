@@ -1,6 +1,7 @@
 //! The windows on an X display: which there are, what they look like, where a person would find them.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use imagepic_virtual::VirtualDesktop;
 use x11rb::connection::Connection;
@@ -78,6 +79,18 @@ pub fn is_above(desktop: &VirtualDesktop, window: &Shown) -> bool {
     let (state, above) = (atom(&x, "_NET_WM_STATE"), atom(&x, "_NET_WM_STATE_ABOVE"));
     let reply = x.get_property(false, window.id, state, AtomEnum::ATOM, 0, 64).ok().and_then(|cookie| cookie.reply().ok());
     reply.and_then(|reply| reply.value32().map(|mut atoms| atoms.any(|atom| atom == above))).unwrap_or_default()
+}
+
+/// Presses a key (xdotool's names) with this window in front.
+///
+/// # Panics
+/// When xdotool is missing.
+pub fn press(desktop: &VirtualDesktop, window: &Shown, key: &str) {
+    let mut command = desktop.command("timeout");
+    command.args(["5", "xdotool", "windowactivate", "--sync", &window.id.to_string(), "key", key]);
+    // The window may have gone at the press before: that is for the caller to see.
+    let done = command.stdin(Stdio::null()).stderr(Stdio::null()).status();
+    done.expect("xdotool is installed");
 }
 
 /// A picture of the whole screen, or of one window.

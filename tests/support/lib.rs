@@ -10,6 +10,7 @@ pub mod clipboard;
 pub mod desktop;
 pub mod display;
 pub mod http;
+pub mod keychain;
 pub mod notifications;
 #[cfg(feature = "services")]
 pub mod old_service;

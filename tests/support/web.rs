@@ -84,6 +84,20 @@ impl Session {
         }
     }
 
+    /// Waits for a line of an open menu with this text and chooses it.
+    ///
+    /// # Panics
+    /// When it does not come, with the page's text.
+    pub async fn pick(&self, label: &str) {
+        let xpath = format!("//li[@role='menuitem' and normalize-space(.)='{label}']");
+        let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::XPath(&xpath)).await;
+        match found {
+            // The window may be gone before the driver has its answer.
+            Ok(line) => drop(line.click().await),
+            Err(why) => panic!("no \"{label}\" ({why}) in:\n{}", self.client.source().await.unwrap_or_default()),
+        }
+    }
+
     /// Waits for a label with this text and clicks it.
     ///
     /// # Panics
@@ -99,11 +113,19 @@ impl Session {
 
     /// Waits until the page shows a text that pleases, and returns it.
     pub async fn text_with(&self, what: &str, pleases: impl Fn(&str) -> bool) -> String {
-        eventually(what, async || {
-            let body = self.client.find(Locator::Css("body")).await.ok()?;
-            body.text().await.ok().filter(|text| pleases(text))
-        })
-        .await
+        let start = std::time::Instant::now();
+        loop {
+            // The driver's own "text" leaves out what lies in boxes that cut.
+            let text = match self.client.execute("return document.body.textContent", Vec::new()).await {
+                Ok(text) => text.as_str().unwrap_or_default().to_owned(),
+                Err(why) => why.to_string(),
+            };
+            if pleases(&text) {
+                return text;
+            }
+            assert!(start.elapsed() < crate::wait::PATIENCE, "waited in vain: {what}, in:\n{text}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Ends the session and the app in order.

@@ -1,5 +1,5 @@
-//! Dragging files onto a window, as a file manager does: the source's half of XDND version 5 (freedesktop "Drag-and-Drop Protocol for
-//! the X Window System").
+//! Dragging onto a window, as file managers and browsers do: the source's half of XDND version 5 (freedesktop "Drag-and-Drop Protocol
+//! for the X Window System").
 
 use std::time::{Duration, Instant};
 
@@ -25,10 +25,51 @@ pub struct Dropped {
     pub finished: bool,
 }
 
+/// A kind of data (media type) and the data itself.
+pub type Offer = (&'static str, Vec<u8>);
+
+/// What a file manager offers.
+#[must_use]
+pub fn uri_list(uris: &[String]) -> Offer {
+    ("text/uri-list", uris.iter().flat_map(|uri| format!("{uri}\r\n").into_bytes()).collect())
+}
+
+/// What Firefox offers for an image that is dragged out of a page; the others of its targets are its own.
+#[must_use]
+pub fn out_of_firefox(uri: &str) -> Vec<Offer> {
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    vec![
+        ("text/x-moz-url", wide(&format!("{uri}\nA picture"))),
+        ("text/x-moz-url-data", wide(uri)),
+        ("text/x-moz-url-desc", wide("A picture")),
+        ("application/x-moz-nativehtml", format!("<img src=\"{uri}\">").into_bytes()),
+        ("text/html", format!("<img src=\"{uri}\">").into_bytes()),
+        uri_list(&[uri.to_owned()]),
+        ("text/plain", uri.as_bytes().to_vec()),
+    ]
+}
+
+/// What Chromium offers for one.
+#[must_use]
+pub fn out_of_chromium(uri: &str) -> Vec<Offer> {
+    vec![
+        uri_list(&[uri.to_owned()]),
+        ("text/html", format!("<img src=\"{uri}\" alt=\"A picture\">").into_bytes()),
+        ("text/x-moz-url", format!("{uri}\nA picture").encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("chromium/x-renderer-taint", Vec::new()),
+    ]
+}
+
 /// Drags `text/uri-list` onto the middle of a window and lets go.
 #[must_use]
 pub fn drop_uris(desktop: &VirtualDesktop, window: &Shown, uris: &[String]) -> Dropped {
-    let mut drag = Drag::enter(desktop, window, uris);
+    drop_offers(desktop, window, &[uri_list(uris)])
+}
+
+/// Drags this onto the middle of a window and lets go.
+#[must_use]
+pub fn drop_offers(desktop: &VirtualDesktop, window: &Shown, offers: &[Offer]) -> Dropped {
+    let mut drag = Drag::enter(desktop, window, offers);
     let accepted = drag.over();
     drag.send("XdndDrop", [0, drag.time, 0, 0]);
     let finished = drag.serve_until("XdndFinished").is_some();
@@ -41,17 +82,18 @@ pub struct Drag {
     source: Window,
     target: Window,
     middle: (u32, u32),
-    data: Vec<u8>,
+    /// By target.
+    offers: Vec<(u32, Vec<u8>)>,
     time: Timestamp,
 }
 
 impl Drag {
-    /// Enters the window with these URIs.
+    /// Enters the window with these kinds of data, the most wanted first.
     ///
     /// # Panics
     /// When the display is gone.
     #[must_use]
-    pub fn enter(desktop: &VirtualDesktop, window: &Shown, uris: &[String]) -> Self {
+    pub fn enter(desktop: &VirtualDesktop, window: &Shown, offers: &[Offer]) -> Self {
         let (x, screen) = connect(desktop);
         let root = x.setup().roots[screen].root;
         let source = x.generate_id().expect("an id is free");
@@ -72,11 +114,16 @@ impl Drag {
             x.translate_coordinates(window.id, root, 0, 0).expect("the display is there").reply().expect("the window is there");
         let middle = |start: i16, length: u16| u32::try_from(i32::from(start) + i32::from(length) / 2).unwrap_or_default();
         let middle = (middle(place.dst_x, geometry.width), middle(place.dst_y, geometry.height));
-        let mut data = Vec::new();
-        uris.iter().for_each(|uri| data.extend_from_slice(format!("{uri}\r\n").as_bytes()));
-        let drag = Self { x, source, target: window.id, middle, data, time };
-        let kind = atom(&drag.x, "text/uri-list");
-        drag.send("XdndEnter", [5 << 24, kind, 0, 0]);
+        let offers: Vec<_> = offers.iter().map(|(target, data)| (atom(&x, target), data.clone())).collect();
+        let targets: Vec<u32> = offers.iter().map(|(target, _)| *target).collect();
+        let list = atom(&x, "XdndTypeList");
+        x.change_property32(PropMode::REPLACE, source, list, AtomEnum::ATOM, &targets).expect("the display is there");
+        let first = |at: usize| targets.get(at).copied().unwrap_or_default();
+        // The message has room for three; the lowest bit says that there are more, in the list.
+        let more = u32::from(targets.len() > 3);
+        let entered = [(5 << 24) | more, first(0), first(1), first(2)];
+        let drag = Self { x, source, target: window.id, middle, offers, time };
+        drag.send("XdndEnter", entered);
         drag
     }
 
@@ -137,15 +184,16 @@ impl Drag {
     }
 
     fn answer(&self, request: SelectionRequestEvent) {
-        let uri_list = atom(&self.x, "text/uri-list");
-        let property = if request.target == uri_list {
+        let offered = self.offers.iter().find(|(target, _)| *target == request.target);
+        let property = if let Some((target, data)) = offered {
             self.x
-                .change_property8(PropMode::REPLACE, request.requestor, request.property, uri_list, &self.data)
+                .change_property8(PropMode::REPLACE, request.requestor, request.property, *target, data)
                 .expect("the display is there");
             request.property
         } else if request.target == atom(&self.x, "TARGETS") {
+            let targets: Vec<u32> = self.offers.iter().map(|(target, _)| *target).collect();
             self.x
-                .change_property32(PropMode::REPLACE, request.requestor, request.property, AtomEnum::ATOM, &[uri_list])
+                .change_property32(PropMode::REPLACE, request.requestor, request.property, AtomEnum::ATOM, &targets)
                 .expect("the display is there");
             request.property
         } else {

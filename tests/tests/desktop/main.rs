@@ -4,7 +4,11 @@
 mod clipboard;
 mod crash;
 mod drop;
+mod icon;
 mod instances;
+mod keychain;
+mod notices;
+mod page;
 mod settings;
 mod shots;
 mod stage;

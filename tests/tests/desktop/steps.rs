@@ -121,6 +121,20 @@ impl Elsewhere {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Makes another bucket there.
+    pub(crate) fn make_other_bucket(&self, desktop: &Desktop, bucket: &str) {
+        let there = |arguments: &[&str]| {
+            desktop
+                .imagepic_with(arguments, |command| {
+                    command.env("IMAGEPIC_HOME", &self.home);
+                })
+                .success();
+        };
+        there(&["settings", "set", "destinations.this-computer.bucket", bucket]);
+        let first = desktop.file("other.png", &pictures::png(2, 8, 8));
+        there(&["upload", first.to_str().expect("plain")]);
+    }
+
     /// Makes the bucket that [`Elsewhere::add`] names, by uploading something there.
     pub(crate) fn make_bucket(&self, desktop: &Desktop) {
         let first = desktop.file("first.png", &pictures::png(1, 8, 8));

@@ -1,6 +1,7 @@
 //! Windows: on demand, gone when closed, in the person's language.
 
-use imagepic_tests::{Desktop, display, eventually};
+use imagepic_tests::web::Session;
+use imagepic_tests::{Desktop, Setup, display, eventually};
 
 use crate::steps::set;
 
@@ -66,4 +67,32 @@ async fn quit_in_the_tray_ends_the_app() {
     let mut app = desktop.launch::<&str>(&[]).await;
     desktop.tray().click(&["Quit"]).await;
     assert!(app.wait_for_end().await.success(), "{}", app.said());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn escape_and_ctrl_w_close_a_window_nobody_has_clicked_in() {
+    let desktop = Desktop::start().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    for (line, title, key) in [("Settings", "Settings", "Escape"), ("Drop zone", "Drop zone", "ctrl+w")] {
+        desktop.tray().click(&[line]).await;
+        let window = display::wait_for_window(&desktop.machine, title).await;
+        // A window is listed before its page hears keys.
+        eventually("the window to close at its key", async || {
+            display::press(&desktop.machine, &window, key);
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            (!display::windows(&desktop.machine).iter().any(|shown| shown.title == title)).then_some(())
+        })
+        .await;
+    }
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_drop_zone_can_quit_imagepic_where_there_is_no_tray_to_do_it() {
+    let desktop = Desktop::with(&Setup { tray: false, ..Setup::default() }).await;
+    let session = Session::start(&desktop, &["--show", "drop-zone"]).await;
+    assert!(desktop.has_app());
+    session.find_soon(".dz-foot [aria-label=More]").await.click().await.expect("a button");
+    session.pick("Quit").await;
+    eventually("imagepic to end", async || (!desktop.has_app()).then_some(())).await;
 }

@@ -1,0 +1,53 @@
+//! Buttons of notifications do what they say, and say what they did.
+
+use imagepic_tests::{Desktop, clipboard, eventually, http, pictures};
+
+use crate::steps::{BUCKET, Elsewhere, copy_picture, gives_back_png, link_on_clipboard, set};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn undo_takes_the_object_out_of_the_bucket_gives_the_clipboard_back_and_says_so() {
+    let desktop = Desktop::start().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let picture = pictures::png(92, 60, 60);
+    let _owner = copy_picture(&desktop, &picture).await;
+    desktop.tray().click(&["Upload clipboard"]).await;
+    let link = link_on_clipboard(&desktop, None).await;
+    gives_back_png(&link, &picture).await;
+    let told = desktop.notifications().wait_for("the link", |told| told.summary == "Link copied").await;
+    desktop.notifications().press(&told, "Undo").await;
+    let told = desktop.notifications().wait_for("it is gone", |told| told.summary == "Upload removed").await;
+    assert!(told.body.contains("This computer / images"), "{}", told.body);
+    assert!(told.actions.is_empty(), "{told:?}");
+    assert!(desktop.keys(BUCKET).is_empty());
+    assert_eq!(http::get(&link).await.status, 404);
+    eventually("the picture on the clipboard again", async || {
+        clipboard::targets(&desktop.machine).contains(&"image/png".to_owned()).then_some(())
+    })
+    .await;
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retry_sends_what_failed_once_its_cause_is_mended() {
+    let desktop = Desktop::start().await;
+    let store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "Elsewhere");
+    set(&desktop, "destinations.Elsewhere.bucket", "later");
+    let app = desktop.launch::<&str>(&[]).await;
+    let picture = pictures::png(93, 60, 60);
+    let file = desktop.file("early.png", &picture);
+    assert!(desktop.start_app(&[&file]).wait_for_end().await.success());
+    let failed = desktop.notifications().wait_for("it failed", |told| told.summary == "Upload failed").await;
+    assert!(failed.body.contains("early.png") && failed.body.contains("later"), "{}", failed.body);
+    // The file may go: what was taken in is ours.
+    std::fs::remove_file(&file).expect("ours");
+    store.make_other_bucket(&desktop, "later");
+    desktop.notifications().press(&failed, "Retry").await;
+    let link = link_on_clipboard(&desktop, None).await;
+    gives_back_png(&link, &picture).await;
+    eventually("the failure to be replaced by the result", async || {
+        desktop.notifications().all().into_iter().rfind(|told| told.id == failed.id).filter(|told| told.summary == "Link copied")
+    })
+    .await;
+    app.quit();
+}
