@@ -8,16 +8,22 @@
 
 mod address;
 mod body;
+mod bulk;
 mod client;
 mod error;
+mod grant;
 mod guard;
 mod multipart;
 mod probe;
 mod put;
 mod quirks;
+mod raw;
+mod read;
+mod stream;
 
 pub use address::{LONGEST_LINK, encode_key};
 pub use body::{Body, Progress};
+pub use bulk::MOST_KEYS;
 pub use client::{Bucket, Client, Config, Object, Page};
 pub use error::{Kind, S3Error};
 pub use imagepic_net::{Failure, Http};
@@ -25,3 +31,5 @@ pub use imagepic_net::{Failure, Http};
 pub use probe::{Access, Ladder, Rung, Suggestion};
 pub use put::{Put, Stored};
 pub use quirks::Conditions;
+pub use read::{Arriving, Look, Opened};
+pub use stream::Through;

@@ -89,7 +89,7 @@ impl News {
     }
 
     /// Ends all listening, so that the server can stop.
-    pub(crate) fn end(&self) {
+    pub(crate) fn close(&self) {
         let _ = self.here.send(Heard::End);
     }
 }
@@ -246,7 +246,7 @@ mod tests {
             news.tell(changed(bucket, key, event));
         }
         assert!(matches!(listener.next().await, Heard::Changed(changed) if changed.object_name == "a/2.png"));
-        news.end();
+        news.close();
         assert!(matches!(listener.next().await, Heard::End));
     }
 
