@@ -1,5 +1,7 @@
 //! The command line as data. Built at run time, so that its help speaks the person's language.
 
+mod accounts;
+mod serve;
 mod team;
 
 use clap::builder::PossibleValuesParser;
@@ -110,6 +112,8 @@ pub(crate) fn command(lang: Lang) -> Command {
         .subcommand(make.shown("rm", words::rm(), &["rm images/a.png"]).arg(make.places()))
         .subcommand(destinations(make))
         .subcommands(team::accounts(make))
+        .subcommand(serve::serving(make))
+        .subcommand(accounts::keeping(make))
         .subcommand(bucket(make))
         .subcommand(settings(make))
         .subcommand(make.command("doctor", words::doctor()))

@@ -3,6 +3,7 @@
 //! It stands on the same engine, home and journal as the tray app and is safe beside it. No window library is below it. What it does
 //! is the engine's work; here arguments are unpacked, one question is asked, and the answer is written.
 
+mod accounts;
 mod args;
 mod climb;
 mod complete;
@@ -13,6 +14,7 @@ mod manage;
 mod objects;
 mod out;
 mod progress;
+mod serve;
 mod team;
 mod upload;
 mod uploads;
@@ -58,6 +60,9 @@ fn main() -> ExitCode {
     if let Some(("completions", sub)) = matches.subcommand() {
         return ExitCode::from(manage::completions(sub, &mut out));
     }
+    if let Some(("serve", sub)) = matches.subcommand() {
+        return ExitCode::from(serve::run(sub, &mut out));
+    }
     // One thread for everything that waits; hashing and disks have the blocking threads.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -66,6 +71,10 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
+    // Like the server it looks after, it opens neither the desktop's home nor its engine.
+    if let Some(("accounts", sub)) = matches.subcommand() {
+        return ExitCode::from(runtime.block_on(accounts::run(sub, &mut out)));
+    }
     let code = runtime.block_on(run(home, settings, &matches, &mut out)).unwrap_or_else(|error| out.failure(&error));
     // A prompt of the keychain or a clipboard that nobody answers must not keep the program from ending.
     runtime.shutdown_background();

@@ -35,7 +35,7 @@ pub enum Problem {
         /// Where.
         source: Source,
         /// What would have been right.
-        allowed: Text,
+        allowed: Box<Text>,
     },
     /// A name nobody knows.
     Unknown {
@@ -57,7 +57,7 @@ pub enum Problem {
         /// The one that needs it.
         because: String,
         /// What it may be.
-        allowed: Text,
+        allowed: Box<Text>,
     },
     /// Anything else, as a whole sentence.
     Other(Text),

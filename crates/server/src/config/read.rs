@@ -147,7 +147,7 @@ impl Values {
                 name: key.clone(),
                 value: (!setting.secret).then(|| value.to_string()),
                 source: source.clone(),
-                allowed: setting.allowed(),
+                allowed: Box::new(setting.allowed()),
             })?;
             self.add(&name, &text, &source, folder)?;
         }
@@ -168,7 +168,7 @@ impl Values {
                 name: spelled(setting, &found.source),
                 value: (!setting.secret).then(|| raw.text.to_owned()),
                 source: found.source.clone(),
-                allowed: setting.allowed(),
+                allowed: Box::new(setting.allowed()),
             })?;
         }
         self.agree(&mut config)?;
@@ -185,7 +185,7 @@ impl Values {
         if self.has(endpoint) {
             for name in ["IMAGEPIC_S3_ACCESS_KEY", "IMAGEPIC_S3_SECRET_KEY"] {
                 if !self.has(name) {
-                    let allowed = words::allowed_text();
+                    let allowed = Box::new(words::allowed_text());
                     return Err(Problem::Missing { name: name.to_owned(), because: endpoint.to_owned(), allowed });
                 }
             }
