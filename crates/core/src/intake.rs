@@ -155,19 +155,29 @@ fn folder(path: &Path, depth: usize, give: &mut impl FnMut(std::result::Result<P
     deeper.into_iter().all(|path| folder(&path, depth + 1, give))
 }
 
-/// Takes one thing: sniffed, checked, hashed, prepared, and in the spool with its bytes on disk. The folder entry is made durable by
-/// [`sync_dir`] afterwards, once for all that come together.
+/// Where bytes go that are to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct To<'a> {
+    pub(crate) spool: &'a Path,
+    /// This process, as rows name it.
+    pub(crate) owner: &'a str,
+    /// They may stay in memory, if there is room: whoever asks for that sees to it that they go to the spool in time.
+    pub(crate) memory: bool,
+}
+
+/// Takes one thing: sniffed, checked, hashed, prepared, and in the spool with its bytes on disk, or in memory. The folder entry is
+/// made durable by [`sync_dir`] afterwards, once for all that come together.
 ///
 /// # Errors
 /// Whatever the refusal is; nothing is left behind then.
-pub(crate) fn take(item: &Item, destination: &Destination, place: &str, spool: &Path, owner: &str) -> Result<Taken> {
+pub(crate) fn take(item: &Item, destination: &Destination, place: &str, to: To<'_>) -> Result<Taken> {
     let shown = match item.source {
         _ if !item.name.is_empty() => item.name.as_str(),
         Source::CommandLine => "stdin",
         _ => "clipboard",
     };
     match &item.content {
-        Content::Bytes { bytes, .. } => take_bytes(bytes.clone(), shown, destination, place, spool, owner),
+        Content::Bytes { bytes, .. } => take_bytes(bytes.clone(), shown, destination, place, to),
         Content::Path(path) => {
             let file = File::open(path).map_err(|error| unreadable(path, &error))?;
             let data = file.metadata().map_err(|error| unreadable(path, &error))?;
@@ -176,14 +186,19 @@ pub(crate) fn take(item: &Item, destination: &Destination, place: &str, spool: &
             }
             if data.len() <= COPIED_AT_MOST {
                 let bytes = read_whole(&file, path, &data)?;
-                return take_bytes(bytes, shown, destination, place, spool, owner);
+                let mut taken = take_bytes(bytes, shown, destination, place, to)?;
+                if taken.spool.is_none() {
+                    // Should this process end before they are in the spool, most likely they are still there.
+                    taken.reference = Some(reference(path, &data));
+                }
+                return Ok(taken);
             }
-            take_large(file, path, &data, shown, destination, place, spool, owner)
+            take_large(file, path, &data, shown, destination, place, to)
         }
     }
 }
 
-fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, spool: &Path, owner: &str) -> Result<Taken> {
+fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, to: To<'_>) -> Result<Taken> {
     if bytes.is_empty() {
         return Err(Error::new(Code::Empty, errors::empty_file(name)));
     }
@@ -198,9 +213,14 @@ fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, 
         }
         None => (bytes, original),
     };
-    let spooled = write(&body, spool, owner).map_err(|error| refusal(name, spool, error))?;
     let size = body.len() as u64;
-    Ok(Taken { spool: Some(spooled), reference: None, body: crate::memory::keep(body), size, kind, original, prepared })
+    let kept = crate::memory::keep(body.clone());
+    let spooled = if to.memory && kept.is_some() {
+        None
+    } else {
+        Some(write(&body, to.spool, to.owner, true).map_err(|error| refusal(name, to.spool, error))?)
+    };
+    Ok(Taken { spool: spooled, reference: None, body: kept, size, kind, original, prepared })
 }
 
 #[expect(clippy::too_many_arguments, reason = "one step of take, apart only for its length")]
@@ -211,8 +231,7 @@ fn take_large(
     name: &str,
     destination: &Destination,
     place: &str,
-    spool: &Path,
-    owner: &str,
+    To { spool, owner, .. }: To<'_>,
 ) -> Result<Taken> {
     let lost = |error: io::Error| unreadable(path, &error);
     let kind = prepare::kind_of_file(&mut file, name).map_err(lost)?;
@@ -223,7 +242,7 @@ fn take_large(
             let original = Sha256::digest(&bytes).into();
             let prepared = Sha256::digest(&cleaned).into();
             let size = cleaned.len() as u64;
-            let spooled = write(&cleaned, spool, owner).map_err(|error| refusal(name, spool, error))?;
+            let spooled = write(&cleaned, spool, owner, true).map_err(|error| refusal(name, spool, error))?;
             return Ok(Taken { spool: Some(spooled), reference: None, body: None, size, kind, original, prepared });
         }
     }
@@ -298,17 +317,39 @@ fn spool_name(owner: &str) -> String {
     format!("{owner}_{}", uuid::Uuid::new_v4().simple())
 }
 
-fn write(bytes: &[u8], spool: &Path, owner: &str) -> io::Result<String> {
+fn write(bytes: &[u8], spool: &Path, owner: &str, lasting: bool) -> io::Result<String> {
     let name = spool_name(owner);
     let temporary = spool.join(format!("{name}.part"));
     let written = || -> io::Result<()> {
         let mut file = create(&temporary)?;
         file.write_all(bytes)?;
-        file.sync_data()?;
+        if lasting {
+            file.sync_data()?;
+        }
         fs::rename(&temporary, spool.join(&name))
     };
     written().inspect_err(|_| drop(fs::remove_file(&temporary)))?;
     Ok(name)
+}
+
+/// Writes bytes to the spool; `lasting`: they outlive a power cut (their name does after [`seal`]).
+///
+/// # Errors
+/// `DiskFull` and the like.
+pub(crate) fn spool(name: &str, bytes: &[u8], spool: &Path, owner: &str, lasting: bool) -> Result<String> {
+    let shown = if name.is_empty() { "clipboard" } else { name };
+    write(bytes, spool, owner, lasting).map_err(|error| refusal(shown, spool, error))
+}
+
+/// The bytes of a file that was taken and cleaned, from where it lies.
+///
+/// # Errors
+/// `FileMissing`, `FileChanged`.
+pub(crate) fn clean_again(taken: &Reference, prepared: [u8; 32]) -> Result<Bytes> {
+    let bytes = Bytes::from(fs::read(&taken.path).map_err(|error| unreadable(&taken.path, &error))?);
+    let cleaned = prepare::without_metadata(&bytes, &prepare::kind(&bytes, "")).unwrap_or(bytes);
+    let same = <[u8; 32]>::from(Sha256::digest(&cleaned)) == prepared;
+    if same { Ok(cleaned) } else { Err(Error::new(Code::FileChanged, errors::file_changed(taken.path.display()))) }
 }
 
 fn create(path: &Path) -> io::Result<File> {

@@ -2,7 +2,7 @@
 //!
 //! It exists so that "taken" can be said truthfully: a row is on disk before anybody hears of it. One thread writes, and puts
 //! whatever waits for it into one commit (so twenty workers share one fsync); another reads, so that history never waits for a
-//! disk flush. What stays out: deciding what a row becomes next (the queue does) and the image bytes (the spool has them).
+//! disk flush. What a store has confirmed is committed without a flush of its own ([`Last::Soon`]). What stays out: deciding what a row becomes next (the queue does) and the image bytes (the spool has them).
 
 mod rows;
 mod statements;
@@ -12,14 +12,15 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use imagepic_words::errors;
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 pub use rows::{Change, Deliver, Reference, Row, RowState, Search, Twin};
 
@@ -28,10 +29,14 @@ use crate::error::{Code, Error, Result};
 /// The form of the table that this build reads and writes (`PRAGMA user_version`).
 pub const VERSION: i64 = 2;
 
-/// Jobs that wait for the writer at most; callers wait beyond it.
-const WAITING_JOBS: usize = 1024;
 /// Jobs that share one commit at most, so that the first of them is not kept waiting.
 const JOBS_IN_A_COMMIT: usize = 64;
+/// So long a commit of [`Last::Soon`] waits at most for the flush of another one.
+const SOON: Duration = Duration::from_millis(50);
+/// Commits after which the write-ahead log is folded into the file: when nothing is asked for, and in any case. Folding flushes both
+/// files, and nobody who waits for an upload should wait for that.
+const FOLD_IDLE: u32 = 20;
+const FOLD_ANYWAY: u32 = 200;
 
 type Answer = Box<dyn FnOnce(std::result::Result<(), Error>) + Send>;
 /// Changes of this process (row and number), noted before they are committed, so that none is heard as somebody else's.
@@ -46,8 +51,20 @@ impl Own {
 
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 
+/// From when on a change outlives a power cut. A process that is killed loses no change that was answered, either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    /// When it is answered: everything that is promised, and everything that must be known before a byte travels.
+    Now,
+    /// A moment later; changes of one statement only. For what can be found out again: that the store has confirmed an upload. Its bucket, key and hash have lasted
+    /// since before its first byte travelled, so after a power cut the object is found under its key, and nothing is sent twice.
+    Soon,
+}
+
 enum Message {
-    Run(Job),
+    Run(Job, Last),
+    /// To be done once everything that was committed before lasts.
+    After(Box<dyn FnOnce() + Send>),
     /// The last one; answered once the database is closed.
     Close(oneshot::Sender<()>),
 }
@@ -81,16 +98,16 @@ impl Journal {
         let identity: String =
             reading.query_row("SELECT id FROM identity", [], |row| row.get(0)).map_err(|error| fault(&error, file))?;
 
-        let (writer, jobs) = mpsc::channel(WAITING_JOBS);
+        let (writer, jobs) = mpsc::channel();
         let path = file.to_owned();
         thread::Builder::new()
             .name("journal-writer".to_owned())
-            .spawn(move || write_loop(connection, jobs, &path, &changed, &owner))
+            .spawn(move || write_loop(connection, &jobs, &path, &changed, &owner))
             .map_err(|error| Error::new(Code::Internal, errors::internal(&error)))?;
-        let (reader, jobs) = mpsc::channel(WAITING_JOBS);
+        let (reader, jobs) = mpsc::channel();
         thread::Builder::new()
             .name("journal-reader".to_owned())
-            .spawn(move || read_loop(reading, jobs))
+            .spawn(move || read_loop(reading, &jobs))
             .map_err(|error| Error::new(Code::Internal, errors::internal(&error)))?;
         Ok(Self { writer, reader, seen: Arc::new(AtomicI64::new(seen)), own: Own::default(), identity: identity.into() })
     }
@@ -99,7 +116,7 @@ impl Journal {
     pub async fn close(&self) {
         for thread in [&self.reader, &self.writer] {
             let (answer, answered) = oneshot::channel();
-            if thread.send(Message::Close(answer)).await.is_ok() {
+            if thread.send(Message::Close(answer)).is_ok() {
                 let _ = answered.await;
             }
         }
@@ -134,7 +151,23 @@ impl Journal {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        send(&self.writer, run).await
+        send(&self.writer, run, Last::Now).await
+    }
+
+    /// As [`write`](Self::write), for what need not last at once.
+    async fn write_soon<T, F>(&self, run: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        send(&self.writer, run, Last::Soon).await
+    }
+
+    /// Calls `then` on the writer's thread once everything that was answered before outlives a power cut; not at all where that
+    /// cannot be had, or the process ends first.
+    pub fn once_it_lasts(&self, then: impl FnOnce() + Send + 'static) {
+        // A journal that is closed lasts, but what was to follow may belong to somebody else by now.
+        let _ = self.writer.send(Message::After(Box::new(then)));
     }
 
     async fn read<T, F>(&self, run: F) -> Result<T>
@@ -142,18 +175,19 @@ impl Journal {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        send(&self.reader, run).await
+        send(&self.reader, run, Last::Now).await
     }
 }
 
-async fn send<T, F>(to: &mpsc::Sender<Message>, run: F) -> Result<T>
+async fn send<T, F>(to: &mpsc::Sender<Message>, run: F, last: Last) -> Result<T>
 where
     T: Send + 'static,
     F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
 {
     let (answer, answered) = oneshot::channel();
     let job: Job = Box::new(move |connection| {
-        let outcome = in_savepoint(connection, run);
+        // A single statement takes itself back.
+        let outcome = if last == Last::Soon { run(connection) } else { in_savepoint(connection, run) };
         Box::new(move |committed| {
             let outcome = match committed {
                 Ok(()) => outcome.map_err(|error| fault(&error, Path::new("journal.sqlite"))),
@@ -164,7 +198,7 @@ where
         })
     });
     let gone = || Error::new(Code::Internal, errors::internal("the journal is closed"));
-    to.send(Message::Run(job)).await.map_err(|_| gone())?;
+    to.send(Message::Run(job, last)).map_err(|_| gone())?;
     answered.await.map_err(|_| gone())?
 }
 
@@ -173,67 +207,184 @@ fn in_savepoint<T>(connection: &Connection, run: impl FnOnce(&Connection) -> rus
     if connection.is_autocommit() {
         return run(connection);
     }
-    connection.execute_batch("SAVEPOINT job")?;
+    connection.prepare_cached("SAVEPOINT job")?.execute([])?;
     let outcome = run(connection);
     if outcome.is_err() && !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK TO job");
     }
     if !connection.is_autocommit() {
-        connection.execute_batch("RELEASE job")?;
+        connection.prepare_cached("RELEASE job")?.execute([])?;
     }
     outcome
 }
 
-fn write_loop(connection: Connection, mut jobs: mpsc::Receiver<Message>, file: &Path, changed: &Path, owner: &str) {
+/// The writing side: what was committed, and what of it lasts.
+struct Writer<'a> {
+    connection: Connection,
+    file: &'a Path,
+    changed: &'a Path,
+    owner: &'a str,
+    /// How far the connection flushes its commits at present.
+    flushes: Last,
+    /// Since when something committed does not last yet.
+    owing: Option<Instant>,
+    /// What follows once it does.
+    after: Vec<Box<dyn FnOnce() + Send>>,
+    /// Commits since the log was last folded.
+    commits: u32,
+}
+
+fn write_loop(connection: Connection, jobs: &mpsc::Receiver<Message>, file: &Path, changed: &Path, owner: &str) {
+    let (flushes, owing, after) = (Last::Now, None, Vec::new());
+    let mut writer = Writer { connection, file, changed, owner, flushes, owing, after, commits: 0 };
     let mut closing = None;
     while closing.is_none() {
-        let first = match jobs.blocking_recv() {
-            Some(Message::Run(job)) => job,
-            Some(Message::Close(answer)) => {
-                closing = Some(answer);
-                break;
-            }
-            None => break,
+        let mut next = match writer.due() {
+            Some(due) => match jobs.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => {
+                    writer.make_last();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Ok(message) => Some(message),
+            },
+            None => match jobs.recv() {
+                Ok(message) => Some(message),
+                Err(_) => break,
+            },
         };
-        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-            refuse(&connection, first, &error, file);
-            continue;
-        }
-        let before = connection.total_changes();
-        let mut answers = vec![first(&connection)];
-        while answers.len() < JOBS_IN_A_COMMIT {
-            match jobs.try_recv() {
-                Ok(Message::Run(job)) => answers.push(job(&connection)),
-                Ok(Message::Close(answer)) => {
+        // What waits already shares a commit; what comes while it is made has the next.
+        let mut batch = Vec::new();
+        let mut last = Last::Soon;
+        while let Some(message) = next {
+            match message {
+                Message::Run(job, wanted) => {
+                    batch.push(job);
+                    if wanted == Last::Now {
+                        last = Last::Now;
+                    }
+                }
+                Message::After(then) => writer.after.push(then),
+                Message::Close(answer) => {
                     closing = Some(answer);
                     break;
                 }
-                Err(_) => break,
             }
+            next = if batch.len() < JOBS_IN_A_COMMIT { jobs.try_recv().ok() } else { None };
         }
-        // SQLite itself rolls back on some errors (disk full); there is nothing to commit then, and nobody may believe so.
-        let committed = if connection.is_autocommit() {
-            Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None))
-        } else {
-            connection.execute_batch("COMMIT")
-        };
-        if committed.is_err() && !connection.is_autocommit() {
-            let _ = connection.execute_batch("ROLLBACK");
-        }
-        let wrote = connection.total_changes() != before;
-        for answer in answers {
-            answer(committed.as_ref().copied().map_err(|error| fault(error, file)));
-        }
-        if committed.is_ok() && wrote {
-            touch(changed, owner);
+        writer.commit(batch, last);
+        if writer.commits >= FOLD_ANYWAY {
+            writer.fold();
         }
     }
     // Leaves one tidy file behind where nobody else has it open.
-    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
-    drop(connection);
+    if writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).is_ok_and(|busy| busy == 0)
+    {
+        writer.owing = None;
+    }
+    writer.make_last();
+    drop(writer);
     if let Some(answer) = closing {
         let _ = answer.send(());
     }
+}
+
+impl Writer<'_> {
+    fn commit(&mut self, mut batch: Vec<Job>, last: Last) {
+        if batch.is_empty() {
+            return self.follow();
+        }
+        if self.flushes != last {
+            // FULL: in WAL mode a commit is on disk when it returns. NORMAL: it is with the next flush.
+            let level = if last == Last::Now { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+            if self.connection.execute_batch(level).is_ok() {
+                self.flushes = last;
+            }
+        }
+        if let Err(error) = execute(&self.connection, "BEGIN IMMEDIATE") {
+            for job in batch {
+                refuse(&self.connection, job, &error, self.file);
+            }
+            return;
+        }
+        let before = self.connection.total_changes();
+        let answers: Vec<Answer> = batch.drain(..).map(|job| job(&self.connection)).collect();
+        // SQLite itself rolls back on some errors (disk full); there is nothing to commit then, and nobody may believe so.
+        let committed = if self.connection.is_autocommit() {
+            Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None))
+        } else {
+            execute(&self.connection, "COMMIT")
+        };
+        if committed.is_err() && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        let wrote = self.connection.total_changes() != before;
+        if committed.is_err() {
+            // The log may be what fills the disk.
+            self.fold();
+        }
+        if committed.is_ok() && wrote {
+            self.commits += 1;
+            if self.flushes == Last::Now {
+                // A flush is of the whole log, so whatever was committed before lasts too.
+                self.owing = None;
+            } else {
+                self.owing.get_or_insert_with(Instant::now);
+            }
+        }
+        for answer in answers {
+            answer(committed.as_ref().copied().map_err(|error| fault(error, self.file)));
+        }
+        if committed.is_ok() && wrote {
+            touch(self.changed, self.owner);
+        }
+        self.follow();
+    }
+
+    /// When there is something to do that nobody asks for.
+    fn due(&self) -> Option<Instant> {
+        let full = || (self.commits >= FOLD_IDLE).then(Instant::now);
+        self.owing.or_else(full).map(|since| since + SOON)
+    }
+
+    /// Nothing is asked for: flushes what does not last yet.
+    fn make_last(&mut self) {
+        if self.commits >= FOLD_IDLE {
+            self.fold();
+        }
+        if self.owing.is_some() {
+            let mut log = self.file.as_os_str().to_owned();
+            log.push("-wal");
+            // By a handle of our own: SQLite flushes the log only together with a commit.
+            match OpenOptions::new().write(true).open(&log).and_then(|log| log.sync_data()) {
+                Ok(()) => self.owing = None,
+                Err(error) => {
+                    tracing::error!(%error, "the journal's last changes would not outlive a power cut");
+                    // Asked again with the next change, and not in a circle.
+                    self.owing = None;
+                    self.after.clear();
+                }
+            }
+        }
+        self.follow();
+    }
+
+    fn follow(&mut self) {
+        if self.owing.is_none() {
+            self.after.drain(..).for_each(|then| then());
+        }
+    }
+
+    fn fold(&mut self) {
+        self.commits = 0;
+        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the journal's log was not folded");
+        }
+    }
+}
+
+fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
 }
 
 fn refuse(connection: &Connection, job: Job, error: &rusqlite::Error, file: &Path) {
@@ -244,10 +395,11 @@ fn refuse(connection: &Connection, job: Job, error: &rusqlite::Error, file: &Pat
     answer(Err(fault(error, file)));
 }
 
-fn read_loop(connection: Connection, mut jobs: mpsc::Receiver<Message>) {
-    while let Some(message) = jobs.blocking_recv() {
+fn read_loop(connection: Connection, jobs: &mpsc::Receiver<Message>) {
+    while let Ok(message) = jobs.recv() {
         match message {
-            Message::Run(job) => job(&connection)(Ok(())),
+            Message::Run(job, _) => job(&connection)(Ok(())),
+            Message::After(then) => then(),
             Message::Close(answer) => {
                 drop(connection);
                 let _ = answer.send(());
@@ -257,12 +409,13 @@ fn read_loop(connection: Connection, mut jobs: mpsc::Receiver<Message>) {
     }
 }
 
-/// Others hear of the commit by this file; it is a signal and need not survive a crash.
+/// Others hear of the commit by this file; it is a signal and need not survive a crash. It is not cut to length: a file that was cut and
+/// written is flushed by some systems (ext4) when it is closed.
 fn touch(changed: &Path, owner: &str) {
     let written = OpenOptions::new()
         .create(true)
         .write(true)
-        .truncate(true)
+        .truncate(false)
         .open(changed)
         .and_then(|mut file| file.write_all(owner.as_bytes()));
     if let Err(error) = written {
@@ -277,10 +430,11 @@ fn prepare(connection: &Connection, file: &Path) -> Result<()> {
     if version > VERSION {
         return Err(Error::new(Code::HomeNewer, errors::home_newer(file.display())));
     }
-    // FULL: in WAL mode a commit is on disk when it returns, which is what "taken" promises.
+    // FULL: in WAL mode a commit is on disk when it returns, which is what "taken" promises. The log is folded by the writer.
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;")
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")
         .map_err(|error| wrong(&error))?;
+    connection.set_prepared_statement_cache_capacity(64);
     if version < VERSION {
         migrate(connection).map_err(|error| wrong(&error))?;
     }

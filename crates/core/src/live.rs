@@ -23,6 +23,8 @@ use crate::settings::Settings;
 const RECENT: usize = 10;
 /// Batches that are remembered after they have settled, for whoever still asks.
 const BATCHES: usize = 256;
+/// Uploads that are remembered after they are done, see [`Live::ended`].
+const ENDED: usize = 4096;
 
 /// One open upload.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) sent: Arc<AtomicU64>,
     /// The bytes, while they are still in memory from intake.
     pub(crate) body: Option<Bytes>,
+    /// While they are nowhere else.
+    pub(crate) hold: Option<Arc<crate::queue::hold::Hold>>,
     /// A try before this one may have reached the store (crash, broken connection): look before sending.
     pub(crate) look_first: bool,
     /// The journal has been asked for a twin in the commit that took it, and knew none.
@@ -58,6 +62,7 @@ impl Entry {
             sending: false,
             sent: Arc::new(AtomicU64::new(0)),
             body: None,
+            hold: None,
             look_first: false,
             alone: false,
             blocked: false,
@@ -110,6 +115,8 @@ pub(crate) struct Live {
     pub(crate) entries: BTreeMap<i64, Entry>,
     pub(crate) recent: VecDeque<Row>,
     pub(crate) batches: BTreeMap<i64, Batch>,
+    /// What came to a good end in this process, where somebody is about to ask for all of it: a console with a thousand files.
+    pub(crate) ended: Option<BTreeMap<i64, Row>>,
     pub(crate) paused: bool,
     pub(crate) offer: Option<Offer>,
     /// Uploads and bytes that came to an end since something was last idle: "Uploading 3 of 7".
@@ -120,6 +127,16 @@ pub(crate) struct Live {
 impl Live {
     /// Takes a row as it now stands, unless an older look at it comes late.
     pub(crate) fn put(&mut self, row: Row, own: bool) {
+        if let Some(ended) = &mut self.ended {
+            if row.state == RowState::Done {
+                ended.insert(row.id, row.clone());
+                if ended.len() > ENDED {
+                    ended.pop_first();
+                }
+            } else {
+                ended.remove(&row.id);
+            }
+        }
         match row.state {
             RowState::Queued | RowState::Waiting | RowState::Failed => match self.entries.get_mut(&row.id) {
                 Some(entry) if entry.row.changed > row.changed => {}

@@ -5,6 +5,7 @@
 //! taking things in (intake), and what happens to the clipboard afterwards (deliver).
 
 mod act;
+pub(crate) mod hold;
 mod send;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -42,6 +43,8 @@ pub struct Pace {
     pub sign_in: Duration,
     /// How long an upload is held up by another process of this home before people are told.
     pub turn: Duration,
+    /// So long "taken" waits for the store's own word before the bytes go to the disk.
+    pub hold: Duration,
 }
 
 impl Default for Pace {
@@ -51,6 +54,7 @@ impl Default for Pace {
             probe: (Duration::from_secs(2), Duration::from_secs(60)),
             sign_in: Duration::from_secs(300),
             turn: Duration::from_secs(3),
+            hold: Duration::from_millis(150),
         }
     }
 }
@@ -75,7 +79,7 @@ pub(crate) struct Queue {
     /// Spool files of finished uploads are kept for thumbnails.
     pub(crate) keeps_spool: bool,
     pub(crate) stop: CancellationToken,
-    pace: Pace,
+    pub(crate) pace: Pace,
     wake: Notify,
     probes: Mutex<HashMap<String, Probe>>,
     /// Other processes whose end is waited for.
@@ -84,6 +88,9 @@ pub(crate) struct Queue {
     pub(crate) heard: Notify,
     /// Spool files of finished uploads, kept for thumbnails, oldest first.
     kept: Mutex<VecDeque<(String, u64)>>,
+    pub(crate) fresh: hold::Fresh,
+    /// Tasks that keep bytes for thumbnails.
+    pub(crate) keeping: tokio_util::task::TaskTracker,
 }
 
 impl Queue {
@@ -114,6 +121,8 @@ impl Queue {
             watched: Mutex::default(),
             heard: Notify::new(),
             kept: Mutex::default(),
+            fresh: hold::Fresh::default(),
+            keeping: tokio_util::task::TaskTracker::new(),
         }
     }
 
@@ -240,15 +249,16 @@ impl Queue {
         }
     }
 
-    /// Puts what intake has written to work.
-    pub(crate) fn enter(&self, taken: Vec<(Row, Option<Twin>, Option<bytes::Bytes>)>) {
-        for (row, twin, body) in taken {
+    /// Puts what intake has written to work; with each row its bytes, while they are in memory, and their hold, while they are nowhere
+    /// else.
+    pub(crate) fn enter(&self, taken: Vec<(Row, Option<Twin>, Option<bytes::Bytes>, Option<Arc<hold::Hold>>)>) {
+        for (row, twin, body, hold) in taken {
             self.hub.with(|live| {
                 live.batch_of(&row);
                 live.put(row.clone(), true);
                 if let Some(entry) = live.entries.get_mut(&row.id) {
                     entry.alone = twin.is_none();
-                    entry.body = body;
+                    (entry.body, entry.hold) = (body, hold);
                 }
             });
             self.hub.tell(&row);
@@ -326,11 +336,16 @@ impl Queue {
         }
     }
 
-    fn plan_probe(&self, destination: &str, waiting: Waiting) {
+    /// A new upload that meets the same trouble is no probe, and does not make the next one later.
+    fn plan_probe(&self, id: i64, destination: &str, waiting: Waiting) {
         let (first, longest) = if waiting == Waiting::SignIn { (self.pace.sign_in, self.pace.sign_in) } else { self.pace.probe };
         let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if probes.get(destination).is_some_and(|probe| probe.row != Some(id) && probe.due > now && probe.pause <= longest) {
+            return;
+        }
         let pause = probes.get(destination).map_or(first, |probe| (probe.pause * 2).min(longest).max(first));
-        probes.insert(destination.to_owned(), Probe { pause, due: Instant::now() + jitter(pause), row: None });
+        probes.insert(destination.to_owned(), Probe { pause, due: now + jitter(pause), row: None });
     }
 
     /// What an upload that met an error becomes.
@@ -351,7 +366,7 @@ impl Queue {
                     // The secret, or who serves this computer's bucket, may be another one next time.
                     self.stores.forget(&row.destination);
                 }
-                self.plan_probe(&row.destination, waiting);
+                self.plan_probe(row.id, &row.destination, waiting);
             }
             Remedy::Retry => {
                 change.tries = row.tries + 1;
@@ -395,6 +410,7 @@ impl Queue {
             };
             live.entries.values_mut().filter(held).map(hold).collect()
         });
+        self.secure(others.iter().filter_map(|row| Some((row.id, self.hold_of(row.id)?))).collect()).await;
         let changes = others.into_iter().map(|row| async move {
             let mut change = Change::of(&row);
             change.state = RowState::Waiting;
@@ -405,12 +421,23 @@ impl Queue {
         futures::future::join_all(changes).await;
     }
 
+    /// A row as it is known by now: a task that took it along may have missed that its bytes went to the disk.
+    fn newest(&self, row: &Row) -> Row {
+        self.hub.with(|live| live.entries.get(&row.id).map(|entry| entry.row.clone())).unwrap_or_else(|| row.clone())
+    }
+
     /// Writes what became of a row, and tells. Where the journal cannot be written the row waits in memory and is looked at again.
     async fn settle(&self, row: &Row, change: Change, due: Option<Instant>, same: bool) -> bool {
+        if change.state != RowState::Done
+            && let Some(hold) = self.hold_of(row.id)
+        {
+            // Whatever it waits for, it is taken only with its bytes on the disk.
+            self.secure(vec![(row.id, hold)]).await;
+        }
         let over = matches!(change.state, RowState::Done | RowState::Failed | RowState::Cancelled | RowState::Gone);
         let written = if same {
-            let mut kept = row.clone();
-            kept.state = RowState::Waiting;
+            let mut kept = self.newest(row);
+            (kept.state, kept.waiting, kept.fault) = (RowState::Waiting, row.waiting, row.fault.clone());
             Ok(Some(kept))
         } else {
             self.journal.change(row.id, Some(self.owner.clone()), change).await
@@ -441,8 +468,8 @@ impl Queue {
             }
             Err(error) => {
                 tracing::error!(id = row.id, error = %error, "the journal did not take what became of an upload");
-                self.plan_probe(&row.destination, Waiting::Disk);
-                let mut now = row.clone();
+                self.plan_probe(row.id, &row.destination, Waiting::Disk);
+                let mut now = self.newest(row);
                 now.state = RowState::Waiting;
                 now.waiting = Some(Waiting::Disk);
                 now.fault = Some(error.fault());

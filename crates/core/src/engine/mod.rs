@@ -141,6 +141,9 @@ impl Engine {
             hub.with(|live| live.paused = true);
             home.say_paused(&owner, true);
         }
+        if role == Role::Console {
+            hub.with(|live| live.ended = Some(std::collections::BTreeMap::new()));
+        }
         let (open, recent) = journal.present(RECENT).await?;
         for row in open.into_iter().chain(recent.into_iter().rev()) {
             hub.with(|live| live.put(row, false));
@@ -252,6 +255,9 @@ impl Engine {
         inner.watches.lock().unwrap_or_else(PoisonError::into_inner).clear();
         inner.tasks.close();
         inner.tasks.wait().await;
+        inner.queue.secure(inner.queue.held()).await;
+        inner.queue.keeping.close();
+        inner.queue.keeping.wait().await;
         if let Err(error) = inner.journal.release(inner.owner.clone()).await {
             tracing::warn!(%error, "open uploads keep this process's name; its free lock frees them");
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Local};
 use imagepic_words::{errors, intake as words};
@@ -13,10 +14,11 @@ use crate::capture::Capture;
 use crate::destination::Destination;
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, Refusal};
-use crate::intake::{self, Item, Refused, Taken};
+use crate::intake::{self, Item, Refused, Taken, To};
 use crate::journal::{Row, RowState};
 use crate::naming::{Inputs, Template};
 use crate::queue::blocking;
+use crate::queue::hold::{HELD_AT_MOST, Held, Hold};
 
 /// Uploads that share one commit at intake, so that the first of a thousand does not wait for the last.
 const CHUNK: usize = 24;
@@ -36,6 +38,10 @@ fn name_of(item: &std::result::Result<Item, Refused>) -> (String, intake::From) 
 
 fn shown(item: &Item) -> String {
     item.from.within.clone().unwrap_or_else(|| item.name.clone())
+}
+
+fn spools(taken: &[std::result::Result<(Item, Taken), Refused>]) -> bool {
+    taken.iter().flatten().any(|(_, taken)| taken.spool.is_some())
 }
 
 impl Inner {
@@ -84,13 +90,21 @@ impl Inner {
         }
         let mut position = 0_u32;
         let mut failed = None;
+        let mut holds = Vec::new();
+        // Until the store shows that it takes its time, bytes wait for it in memory.
+        let mut patient = true;
         let mut items = items.into_iter().peekable();
         while items.peek().is_some() {
             let chunk: Vec<_> = items.by_ref().take(CHUNK).collect();
             let more = items.peek().is_some();
             let (names, refused) = (chunk.iter().map(name_of).collect::<Vec<_>>(), batch.refused.len());
-            let outcome =
-                self.take_chunk(chunk, &destination, &templates, &how, &mut batch, &mut position, lang, &mut held, more).await;
+            let outcome = self
+                .take_chunk(chunk, &destination, &templates, &how, &mut batch, &mut position, lang, &mut held, more, patient)
+                .await;
+            if let Ok(new) = &outcome {
+                holds.extend(new.iter().cloned());
+                patient = self.move_on(&mut holds, HELD_AT_MOST).await && patient;
+            }
             if let Err(error) = outcome {
                 // Nothing of this chunk was taken, and nothing after it will be: every one of them is answered for.
                 batch.refused.truncate(refused);
@@ -112,6 +126,8 @@ impl Inner {
             });
             self.hub.bump();
         }
+        self.move_on(&mut holds, 0).await;
+        self.without_refused(&holds, &mut batch, lang);
         if let Some(name) = batch.keeps_private.first() {
             let message = words::keeps_private(batch.keeps_private.len(), name).to(lang);
             self.hub.emit(Event::Notice { code: Code::Unsupported, message });
@@ -142,8 +158,9 @@ impl Inner {
         lang: imagepic_words::Lang,
         held: &mut Option<Holding>,
         more: bool,
-    ) -> Result<()> {
-        let taken = self.take_files(chunk, destination).await?;
+        patient: bool,
+    ) -> Result<Vec<(i64, Arc<Hold>)>> {
+        let taken = self.take_files(chunk, destination, patient).await?;
         let counter = if templates.0.counts() || templates.1.counts() { self.journal.count().await? } else { 0 };
         let mut rows = Vec::new();
         let mut bodies = Vec::new();
@@ -168,7 +185,7 @@ impl Inner {
         }
         if rows.is_empty() {
             batch.each.extend(each);
-            return Ok(());
+            return Ok(Vec::new());
         }
         let spooled: Vec<PathBuf> =
             rows.iter().filter_map(|row| row.spool.as_ref()).map(|name| self.queue.spool_file(name)).collect();
@@ -212,8 +229,68 @@ impl Inner {
                 known.refused.clone_from(&batch.refused);
             });
         }
-        self.queue.enter(inserted.into_iter().zip(bodies).map(|((row, twin), body)| (row, twin, body)).collect());
-        Ok(())
+        let mut holds = Vec::new();
+        let entering = inserted.into_iter().zip(bodies).map(|((row, twin), body)| {
+            let memory_only = body.clone().filter(|_| row.spool.is_none());
+            let hold = memory_only.map(|bytes| Hold::new(row.name.clone(), bytes));
+            holds.extend(hold.clone().map(|hold| (row.id, hold)));
+            (row, twin, body, hold)
+        });
+        self.queue.enter(entering.collect());
+        Ok(holds)
+    }
+
+    /// Waits until at most so many of these are in memory only; what takes longer than the queue's patience goes to the disk, and
+    /// all others with it. Whether the store was quick enough.
+    async fn move_on(&self, holds: &mut Vec<(i64, Arc<Hold>)>, at_most: usize) -> bool {
+        let mut changes = self.hub.generations();
+        loop {
+            let open: Vec<_> = holds.iter().filter(|(_, hold)| hold.now() == Held::Open).cloned().collect();
+            holds.retain(|(_, hold)| hold.now() != Held::Safe);
+            let Some(oldest) = open.iter().map(|(_, hold)| hold.since).min() else { return true };
+            if open.len() <= at_most {
+                return true;
+            }
+            let left = if self.hub.with(|live| live.paused) {
+                Duration::ZERO
+            } else {
+                self.queue.pace.hold.saturating_sub(oldest.elapsed())
+            };
+            if left.is_zero() {
+                self.queue.secure(open).await;
+                return false;
+            }
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return true },
+                () = tokio::time::sleep(left) => {}
+            }
+        }
+    }
+
+    /// What found no room on the disk in the end is among the refused ones, where it would have been in the first place.
+    fn without_refused(&self, holds: &[(i64, Arc<Hold>)], batch: &mut Batch, lang: imagepic_words::Lang) {
+        let mut any = false;
+        for (id, hold) in holds {
+            let Some(error) = hold.refusal() else { continue };
+            any = true;
+            batch.uploads.retain(|other| other != id);
+            let mut refusal = Refusal { name: hold.name.clone(), code: error.code, message: error.message(lang) };
+            if let Some(each) = batch.each.iter_mut().find(|each| each.outcome.as_ref().is_ok_and(|other| other == id)) {
+                refusal.name = each.within.clone().unwrap_or(refusal.name);
+                each.outcome = Err(refusal.clone());
+            }
+            batch.refused.push(refusal);
+        }
+        if any {
+            self.hub.with(|live| {
+                if let Some(known) = live.batches.get_mut(&batch.id) {
+                    known.refused.clone_from(&batch.refused);
+                }
+            });
+            if batch.uploads.is_empty() {
+                batch.id = 0;
+            }
+        }
     }
 
     /// Reads, checks, hashes and spools, several files at a time, in their order.
@@ -221,43 +298,42 @@ impl Inner {
         &self,
         chunk: Vec<std::result::Result<Item, Refused>>,
         destination: &Arc<Destination>,
+        patient: bool,
     ) -> Result<Vec<std::result::Result<(Item, Taken), Refused>>> {
-        use futures::stream::{self, StreamExt as _};
-        let (spool, owner) = (self.home.spool(), self.owner.clone());
-        let place = destination.name.clone();
-        // One by itself needs no further trip to another thread for its folder entry.
-        let alone = chunk.len() == 1;
-        let one = |item: std::result::Result<Item, Refused>| {
-            let (spool, owner, place) = (spool.clone(), owner.clone(), place.clone());
+        let readers = READERS.min(chunk.len()).max(1);
+        let share = chunk.len().div_ceil(readers);
+        let mut chunk = chunk.into_iter();
+        let mut reading = Vec::with_capacity(readers);
+        for _ in 0..readers {
+            let items: Vec<_> = chunk.by_ref().take(share).collect();
+            let (spool, owner, place) = (self.home.spool(), self.owner.clone(), destination.name.clone());
             let (destination, queue) = (Arc::clone(destination), Arc::clone(&self.queue));
-            async move {
-                let item = match item {
-                    Ok(item) => item,
-                    Err(refused) => return Ok(Err(refused)),
-                };
-                blocking(move || {
-                    let take = || intake::take(&item, &destination, &place, &spool, &owner);
+            // One by itself needs no further trip to another thread for its folder entry.
+            let seals = readers == 1;
+            reading.push(blocking(move || {
+                let to = To { spool: &spool, owner: &owner, memory: patient };
+                let one = |item: std::result::Result<Item, Refused>| {
+                    let item = item?;
+                    let take = || intake::take(&item, &destination, &place, to);
                     // What is kept for thumbnails gives way first.
                     let taken = match take() {
                         Err(error) if error.code == Code::DiskFull && queue.release_kept() => take(),
                         other => other,
                     };
                     match taken {
-                        Ok(taken) => {
-                            if alone && taken.spool.is_some() {
-                                intake::seal(&spool);
-                            }
-                            Ok(Ok((item, taken)))
-                        }
-                        Err(error) => Ok(Err(Refused { name: shown(&item), from: item.from, error })),
+                        Ok(taken) => Ok((item, taken)),
+                        Err(error) => Err(Refused { name: shown(&item), from: item.from, error }),
                     }
-                })
-                .await
-            }
-        };
-        let results: Vec<Result<_>> = stream::iter(chunk).map(one).buffered(READERS).collect().await;
-        let results = results.into_iter().collect::<Result<Vec<_>>>()?;
-        if !alone && results.iter().flatten().any(|(_, taken)| taken.spool.is_some()) {
+                };
+                let taken: Vec<_> = items.into_iter().map(one).collect();
+                if seals && spools(&taken) {
+                    intake::seal(&spool);
+                }
+                Ok(taken)
+            }));
+        }
+        let results = futures::future::try_join_all(reading).await?.into_iter().flatten().collect::<Vec<_>>();
+        if readers > 1 && spools(&results) {
             let spool = self.home.spool();
             blocking(move || {
                 intake::seal(&spool);

@@ -19,6 +19,10 @@ const KEPT_AT_MOST: usize = 2000;
 impl Inner {
     pub(super) async fn thumbnail(&self, row: &Row) -> Result<Vec<u8>> {
         // By content, so that the same picture is made small once.
+        // Just done: its bytes are on their way to the spool, or have come there since the row was read.
+        let fresh = if row.spool.is_none() { self.queue.fresh.get(row.id) } else { None };
+        let newer = if row.spool.is_none() && fresh.is_none() { self.journal.get(row.id).await? } else { None };
+        let row = newer.as_ref().unwrap_or(row);
         let kept = self.home.thumbnails().join(format!("{}.png", hex::encode(row.prepared)));
         let spool = row.spool.as_ref().map(|name| self.queue.spool_file(name));
         let reference = row.reference.clone();
@@ -28,6 +32,9 @@ impl Inner {
                 return Ok(png);
             }
             let none = || Error::new(Code::NoSuchObject, errors::no_thumbnail(&name));
+            if let Some(bytes) = fresh {
+                return small(&bytes, &kept).ok_or_else(none);
+            }
             let source = match (&reference, spool) {
                 (Some(reference), _) => {
                     crate::intake::check_reference(reference)?;
@@ -40,16 +47,21 @@ impl Inner {
                 return Err(none());
             }
             let bytes = fs::read(&source).map_err(|error| none().because(error))?;
-            let png = crate::prepare::thumbnail(&bytes).ok_or_else(none)?;
-            // Can be made again at any time, so a failure to keep it is no failure.
-            match crate::home::write_whole(&kept, &png) {
-                Ok(()) => kept.parent().map_or((), |folder| prune(folder, KEPT_AT_MOST)),
-                Err(error) => tracing::debug!(%error, "a thumbnail was not kept"),
-            }
-            Ok(png)
+            small(&bytes, &kept).ok_or_else(none)
         })
         .await
     }
+}
+
+/// Makes and keeps one.
+fn small(bytes: &[u8], kept: &Path) -> Option<Vec<u8>> {
+    let png = crate::prepare::thumbnail(bytes)?;
+    // Can be made again at any time, so a failure to keep it is no failure.
+    match crate::home::write_whole(kept, &png) {
+        Ok(()) => kept.parent().map_or((), |folder| prune(folder, KEPT_AT_MOST)),
+        Err(error) => tracing::debug!(%error, "a thumbnail was not kept"),
+    }
+    Some(png)
 }
 
 /// Removes the oldest files of a folder that has more than `most`, and a quarter more, so that not every new one counts them down.

@@ -157,7 +157,7 @@ impl Uploads {
     /// # Errors
     /// `NoSuchUpload`.
     pub async fn get(&self, id: i64) -> Result<Upload> {
-        Ok(self.inner.hub.view(&self.inner.row(id).await?))
+        Ok(self.inner.hub.view(&self.inner.ended(id).await?))
     }
 
     /// Stops an upload; one that is over stays as it is.
@@ -206,7 +206,7 @@ impl Uploads {
     /// # Errors
     /// `NoSuchUpload`; `NoSuchObject` while it is not uploaded; `SecretMissing` and the like where it is signed.
     pub async fn link(&self, id: i64) -> Result<Link> {
-        let row = self.inner.row(id).await?;
+        let row = self.inner.ended(id).await?;
         let link = self.inner.delivery.link(&row).await?;
         let expires = link
             .expires
@@ -222,8 +222,9 @@ impl Uploads {
             let mut now = row;
             now.expires_at = expires;
             self.inner.hub.with(|live| {
-                if let Some(recent) = live.recent.iter_mut().find(|recent| recent.id == id) {
-                    recent.expires_at = expires;
+                let ended = live.ended.as_mut().and_then(|ended| ended.get_mut(&id));
+                for row in ended.into_iter().chain(live.recent.iter_mut().find(|recent| recent.id == id)) {
+                    row.expires_at = expires;
                 }
             });
             self.inner.hub.tell(&now);
@@ -239,7 +240,7 @@ impl Uploads {
         let format = format.unwrap_or(self.inner.hub.settings().link.format);
         let mut lines = Vec::with_capacity(ids.len());
         for id in ids {
-            let row = self.inner.row(*id).await?;
+            let row = self.inner.ended(*id).await?;
             let link = self.link(*id).await?;
             lines.push(crate::deliver::line(&row, &link.url, format));
         }
@@ -254,7 +255,7 @@ impl Uploads {
     /// As [`link`](Self::link).
     pub async fn link_text(&self, id: i64, format: Option<Format>) -> Result<String> {
         let format = format.unwrap_or(self.inner.hub.settings().link.format);
-        let row = self.inner.row(id).await?;
+        let row = self.inner.ended(id).await?;
         Ok(crate::deliver::line(&row, &self.link(id).await?.url, format))
     }
 
@@ -281,7 +282,7 @@ impl Uploads {
     /// # Errors
     /// `NoSuchUpload`.
     pub async fn sha256(&self, id: i64) -> Result<[u8; 32]> {
-        Ok(self.inner.row(id).await?.prepared)
+        Ok(self.inner.ended(id).await?.prepared)
     }
 
     /// A small picture, as PNG.
@@ -300,6 +301,14 @@ impl Uploads {
 }
 
 impl Inner {
+    /// As [`row`](Self::row), from memory where the upload came to its end in this process a moment ago.
+    async fn ended(&self, id: i64) -> Result<Row> {
+        match self.hub.with(|live| live.ended.as_ref()?.get(&id).cloned()) {
+            Some(row) => Ok(row),
+            None => self.row(id).await,
+        }
+    }
+
     pub(crate) async fn row(&self, id: i64) -> Result<Row> {
         let row = self.journal.get(id).await?;
         row.filter(|row| row.state != RowState::Gone).ok_or_else(|| Error::new(Code::NoSuchUpload, errors::no_such_upload(id)))

@@ -148,8 +148,8 @@ pub struct Change {
     pub created: bool,
     /// When the last link ends.
     pub expires_at: Option<i64>,
-    /// File in `spool/`, while it is kept.
-    pub spool: Option<String>,
+    /// The file in `spool/` is no longer wanted.
+    pub forgets_spool: bool,
 }
 
 impl Change {
@@ -168,7 +168,7 @@ impl Change {
             reused: row.reused,
             created: row.created,
             expires_at: row.expires_at,
-            spool: row.spool.clone(),
+            forgets_spool: false,
         }
     }
 }

@@ -211,13 +211,14 @@ impl Journal {
     /// `DiskFull` and the like; then nothing changed.
     pub async fn change(&self, id: i64, owner: Option<String>, change: Change) -> Result<Option<Row>> {
         let own = self.own.clone();
-        self.write(move |connection| {
+        let confirmed = change.state == RowState::Done;
+        let run = move |connection: &Connection| {
             let fault = change.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
             let over = matches!(change.state, RowState::Done | RowState::Failed | RowState::Cancelled | RowState::Gone);
             let changed = connection
                 .prepare_cached(&format!(
                     "UPDATE uploads SET state = :state, key = :key, etag = :etag, fault = :fault, waiting = :waiting, tries = :tries, \
-                     next_try_at = :next, done_at = :done, reused = :reused, created = :created, expires_at = :expires, spool = :spool, \
+                     next_try_at = :next, done_at = :done, reused = :reused, created = :created, expires_at = :expires, spool = CASE WHEN :forget THEN NULL ELSE spool END, \
                      owner = CASE WHEN :over THEN NULL ELSE :owner END, changed = {NEXT_CHANGE} \
                      WHERE id = :id AND (:owner IS NULL OR (owner IS :owner AND state IN ('queued', 'waiting')))"
                 ))?
@@ -225,12 +226,54 @@ impl Journal {
                     ":id": id, ":owner": owner, ":over": over, ":state": word(change.state), ":key": change.key, ":etag": change.etag,
                     ":fault": fault, ":waiting": change.waiting.and_then(word), ":tries": change.tries, ":next": change.next_try_at,
                     ":done": change.done_at, ":reused": change.reused, ":created": change.created, ":expires": change.expires_at,
-                    ":spool": change.spool,
+                    ":forget": change.forgets_spool,
                 })?;
             if changed == 0 {
                 return Ok(None);
             }
             Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row)))
+        };
+        // After a power cut the object is found at the store, see `Last::Soon`.
+        if confirmed { self.write_soon(run).await } else { self.write(run).await }
+    }
+
+    /// Notes in which spool files the bytes of rows lie that were in memory only; those rows that needed it still.
+    ///
+    /// # Errors
+    /// `DiskFull` and the like; then nothing changed.
+    pub async fn secure(&self, files: Vec<(i64, String)>) -> Result<Vec<Row>> {
+        let own = self.own.clone();
+        self.write(move |connection| {
+            let mut rows = Vec::with_capacity(files.len());
+            for (id, name) in files {
+                let changed = connection
+                    .prepare_cached(&format!(
+                        "UPDATE uploads SET spool = ?2, reference = NULL, changed = {NEXT_CHANGE} WHERE id = ?1 AND spool IS NULL AND \
+                         state NOT IN ('done', 'gone')"
+                    ))?
+                    .execute(params![id, name])?;
+                if changed > 0 {
+                    rows.extend(all(connection, "WHERE id = ?1", [id])?);
+                }
+            }
+            rows.iter().for_each(|row| own.note(row));
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// Notes which spool file keeps the bytes of an upload that is done, for a thumbnail; whether the row took it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn keep(&self, id: i64, name: String) -> Result<bool> {
+        self.write_soon(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE uploads SET spool = ?2, reference = NULL WHERE id = ?1 AND spool IS NULL AND state = 'done'",
+                )?
+                .execute(params![id, name])
+                .map(|changed| changed > 0)
         })
         .await
     }

@@ -38,6 +38,9 @@ impl Queue {
             }
             return Ok(());
         }
+        if let Some(hold) = self.hold_of(id) {
+            self.secure(vec![(id, hold)]).await;
+        }
         let mut change = Change::of(&row);
         change.state = RowState::Cancelled;
         change.fault = Some(Error::new(Code::Cancelled, errors::cancelled(&row.name)).fault());
@@ -159,7 +162,7 @@ impl Queue {
     async fn go(&self, row: &Row) -> Result<()> {
         let mut change = Change::of(row);
         change.state = RowState::Gone;
-        change.spool = None;
+        change.forgets_spool = true;
         let gone = self.journal.change(row.id, None, change).await?;
         self.drop_spool(row);
         if let Some(gone) = gone {

@@ -13,6 +13,7 @@ use super::Queue;
 use crate::destination::THIS_COMPUTER;
 use crate::error::{Code, Error, Result, Waiting};
 use crate::event::Event;
+use crate::home::Home;
 use crate::intake::check_reference;
 use crate::journal::{Change, Row, RowState};
 use crate::naming;
@@ -224,9 +225,19 @@ impl Queue {
         if let Some(bytes) = kept {
             return Ok(Body::Bytes(bytes));
         }
+        if let Some(hold) = self.hold_of(row.id)
+            && let Some(bytes) = hold.bytes().await
+        {
+            return Ok(Body::Bytes(bytes));
+        }
         if let Some(reference) = &row.reference {
             check_reference(reference)?;
-            return Ok(Body::File(reference.path.clone()));
+            if row.prepared == row.original {
+                return Ok(Body::File(reference.path.clone()));
+            }
+            // Taken, cleaned and not yet in the spool when its process ended: cleaned once more.
+            let (reference, prepared) = (reference.clone(), row.prepared);
+            return super::blocking(move || crate::intake::clean_again(&reference, prepared)).await.map(Body::Bytes);
         }
         let Some(name) = &row.spool else {
             return Err(Error::new(Code::FileMissing, errors::spool_missing(&row.name)));
@@ -289,8 +300,15 @@ impl Queue {
         })
     }
 
-    async fn confirmed(&self, row: &Row, confirmed: Confirmed) {
-        let mut change = Change::of(row);
+    async fn confirmed(self: &Arc<Self>, row: &Row, confirmed: Confirmed) {
+        let hold = self.hold_of(row.id);
+        // Nobody writes its bytes to the disk from here on; who does so at this moment comes to an end first.
+        let mut kept = match &hold {
+            Some(hold) => Some(hold.lock().await),
+            None => None,
+        };
+        let mut row = self.newest(row);
+        let mut change = Change::of(&row);
         change.state = RowState::Done;
         change.key = confirmed.key.clone();
         change.etag = confirmed.etag.clone();
@@ -301,25 +319,39 @@ impl Queue {
         change.next_try_at = None;
         change.done_at = Some(self.now());
         change.expires_at = self.expires_at(&row.destination);
-        if !self.keeps_spool {
-            change.spool = None;
+        change.forgets_spool = !self.keeps_spool;
+        if let Some(kept) = &kept {
+            row.spool = row.spool.or_else(|| kept.spool.clone());
         }
-        if self.settle(row, change, None, false).await {
+        if let Some(kept) = &kept {
+            self.show(row.id, kept);
+        }
+        if self.settle(&row, change, None, false).await {
+            if let (Some(hold), Some(kept)) = (&hold, &mut kept) {
+                self.let_go(&row, hold, kept);
+            }
             if self.keeps_spool {
-                self.keep_spool(row);
+                self.keep_spool(&row);
             } else {
-                self.drop_spool(row);
+                self.drop_spool_later(&row);
             }
             self.answered(&row.destination);
-        } else if confirmed.created
+            return;
+        }
+        self.fresh.remove(row.id);
+        if confirmed.created
             && matches!(self.journal.get(row.id).await, Ok(Some(now)) if now.state == RowState::Cancelled || now.state == RowState::Gone)
         {
             // Cancelled by another process while the last bytes travelled.
-            self.take_back(row, &confirmed.key).await;
+            self.take_back(&row, &confirmed.key).await;
         }
     }
 
     async fn cancelled(&self, row: &Row) {
+        if let Some(hold) = self.hold_of(row.id) {
+            self.secure(vec![(row.id, hold)]).await;
+        }
+        let row = &self.newest(row);
         let mut change = Change::of(row);
         change.state = RowState::Cancelled;
         change.fault = Some(Error::new(Code::Cancelled, errors::cancelled(&row.name)).fault());
@@ -390,14 +422,26 @@ impl Queue {
         !kept.is_empty()
     }
 
+    /// Once it lasts that the row is done: until then a power cut leaves it queued, and its bytes with it.
+    fn drop_spool_later(&self, row: &Row) {
+        if row.spool.is_some() {
+            let (home, row) = (self.home.clone(), row.clone());
+            self.journal.once_it_lasts(move || drop_spool(&home, &row));
+        }
+    }
+
     pub(crate) fn drop_spool(&self, row: &Row) {
-        if let Some(name) = &row.spool {
-            let path = self.spool_file(name);
-            if let Err(error) = fs::remove_file(&path)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::info!(path = %path.display(), %error, "a spool file stays until the next start");
-            }
+        drop_spool(&self.home, row);
+    }
+}
+
+fn drop_spool(home: &Home, row: &Row) {
+    if let Some(name) = &row.spool {
+        let path = home.spool().join(name);
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::info!(path = %path.display(), %error, "a spool file stays until the next start");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Any S3, and this computer's bucket, behind [`Store`]: the requests are `imagepic-s3`'s, the codes and sentences are made here.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -21,7 +22,16 @@ pub struct S3Store {
     pub(super) client: Client,
     /// This computer's bucket: its full disk is this computer's.
     here: bool,
+    /// Signed links of the last moment: after an upload several ask for the same one.
+    links: Arc<Mutex<Links>>,
 }
+
+type Links = HashMap<(String, String, u32), (SystemTime, Link)>;
+
+/// Links that are remembered, how long, and of which life at least.
+const LINKS: usize = 1024;
+const LINK_AGE: Duration = Duration::from_secs(20);
+const LINK_LIFE: u32 = 3600;
 
 impl S3Store {
     /// A store of [`crate::destination::Kind::S3`].
@@ -74,7 +84,7 @@ impl S3Store {
             let text = if complete { say::address_invalid(&endpoint) } else { say::setting_missing(shown(&endpoint)) };
             Error::new(Code::BadRequest, text).because(error)
         })?;
-        Ok(Self { client, here: false })
+        Ok(Self { client, here: false, links: Arc::default() })
     }
 
     /// The client below, for what only S3 has (policies, the probe).
@@ -148,9 +158,24 @@ impl Store for S3Store {
         match policy {
             LinkPolicy::Presigned { seconds } => {
                 let (now, life) = (SystemTime::now(), Duration::from_secs(u64::from(*seconds)));
+                let asked = (bucket.to_owned(), key.to_owned(), *seconds);
+                let links = || self.links.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((at, link)) = links().get(&asked)
+                    && now.duration_since(*at).is_ok_and(|age| age < LINK_AGE)
+                {
+                    return Ok(link.clone());
+                }
                 let url = self.client.presigned_get(bucket, key, now, life);
                 let url = url.map_err(|error| Error::new(Code::BadRequest, say::link_life(seconds)).because(error))?;
-                Ok(Link { url, expires: Some(now + life) })
+                let link = Link { url, expires: Some(now + life) };
+                if *seconds >= LINK_LIFE {
+                    let mut links = links();
+                    if links.len() >= LINKS {
+                        links.clear();
+                    }
+                    links.insert(asked, (now, link.clone()));
+                }
+                Ok(link)
             }
             LinkPolicy::Public { base: Some(base) } if !base.trim().is_empty() => {
                 Ok(Link { url: format!("{}/{}", base.trim().trim_end_matches('/'), encode_key(key)), expires: None })

@@ -4,6 +4,7 @@ mod clipboard;
 mod crash;
 mod disk;
 mod foreign;
+mod lasting;
 mod several;
 mod single;
 mod support;

@@ -319,6 +319,7 @@ pub(crate) fn hurried() -> Pace {
         probe: (Duration::from_millis(50), Duration::from_millis(200)),
         sign_in: Duration::from_secs(3600),
         turn: Duration::from_millis(100),
+        hold: Duration::from_millis(150),
     }
 }
 
@@ -337,12 +338,16 @@ impl Place {
     }
 
     pub(crate) async fn open(&self, role: Role) -> Engine {
+        self.open_at(role, hurried()).await
+    }
+
+    pub(crate) async fn open_at(&self, role: Role, pace: Pace) -> Engine {
         let outside = Outside {
             clipboard: Arc::new(Port(Arc::clone(&self.clipboard))),
             secrets: Arc::new(SealedFile::of(&self.home)),
             clock: Arc::new(SystemClock),
         };
-        Engine::open_at_pace(self.home.clone(), outside, role, hurried()).await.expect("an engine")
+        Engine::open_at_pace(self.home.clone(), outside, role, pace).await.expect("an engine")
     }
 
     /// An engine whose uploads go to the remote bucket.
