@@ -438,8 +438,10 @@ pub fn built(name: &str) -> PathBuf {
 pub fn tool(name: &str) -> PathBuf {
     let beside = || std::env::current_exe().ok()?.parent()?.parent()?.parent().map(|target| target.join("tools"));
     let own = [beside(), Some(root().join("target/tools"))];
-    let own =
-        own.into_iter().flatten().flat_map(|tools| ["bin", "venv/bin", "venv-swift/bin"].map(|dir| tools.join(dir).join(name)));
+    let own = own
+        .into_iter()
+        .flatten()
+        .flat_map(|tools| ["bin", "venv/bin", "venv-swift/bin", "venv-schemathesis/bin"].map(|dir| tools.join(dir).join(name)));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = own.chain(std::env::split_paths(&path).map(|dir| dir.join(name))).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("{name} is missing: cargo xtask setup"))

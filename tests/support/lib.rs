@@ -7,6 +7,7 @@
 #![expect(clippy::print_stderr, reason = "tests speak to whoever runs them")]
 
 pub mod clipboard;
+pub mod contract;
 pub mod desktop;
 pub mod display;
 pub mod http;
@@ -16,6 +17,7 @@ pub mod notifications;
 pub mod old_service;
 pub mod pictures;
 pub mod servers;
+pub mod team;
 pub mod tray;
 pub mod wait;
 pub mod wayland;

@@ -93,6 +93,12 @@ pub(crate) fn for_tests() -> Done {
     python_tool("venv-swift", "swift", "swift-proxy-server")
 }
 
+/// What only the long tests need.
+pub(crate) fn for_long_tests() -> Done {
+    python_tool("venv-schemathesis", "schemathesis", "schemathesis")?;
+    python_tool("venv-kubernetes", "kubernetes-validate", "kubernetes-validate")
+}
+
 /// Everything `bench` needs.
 pub(crate) fn for_bench() -> Done {
     node()?;

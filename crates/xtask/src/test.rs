@@ -20,6 +20,9 @@ pub(crate) fn test(arguments: &[String]) -> Done {
         }
     }
     setup::for_tests()?;
+    if all {
+        setup::for_long_tests()?;
+    }
     if let Some(filter) = filter {
         step("programs and tests", programs)?;
         return step(&format!("Rust tests with \"{filter}\""), || sh::run(nextest(all).arg(filter)));
@@ -41,6 +44,12 @@ pub(crate) fn test(arguments: &[String]) -> Done {
     steps.run(if all { "Rust and desktop tests, the long ones too" } else { "Rust and desktop tests" }, || {
         sh::run(&mut nextest(all))
     });
+    if all {
+        steps.run("Kubernetes manifests against their schemas", manifests);
+        steps.run("the team server against its own description", || {
+            sh::run(nextest(all).args(["--run-ignored", "only", "-E", "test(=whatever_its_description_allows_finds_no_fault)"]))
+        });
+    }
     steps.end()
 }
 
@@ -66,6 +75,13 @@ fn nextest(all: bool) -> std::process::Command {
         nextest.env("IMAGEPIC_KILL_ROUNDS", "200");
     }
     nextest
+}
+
+/// Offline: the schemas come with the tool. A property nobody knows is a failure, too.
+fn manifests() -> Done {
+    let mut validate = sh::command(sh::tools().join("venv-kubernetes/bin/kubernetes-validate"));
+    validate.args(["--strict", "--kubernetes-version", "1.33", "deploy/dev/imagepic.yaml", "deploy/production/imagepic.yaml"]);
+    sh::run(&mut validate)
 }
 
 /// The committed types are those the Rust types make today. They are made elsewhere, so that the check changes nothing.
