@@ -223,7 +223,6 @@ fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, 
     Ok(Taken { spool: spooled, reference: None, body: kept, size, kind, original, prepared })
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of take, apart only for its length")]
 fn take_large(
     mut file: File,
     path: &Path,

@@ -59,6 +59,9 @@ impl Default for Pace {
     }
 }
 
+/// A new row, its twin, its bytes while they are in memory, and their hold while they are nowhere else.
+pub(crate) type Entering = (Row, Option<Twin>, Option<bytes::Bytes>, Option<Arc<hold::Hold>>);
+
 #[derive(Debug)]
 struct Probe {
     pause: Duration,
@@ -249,9 +252,8 @@ impl Queue {
         }
     }
 
-    /// Puts what intake has written to work; with each row its bytes, while they are in memory, and their hold, while they are nowhere
-    /// else.
-    pub(crate) fn enter(&self, taken: Vec<(Row, Option<Twin>, Option<bytes::Bytes>, Option<Arc<hold::Hold>>)>) {
+    /// Puts what intake has written to work.
+    pub(crate) fn enter(&self, taken: Vec<Entering>) {
         for (row, twin, body, hold) in taken {
             self.hub.with(|live| {
                 live.batch_of(&row);

@@ -196,14 +196,12 @@ impl Queue {
 
     /// Takes back an upload that was never taken: the one who gave it is told, and nobody else heard a promise.
     async fn call_off(&self, id: i64) {
-        let (row, cancel) = match self.hub.with(|live| {
+        let found = self.hub.with(|live| {
             let entry = live.entries.get_mut(&id)?;
             entry.hold = None;
             Some((entry.row.clone(), entry.cancel.clone()))
-        }) {
-            Some(found) => found,
-            None => return,
-        };
+        });
+        let Some((row, cancel)) = found else { return };
         let mut change = Change::of(&row);
         change.state = RowState::Gone;
         match self.journal.change(id, None, change).await {
