@@ -1,0 +1,7 @@
+//! Accounts of the team server: the real `imagepic serve`, asked over HTTP.
+
+mod contract;
+mod keeping;
+mod killed;
+mod replicas;
+mod serve;
