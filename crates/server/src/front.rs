@@ -158,7 +158,7 @@ impl Front {
             self.app.metrics.refused_read(told.route);
         }
         let id = told.id.to_str().unwrap_or_default();
-        let ms = took.as_millis();
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (client, method, route) = (told.client.0, told.method.as_str(), told.route);
         let error = error.unwrap_or_default();
         if status >= 500 {

@@ -77,11 +77,16 @@ pub(crate) fn complete(document: &OpenApi, server: &str) -> Value {
         let responses = operation["responses"].as_object_mut();
         for (status, response) in responses.into_iter().flatten() {
             let failed = !status.starts_with(['2', '3']);
+            let told = response.get("content").is_some_and(Value::is_object);
             match response.pointer_mut("/content/application~1json/schema") {
                 // A refusal that the old service knew comes as 200, too.
                 Some(schema) if !failed => *schema = json!({ "anyOf": [schema.take(), failure] }),
                 Some(_) => {}
                 None if failed => response["content"] = in_json.clone(),
+                // Bytes or a stream; refused, it is JSON all the same.
+                None if status == "200" && told => {
+                    response["content"]["application/json"] = in_json["application/json"].clone();
+                }
                 None => {}
             }
         }

@@ -18,24 +18,31 @@ pub(crate) enum Voice {
 
 /// The failure of one request about a bucket, and an object in it perhaps.
 pub(crate) fn refusal(error: &S3Error, bucket: &str, key: Option<&str>, voice: Voice) -> Refusal {
-    let (status, code, word) = judge(error.kind);
+    let kind = kind(error);
+    let (status, code, word) = judge(kind);
     if matches!(code, Code::StoreRefused | Code::StoreUnreachable) {
         tracing::warn!(%error, bucket, "the store did not do it");
     }
     let said = error.code.as_deref().filter(|said| said.len() <= 64 && said.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     // A missing object is NoSuchKey whatever the store calls it, and a gap in the line has no code of the store's.
     let mut data = json!({ "code": said.unwrap_or(word), "bucketname": bucket });
-    if let (Some(key), true) = (key, matches!(error.kind, Kind::NoSuchKey | Kind::NameTaken | Kind::NameRefused)) {
+    if let (Some(key), true) = (key, matches!(kind, Kind::NoSuchKey | Kind::NameTaken | Kind::NameRefused)) {
         data["key"] = Value::from(key);
     }
     let status = match voice {
-        Voice::Old if !matches!(error.kind, Kind::NameTaken | Kind::NameRefused | Kind::TooLarge | Kind::Unguarded) => {
-            StatusCode::OK
-        }
+        Voice::Old if !matches!(kind, Kind::NameTaken | Kind::NameRefused | Kind::TooLarge | Kind::Unguarded) => StatusCode::OK,
         _ => status,
     };
     let refusal = Refusal { status, msg: FAILED, data: Some(data), error: code, retry_after: None };
-    if error.kind == Kind::Busy { refusal.retry_after(2) } else { refusal }
+    if kind == Kind::Busy { refusal.retry_after(2) } else { refusal }
+}
+
+/// Answers to HEAD have no words. What a 400 can mean there is a name, for nothing else of it comes from outside.
+fn kind(error: &S3Error) -> Kind {
+    match error.kind {
+        Kind::Refused if error.status == Some(400) && error.code.is_none() => Kind::NameRefused,
+        kind => kind,
+    }
 }
 
 /// A bucket that is not there, or not offered.
@@ -50,7 +57,7 @@ pub(crate) fn no_such_object(bucket: &str, key: &str) -> Refusal {
 
 /// The code alone, for lists of results.
 pub(crate) fn code(error: &S3Error) -> Code {
-    judge(error.kind).1
+    judge(kind(error)).1
 }
 
 fn judge(kind: Kind) -> (StatusCode, Code, &'static str) {
@@ -88,6 +95,8 @@ mod tests {
         assert_eq!(refusal(&error, "pics", None, Voice::Fitting).status.as_u16(), 502);
         error = S3Error { code: Some("x<y>10.0.0.7".to_owned()), ..S3Error::new(Kind::Refused, "") };
         assert_eq!(refusal(&error, "pics", None, Voice::Old).data, Some(json!({ "code": "StoreRefused", "bucketname": "pics" })));
+        error = S3Error { status: Some(400), code: None, ..error };
+        assert_eq!(refusal(&error, "s", Some("a"), Voice::Fitting).status.as_u16(), 400, "a HEAD about a name no store can have");
         let gone = no_such_bucket("nope-bucket", Voice::Old);
         assert_eq!(
             (gone.status.as_u16(), gone.data),
