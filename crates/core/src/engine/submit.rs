@@ -312,20 +312,26 @@ impl Inner {
             let seals = readers == 1;
             reading.push(blocking(move || {
                 let to = To { spool: &spool, owner: &owner, memory: patient };
-                let one = |item: std::result::Result<Item, Refused>| {
-                    let item = item?;
+                let mut taken = Vec::with_capacity(items.len());
+                for item in items {
+                    let item = match item {
+                        Ok(item) => item,
+                        Err(refused) => {
+                            taken.push(Err(refused));
+                            continue;
+                        }
+                    };
                     let take = || intake::take(&item, &destination, &place, to);
                     // What is kept for thumbnails gives way first.
-                    let taken = match take() {
+                    let outcome = match take() {
                         Err(error) if error.code == Code::DiskFull && queue.release_kept() => take(),
                         other => other,
                     };
-                    match taken {
+                    taken.push(match outcome {
                         Ok(taken) => Ok((item, taken)),
                         Err(error) => Err(Refused { name: shown(&item), from: item.from, error }),
-                    }
-                };
-                let taken: Vec<_> = items.into_iter().map(one).collect();
+                    });
+                }
                 if seals && spools(&taken) {
                     intake::seal(&spool);
                 }
