@@ -108,7 +108,11 @@ impl FolderHome {
     pub(crate) fn open(root: &Path, opener: Opener) -> Result<Self, String> {
         let folder = place(root);
         let fail = |why: &dyn std::fmt::Display| format!("{}: {why}", folder.display());
-        fs::create_dir_all(&folder).map_err(|error| fail(&error))?;
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&folder).map_err(|error| fail(&error))?;
         let lock_file = folder.join(".imagepic.lock");
         let server = match opener {
             Opener::Console => {
