@@ -14,9 +14,11 @@ use crate::config::Limits;
 
 /// What is counted in one piece.
 const UNIT: u64 = 1024;
-/// Requests with a body that are open at the store at once; more uploads wait on disk until they are whole. Below the 512 connections
-/// the embedded bucket serves, so that slow uploads never keep everybody else out.
-const STREAMS: usize = 256;
+/// Uploads that travel on to the store while they come, at once; others wait on disk until they are whole. Few, for each keeps a request
+/// open at the store for as long as its client likes, and what the store (the embedded bucket too) holds for it in memory.
+const STREAMS: usize = 16;
+/// Requests that put what is here already; these are done as fast as the store takes them.
+const PUTS: usize = 64;
 /// Seconds until a refused upload may find room.
 const SOON: u64 = 2;
 
@@ -26,6 +28,7 @@ pub(crate) struct Budget {
     memory: Arc<Semaphore>,
     disk: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    puts: Arc<Semaphore>,
     folder: Arc<PathBuf>,
 }
 
@@ -80,6 +83,7 @@ impl Budget {
             memory: purse(limits.upload_memory),
             disk: purse(limits.spool_bytes),
             streams: Arc::new(Semaphore::new(STREAMS)),
+            puts: Arc::new(Semaphore::new(PUTS)),
             folder: Arc::new(folder.to_owned()),
         }
     }
@@ -92,14 +96,14 @@ impl Budget {
         Share::take(&self.memory, bytes).ok_or_else(|| busy("too many uploads at once"))
     }
 
-    /// A place among the requests that are open at the store, if there is one at once.
+    /// A place among the uploads that travel on while they come, if there is one at once.
     pub(crate) fn stream(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.streams).try_acquire_owned().ok()
     }
 
-    /// A place among them, however long it takes: whoever asks so holds nothing of the client's line.
-    pub(crate) async fn stream_in_turn(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.streams).acquire_owned().await.ok()
+    /// A place to put what is here already, in turn.
+    pub(crate) async fn put(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.puts).acquire_owned().await.ok()
     }
 
     /// A file without a name, mode 0600, and an empty share of the disk.

@@ -232,7 +232,7 @@ impl Objects {
     }
 
     async fn put_held(&self, put: &Through, pieces: VecDeque<Bytes>) -> Result<Stored, S3Error> {
-        let _place = self.budget.stream_in_turn().await;
+        let _place = self.budget.put().await;
         let body = InMemory { pieces: pieces.clone(), left: put.size };
         match self.store.put_through(put, body).await {
             // A connection that had waited for use may have been closed by the store at this very moment.
@@ -348,7 +348,7 @@ impl Objects {
 
     async fn put_spooled(&self, put: &Through, spool: Option<Spool>) -> Result<(u64, Result<Stored, S3Error>), Refusal> {
         let Some(spool) = spool else { return Err(busy("there is no room on the server's disk for an upload this large")) };
-        let _place = self.budget.stream_in_turn().await;
+        let _place = self.budget.put().await;
         let (body, _share) = spool.read().await.map_err(|error| {
             tracing::error!(%error, "a spooled upload cannot be read");
             Refusal::new(
