@@ -108,13 +108,14 @@ async fn the_program_runs_in_a_root_with_nothing_but_what_the_image_has() {
         Command::new(root().join("deploy/image-root.sh")).arg(built("imagepic")).arg(&image).output().expect("sh is there");
     assert!(filled.status.success(), "{}", String::from_utf8_lossy(&filled.stderr));
     assert!(!Path::new(&image).join("bin/sh").exists());
+    // Not in /data, which belongs to the image's own user, whom this person cannot become.
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "chroot"]).arg(&image).args(["/usr/bin/imagepic", "serve"]);
     command
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("IMAGEPIC_LISTEN", "127.0.0.1:0")
-        .env("IMAGEPIC_DATA", "/data");
+        .env("IMAGEPIC_DATA", "/tmp/data");
     let mut child =
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("unshare is there");
     let mut first = String::new();
