@@ -5,6 +5,7 @@
 //! upload of this process, and one lock every process of this home, since a refresh token works once. Where nothing renews any more,
 //! everything waits for a person: [`Code::SignInNeeded`].
 
+mod form;
 mod refusal;
 mod server;
 
@@ -20,6 +21,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+pub use form::Registering;
+
+use form::check_password;
 pub(crate) use refusal::{About, Refused, fault};
 pub(crate) use server::{Answered, Server, Speaks, Trouble, shown, unanswered};
 
@@ -34,8 +38,8 @@ use crate::settings::Proxy;
 const MARGIN: Duration = Duration::from_secs(60);
 /// How long a token of unknown life is used.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(30 * 60);
-/// The longest password anybody is asked for (the server's contract), in characters.
-const LONGEST_PASSWORD: usize = 128;
+/// Accounts that are remembered: a form makes one for each address that is typed.
+const MOST: usize = 64;
 
 /// Told when somebody signed in or out, or has to.
 pub(crate) type OnChange = Arc<dyn Fn() + Send + Sync>;
@@ -63,6 +67,10 @@ impl Accounts {
         let key = (address.clone(), format!("{proxy:?}"));
         if let Some(account) = known.get(&key) {
             return Ok(Arc::clone(account));
+        }
+        if known.len() >= MOST {
+            // Those a store uses stay; the others are made again when they are asked for.
+            known.retain(|_, account| Arc::strong_count(account) > 1);
         }
         let account = Arc::new(Account {
             server: Server::open(&address, proxy)?,
@@ -436,32 +444,6 @@ impl Account {
     fn fault(&self, trouble: Trouble) -> Error {
         fault(trouble, &self.server, About { phone: &self.phone, ..About::default() })
     }
-}
-
-/// What a person fills in to register. The phone number is the address's.
-#[derive(Debug, Clone)]
-pub struct Registering {
-    /// What colleagues call them; may be empty.
-    pub name: String,
-    /// Their number in the team; may be empty.
-    pub tfs: String,
-    /// E-mail address.
-    pub email: String,
-    /// The password to be.
-    pub password: SecretString,
-    /// Where registration is by invitation; may be empty.
-    pub invite: String,
-}
-
-fn check_password(password: &SecretString, field: &'static str) -> Result<()> {
-    let text = password.expose_secret();
-    if text.is_empty() {
-        return Err(Error::new(Code::BadRequest, words::password_empty()).at(field));
-    }
-    if text.chars().count() > LONGEST_PASSWORD || text.chars().any(char::is_control) {
-        return Err(Error::new(Code::BadRequest, words::password_long()).at(field));
-    }
-    Ok(())
 }
 
 /// A refusal that no second try mends.

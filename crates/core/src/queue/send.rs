@@ -134,7 +134,7 @@ impl Queue {
         }
         if job.look_first
             && let Some(object) = store.stat(&row.bucket, &row.key).await?
-            && self.is_ours(row, &object).await?
+            && self.is_ours(row, &object, None).await?
         {
             return Ok(Attempt::Confirmed(self.found(row, object)));
         }
@@ -181,7 +181,7 @@ impl Queue {
                 Code::NameTaken => {
                     // An object of the very bytes is what was wanted, whoever put it there.
                     if let Some(object) = store.stat(&row.bucket, &row.key).await?
-                        && self.is_ours(row, &object).await?
+                        && self.is_ours(row, &object, Some(&body)).await?
                     {
                         return Ok(Attempt::Confirmed(self.found(row, object)));
                     }
@@ -255,7 +255,7 @@ impl Queue {
     }
 
     /// Whether the object holds the row's bytes: by the hash imagepic stores with it, or by an ETag that is an MD5.
-    async fn is_ours(&self, row: &Row, object: &Object) -> Result<bool> {
+    async fn is_ours(&self, row: &Row, object: &Object, kept: Option<&Body>) -> Result<bool> {
         if object.size != row.size {
             return Ok(false);
         }
@@ -263,6 +263,10 @@ impl Queue {
             return Ok(*sha256 == hex::encode(row.prepared));
         }
         let Some(etag) = object.etag.as_deref().filter(|etag| etag.len() == 32).map(str::to_lowercase) else { return Ok(false) };
+        // What has not been spooled yet is in memory.
+        if let Some(Body::Bytes(bytes)) = kept {
+            return Ok(hex::encode(Md5::digest(bytes)) == etag);
+        }
         let path = match (&row.reference, &row.spool) {
             (Some(reference), _) => reference.path.clone(),
             (None, Some(name)) => self.spool_file(name),

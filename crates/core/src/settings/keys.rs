@@ -19,8 +19,8 @@ pub const KEYS: [&str; 7] = [
     "destination.current",
 ];
 
-/// What stands behind `destinations.<id>.`; those from `endpoint` on are for S3 only.
-pub const FIELDS: [&str; 16] = [
+/// What stands behind `destinations.<id>.`; those from `endpoint` on are of one kind of destination only.
+pub const FIELDS: [&str; 19] = [
     "name",
     "bucket",
     "folder",
@@ -37,7 +37,17 @@ pub const FIELDS: [&str; 16] = [
     "access_key",
     "path_style",
     "ca_file",
+    "server",
+    "phone",
+    "allow_plain_http",
 ];
+
+/// The fields every destination has.
+const COMMON: usize = 11;
+/// Those of S3.
+const S3: std::ops::Range<usize> = COMMON..16;
+/// Those of a team server.
+const TEAM: std::ops::Range<usize> = 15..19;
 
 const BOOLS: &str = "true | false";
 
@@ -53,7 +63,7 @@ pub fn values(key: &str) -> &'static [&'static str] {
         "link.format" => &["url", "markdown", "html", "bbcode", "css", "jsx"],
         _ => match split(key) {
             Ok((_, "link")) => &["presigned", "public"],
-            Ok((_, "strip_metadata" | "path_style")) => &["true", "false"],
+            Ok((_, "strip_metadata" | "allow_plain_http" | "path_style")) => &["true", "false"],
             _ => &[],
         },
     }
@@ -64,9 +74,13 @@ impl Settings {
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         let fields = |destination: &Destination| {
-            let all = matches!(destination.kind, Kind::S3(_));
+            let own = match destination.kind {
+                Kind::ThisComputer => &[][..],
+                Kind::S3(_) => &FIELDS[S3],
+                Kind::Team(_) => &FIELDS[TEAM],
+            };
             let id = destination.id.clone();
-            FIELDS.into_iter().take(if all { FIELDS.len() } else { 11 }).map(move |field| format!("destinations.{id}.{field}"))
+            FIELDS[..COMMON].iter().chain(own).map(move |field| format!("destinations.{id}.{field}"))
         };
         KEYS.iter().map(|key| (*key).to_owned()).chain(self.destinations.iter().flat_map(fields)).collect()
     }
@@ -185,18 +199,23 @@ fn field_of(destination: &Destination, key: &str, field: &str) -> Result<String>
     } {
         return Ok(value);
     }
-    let Kind::S3(address) = &destination.kind else { return Err(s3_only(key, destination)) };
-    Ok(match field {
-        "endpoint" => address.endpoint.clone(),
-        "region" => address.region.clone(),
-        "access_key" => address.access_key.clone(),
-        "path_style" => address.path_style.to_string(),
-        _ => optional(address.ca_file.as_ref().map(|path| path.display().to_string())),
+    let path = |path: &Option<std::path::PathBuf>| optional(path.as_ref().map(|path| path.display().to_string()));
+    Ok(match (&destination.kind, field) {
+        (Kind::S3(address), "endpoint") => address.endpoint.clone(),
+        (Kind::S3(address), "region") => address.region.clone(),
+        (Kind::S3(address), "access_key") => address.access_key.clone(),
+        (Kind::S3(address), "path_style") => address.path_style.to_string(),
+        (Kind::S3(address), "ca_file") => path(&address.ca_file),
+        (Kind::Team(address), "server") => address.server.clone(),
+        (Kind::Team(address), "phone") => address.phone.clone(),
+        (Kind::Team(address), "allow_plain_http") => address.allow_plain_http.to_string(),
+        (Kind::Team(address), "ca_file") => path(&address.ca_file),
+        _ => return Err(of_another_kind(key, destination)),
     })
 }
 
-fn s3_only(key: &str, destination: &Destination) -> Error {
-    Error::new(Code::BadRequest, words::of_s3_only(key, &destination.name))
+fn of_another_kind(key: &str, destination: &Destination) -> Error {
+    Error::new(Code::BadRequest, words::of_another_kind(key, &destination.name))
 }
 
 fn set_field(destination: &mut Destination, key: &str, field: &str, value: &str) -> Result<()> {
@@ -231,8 +250,21 @@ fn set_field(destination: &mut Destination, key: &str, field: &str, value: &str)
         "any_file" => destination.any_file = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
         "max_bytes" => destination.max_bytes = if value.is_empty() { None } else { Some(number(1, 1 << 50)?) },
         _ => {
-            let Kind::S3(address) = &mut destination.kind else { return Err(s3_only(key, destination)) };
-            set_address(address, key, field, value)?;
+            let refused = of_another_kind(key, destination);
+            match &mut destination.kind {
+                Kind::S3(address) if !matches!(field, "server" | "phone" | "allow_plain_http") => {
+                    set_address(address, key, field, value)?;
+                }
+                Kind::Team(address) => match field {
+                    // What was said of one address holds for no other.
+                    "server" => (address.server, address.allow_plain_http) = (owned(), false),
+                    "phone" => address.phone = owned(),
+                    "allow_plain_http" => address.allow_plain_http = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
+                    "ca_file" => address.ca_file = Some(value).filter(|path| !path.is_empty()).map(Into::into),
+                    _ => return Err(refused),
+                },
+                _ => return Err(refused),
+            }
         }
     }
     Ok(())
@@ -268,7 +300,18 @@ mod tests {
             bucket: "assets".to_owned(),
             ..Destination::this_computer(String::new())
         };
-        settings.destinations.push(team);
+        let office = Destination {
+            id: "office".to_owned(),
+            name: "Office".to_owned(),
+            kind: Kind::Team(crate::destination::TeamAddress {
+                server: "https://images.example".to_owned(),
+                phone: "13800138000".to_owned(),
+                allow_plain_http: false,
+                ca_file: None,
+            }),
+            ..team.clone()
+        };
+        settings.destinations.extend([team, office]);
         settings
     }
 
@@ -302,6 +345,10 @@ mod tests {
             ("destinations.team.access_key", "AK2"),
             ("destinations.team.path_style", "true"),
             ("destinations.team.ca_file", "/etc/ca.pem"),
+            ("destinations.office.server", "http://127.0.0.1:8080"),
+            ("destinations.office.allow_plain_http", "true"),
+            ("destinations.office.phone", "+4915112345678"),
+            ("destinations.office.ca_file", "/etc/ca.pem"),
             ("destinations.this-computer.folder", "mine"),
         ] {
             settings.set_key(key, value).unwrap_or_else(|error| panic!("{key}: {error}"));
@@ -331,7 +378,10 @@ mod tests {
             ("destinations.team.secret", "x", "destinations.NAME.bucket"),
             ("destinations.team.presign", "604801", "604800"),
             ("destinations.team.endpoint", "s3.example", "https://"),
-            ("destinations.this-computer.endpoint", "https://a.example", "this computer"),
+            ("destinations.this-computer.endpoint", "https://a.example", "This computer"),
+            ("destinations.office.region", "eu-1", "Office"),
+            ("destinations.team.phone", "13800138000", "Team v1.2"),
+            ("destinations.office.server", "http://images.example", "without encryption"),
         ] {
             let mut settings = settings();
             let before = settings.clone();
