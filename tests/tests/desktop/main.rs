@@ -13,6 +13,7 @@ mod settings;
 mod shots;
 mod stage;
 mod steps;
+mod team;
 mod trouble;
 mod wayland;
 mod windows;
