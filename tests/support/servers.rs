@@ -97,7 +97,8 @@ impl Postgres {
 pub fn postgres() -> Postgres {
     let ports = shared("postgres", 1, &[]);
     let (_, name) = run();
-    let bin = fs::read_to_string(workspace().join(format!("target/tmp/servers/postgres-{name}/bin"))).expect("the guardian wrote it");
+    let bin =
+        fs::read_to_string(workspace().join(format!("target/tmp/servers/postgres-{name}/bin"))).expect("the guardian wrote it");
     Postgres { port: ports[0], psql: Path::new(bin.trim()).join("psql") }
 }
 

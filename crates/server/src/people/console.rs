@@ -164,6 +164,12 @@ impl Keeper {
         Self { home, accounts, invites, rules, passwords: Passwords::new(1), clock: Clock::system() }
     }
 
+    /// By another clock, for tests.
+    #[cfg(test)]
+    pub(crate) fn by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
     /// Everybody, and every file that is nobody.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ impl World {
         set(&mut config);
         let time = Arc::new(AtomicI64::new(NOW));
         let people = open(&config, &time).await;
-        let keeper = Keeper::open(&config).await.expect("beside the server");
+        let keeper = Keeper::open(&config).await.expect("beside the server").by(clock(&time));
         Self { people, keeper, time, data }
     }
 
@@ -83,8 +83,12 @@ impl World {
 async fn open(config: &Config, time: &Arc<AtomicI64>) -> Arc<People> {
     let home = Home::open(config, Opener::Server).await.expect("a folder of its own");
     let key = home.signing_key(config).await.expect("a key");
+    Arc::new(People::with(config, home, key, clock(time)).await.expect("opened"))
+}
+
+fn clock(time: &Arc<AtomicI64>) -> Clock {
     let time = Arc::clone(time);
-    Arc::new(People::with(config, home, key, Clock::of(move || time.load(Ordering::Relaxed))).await.expect("opened"))
+    Clock::of(move || time.load(Ordering::Relaxed))
 }
 
 fn input(fields: Value) -> Input {
@@ -312,8 +316,6 @@ async fn registration_can_be_closed_or_by_invitation() {
     let refused = told(closed.people.register(&input(fields()), HERE).await);
     assert_eq!((refused.0, refused.1), (200, Code::RegistrationClosed));
     let world = World::with(|config| config.registration = Some(Registration::Invite)).await;
-    // The keeper's clock is the real one.
-    world.time.store(chrono::Utc::now().timestamp_millis(), Ordering::Relaxed);
     let code = world.keeper.invite(1, 1).await.expect("a code");
     let with = |phone: &str, code: &str| {
         let mut fields = fields();
@@ -338,7 +340,6 @@ async fn registration_can_be_closed_or_by_invitation() {
 #[tokio::test]
 async fn whoever_runs_the_server_disables_requires_a_change_and_resets() {
     let world = World::new().await;
-    world.time.store(chrono::Utc::now().timestamp_millis(), Ordering::Relaxed);
     let new =
         Newcomer { phone: "+8613800138000".to_owned(), name: None, email: None, password: "abc12345".into(), role: Role::Admin };
     assert_eq!(world.keeper.add(new.clone()).await.expect("added"), PHONE);
