@@ -158,9 +158,11 @@ struct Held {
 }
 
 impl Held {
-    fn push(&mut self, piece: Bytes) {
+    /// Keeps a copy: a piece as it comes is a slice of the connection's read buffer and would hold all of it, which the budget does not
+    /// count.
+    fn push(&mut self, piece: &[u8]) {
         self.size += piece.len() as u64;
-        self.pieces.push_back(piece);
+        self.pieces.push_back(Bytes::copy_from_slice(piece));
     }
 
     fn head(&self) -> Vec<u8> {
@@ -194,7 +196,7 @@ impl Objects {
         let mut kept = None;
         let whole = loop {
             let Some(piece) = form.reader.piece().await? else { break true };
-            held.push(piece);
+            held.push(&piece);
             if held.size > self.max_bytes {
                 return Err(too_large(self.max_bytes));
             }
