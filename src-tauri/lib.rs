@@ -74,6 +74,15 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
         Err(error) => return Err(told(imagepic_core::home::unwritable(&home.run(), error))),
     };
 
+    // Before the engine opens: it would take the bucket over from whoever serves it, only to end at once.
+    #[cfg(target_os = "linux")]
+    if ["DISPLAY", "WAYLAND_DISPLAY", "GDK_BACKEND"]
+        .iter()
+        .all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
+    {
+        return Err(words::no_display().to(lang));
+    }
+
     // The main thread belongs to the toolkit and calls the engine too, which spawns.
     let runtime = tauri::async_runtime::handle();
     let _inside = runtime.inner().enter();

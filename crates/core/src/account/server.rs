@@ -108,7 +108,8 @@ impl Server {
         let host = url.host_str().unwrap_or_default();
         match url.scheme() {
             "https" => !host.is_empty(),
-            "http" => imagepic_net::is_loopback(host) || (!self.https && self.plain_allowed),
+            // A server elsewhere has no business with what listens on this computer.
+            "http" => !self.https && (imagepic_net::is_loopback(host) || self.plain_allowed),
             _ => false,
         }
     }
@@ -137,7 +138,7 @@ impl Server {
             return Ok(Speaks::Ours(Arc::new(found)));
         }
         // A fault of the moment is not an older service.
-        if answer.status().is_server_error() {
+        if answer.status().is_server_error() || matches!(answer.status().as_u16(), 408 | 421 | 425 | 429) {
             return Err(Error::new(Code::StoreBusy, words::broken(&self.host, answer.status().as_u16())));
         }
         // An empty log-in: it holds no secret, counts against nobody, and only this service answers it in these words.
@@ -148,6 +149,10 @@ impl Server {
         }
         let envelope = serde_json::from_slice::<Envelope<Value>>(answer.body()).ok().filter(known);
         let said = envelope.as_ref().and_then(|envelope| envelope.data.as_ref()?.get("err")?.as_str());
+        // The older service names no error code: who does is ours, and something between us swallowed the first answer.
+        if envelope.as_ref().is_some_and(|envelope| envelope.error.is_some()) {
+            return Err(Error::new(Code::StoreBusy, words::broken(&self.host, answer.status().as_u16())));
+        }
         if envelope.as_ref().is_some_and(|envelope| !envelope.success)
             && said.is_some_and(|said| said.contains(imagepic_api::auth::reason::PHONE))
         {

@@ -207,8 +207,11 @@ impl Queue {
                     }
                 }
                 _ => {
-                    // A file that changed while it was read shows as damaged bytes.
-                    self.unchanged(row)?;
+                    // A file that changed while it was read shows as damaged bytes. What was sent from memory is safe from that: the
+                    // file may be gone, and its bytes are in the spool.
+                    if matches!(body, Body::File(_)) {
+                        self.unchanged(row)?;
+                    }
                     return Err(error);
                 }
             }

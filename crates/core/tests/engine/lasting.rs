@@ -165,3 +165,21 @@ async fn an_upload_stopped_before_its_bytes_were_on_the_disk_can_be_tried_again(
     assert_eq!(remote.copies().await.get(&crate::crash::sha256(&image(1, 3000))), Some(&1));
     engine.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_may_go_once_it_was_taken_and_its_upload_waits_for_the_network_all_the_same() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    remote.set(Line::Stuck);
+    let picture = image(1, 90_000);
+    let file = place.file("shot.png", &picture);
+    let taken = engine.uploads().submit(vec![path(&file)], quietly()).await.expect("taken");
+    std::fs::remove_file(&file).expect("a screenshot tool cleans up");
+    remote.set(Line::Dead);
+    stage(&engine, taken.uploads[0], Stage::Waiting).await;
+    remote.set(Line::Open);
+    engine.uploads().retry(taken.uploads[0]).await.expect("tried again");
+    stage(&engine, taken.uploads[0], Stage::Done).await;
+    assert_eq!(remote.copies().await, [(crate::crash::sha256(&picture), 1)].into());
+    engine.close().await;
+}
