@@ -46,7 +46,7 @@ export interface Commands {
   change_password(args: { address: TeamAddress; old: string; new: string }): void;
   sign_out(args: { address: TeamAddress }): boolean;
   name_preview(args: { destination: Destination }): NamePreview;
-  open_window(args: { name: "drop-zone" | "settings" }): void;
+  open_window(args: { name: "drop-zone" | "library" | "settings" }): void;
   close_window(): void;
   quit(): void;
 }
