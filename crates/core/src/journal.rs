@@ -4,8 +4,11 @@
 //! whatever waits for it into one commit (so twenty workers share one fsync); another reads, so that history never waits for a
 //! disk flush. What a store has confirmed is committed without a flush of its own ([`Last::Soon`]). What stays out: deciding what a row becomes next (the queue does) and the image bytes (the spool has them).
 
+mod changes;
+mod queries;
 mod rows;
-mod statements;
+mod schema;
+mod table;
 
 use std::collections::HashSet;
 use std::fs::OpenOptions;
@@ -23,11 +26,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 pub use rows::{Change, Deliver, Reference, Row, RowState, Search, Twin};
+pub use schema::VERSION;
 
 use crate::error::{Code, Error, Result};
-
-/// The form of the table that this build reads and writes (`PRAGMA user_version`).
-pub const VERSION: i64 = 2;
 
 /// Jobs that share one commit at most, so that the first of them is not kept waiting.
 const JOBS_IN_A_COMMIT: usize = 64;
@@ -87,7 +88,7 @@ impl Journal {
     /// `HomeNewer` when a newer imagepic wrote it; `DiskFull`, `HomeUnwritable`.
     pub fn open(file: &Path, changed: PathBuf, owner: String) -> Result<Self> {
         let connection = Connection::open(file).map_err(|error| fault(&error, file))?;
-        prepare(&connection, file)?;
+        schema::prepare(&connection, file)?;
         let reading = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|error| fault(&error, file))?;
         reading.busy_timeout(Duration::from_secs(10)).map_err(|error| fault(&error, file))?;
@@ -420,46 +421,6 @@ fn touch(changed: &Path, owner: &str) {
         .and_then(|mut file| file.write_all(owner.as_bytes()));
     if let Err(error) = written {
         tracing::debug!(%error, "journal.changed was not touched");
-    }
-}
-
-fn prepare(connection: &Connection, file: &Path) -> Result<()> {
-    let wrong = |error: &rusqlite::Error| fault(error, file);
-    connection.busy_timeout(Duration::from_secs(10)).map_err(|error| wrong(&error))?;
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|error| wrong(&error))?;
-    if version > VERSION {
-        return Err(Error::new(Code::HomeNewer, errors::home_newer(file.display())));
-    }
-    // FULL: in WAL mode a commit is on disk when it returns, which is what "taken" promises. The log is folded by the writer.
-    connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")
-        .map_err(|error| wrong(&error))?;
-    connection.set_prepared_statement_cache_capacity(64);
-    if version < VERSION {
-        migrate(connection).map_err(|error| wrong(&error))?;
-    }
-    Ok(())
-}
-
-/// Each step leads from one version to the next; two processes may start at once, so the version is read again inside.
-fn migrate(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("BEGIN EXCLUSIVE")?;
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let step = || -> rusqlite::Result<()> {
-        if version < 1 {
-            connection.execute_batch(statements::SCHEMA_1)?;
-        }
-        if version < 2 {
-            connection.execute_batch(statements::SCHEMA_2)?;
-        }
-        connection.execute_batch(&format!("PRAGMA user_version = {VERSION}"))
-    };
-    match step() {
-        Ok(()) => connection.execute_batch("COMMIT"),
-        Err(error) => {
-            let _ = connection.execute_batch("ROLLBACK");
-            Err(error)
-        }
     }
 }
 

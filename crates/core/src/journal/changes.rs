@@ -1,0 +1,208 @@
+//! Every statement that changes the journal.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, named_params, params, params_from_iter};
+
+use super::Journal;
+use super::rows::{Change, Row, RowState, Twin};
+use super::table::{COLUMNS, NEXT_CHANGE, all, insert, row, twin, word};
+use crate::error::Result;
+
+impl Journal {
+    /// Writes new rows in one commit and gives them their numbers; a batch of 0 becomes the first row's number. With each comes
+    /// the twin it has, if any.
+    ///
+    /// # Errors
+    /// `DiskFull` and the like; then none of them was taken.
+    pub async fn insert(&self, mut new: Vec<Row>) -> Result<Vec<(Row, Option<Twin>)>> {
+        let own = self.own.clone();
+        self.write(move |connection| {
+            let mut batch = 0;
+            let mut taken = Vec::with_capacity(new.len());
+            for mut row in new.drain(..) {
+                if row.batch == 0 {
+                    row.batch = batch;
+                }
+                insert(connection, &mut row)?;
+                batch = row.batch;
+                own.note(&row);
+                let twin = twin(connection, &row)?;
+                taken.push((row, twin));
+            }
+            Ok(taken)
+        })
+        .await
+    }
+
+    /// Writes what became of a row, if it is still open and `owner`'s; the row as it now stands, or `None` when somebody else
+    /// (a cancel from another process, say) was first.
+    ///
+    /// # Errors
+    /// `DiskFull` and the like; then nothing changed.
+    pub async fn change(&self, id: i64, owner: Option<String>, change: Change) -> Result<Option<Row>> {
+        let own = self.own.clone();
+        let confirmed = change.state == RowState::Done;
+        let run = move |connection: &Connection| {
+            let fault = change.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
+            let over = matches!(change.state, RowState::Done | RowState::Failed | RowState::Cancelled | RowState::Gone);
+            let changed = connection
+                .prepare_cached(&format!(
+                    "UPDATE uploads SET state = :state, key = :key, etag = :etag, fault = :fault, waiting = :waiting, tries = :tries, \
+                     next_try_at = :next, done_at = :done, reused = :reused, created = :created, expires_at = :expires, spool = CASE WHEN :forget THEN NULL ELSE spool END, \
+                     owner = CASE WHEN :over THEN NULL ELSE :owner END, changed = {NEXT_CHANGE} \
+                     WHERE id = :id AND (:owner IS NULL OR (owner IS :owner AND state IN ('queued', 'waiting')))"
+                ))?
+                .execute(named_params! {
+                    ":id": id, ":owner": owner, ":over": over, ":state": word(change.state), ":key": change.key, ":etag": change.etag,
+                    ":fault": fault, ":waiting": change.waiting.and_then(word), ":tries": change.tries, ":next": change.next_try_at,
+                    ":done": change.done_at, ":reused": change.reused, ":created": change.created, ":expires": change.expires_at,
+                    ":forget": change.forgets_spool,
+                })?;
+            if changed == 0 {
+                return Ok(None);
+            }
+            Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row)))
+        };
+        // After a power cut the object is found at the store, see `Last::Soon`.
+        if confirmed { self.write_soon(run).await } else { self.write(run).await }
+    }
+
+    /// Notes in which spool files the bytes of rows lie that were in memory only; those rows that needed it still.
+    ///
+    /// # Errors
+    /// `DiskFull` and the like; then nothing changed.
+    pub async fn secure(&self, files: Vec<(i64, String)>) -> Result<Vec<Row>> {
+        let own = self.own.clone();
+        self.write(move |connection| {
+            let mut rows = Vec::with_capacity(files.len());
+            for (id, name) in files {
+                let changed = connection
+                    .prepare_cached(&format!(
+                        "UPDATE uploads SET spool = ?2, reference = NULL, changed = {NEXT_CHANGE} WHERE id = ?1 AND spool IS NULL AND \
+                         state NOT IN ('done', 'gone')"
+                    ))?
+                    .execute(params![id, name])?;
+                if changed > 0 {
+                    rows.extend(all(connection, "WHERE id = ?1", [id])?);
+                }
+            }
+            rows.iter().for_each(|row| own.note(row));
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// Notes which spool file keeps the bytes of an upload that is done, for a thumbnail; whether the row took it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn keep(&self, id: i64, name: String) -> Result<bool> {
+        self.write_soon(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE uploads SET spool = ?2, reference = NULL WHERE id = ?1 AND spool IS NULL AND state = 'done'",
+                )?
+                .execute(params![id, name])
+                .map(|changed| changed > 0)
+        })
+        .await
+    }
+
+    /// Takes open rows over, in one statement: those nobody owns, and those of owners whose lock is free. They become queued.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn claim(&self, owner: String, dead: Vec<String>) -> Result<Vec<Row>> {
+        let own = self.own.clone();
+        self.write(move |connection| {
+            let holders = vec!["?"; dead.len()].join(", ");
+            let mut values = vec![Value::Text(owner)];
+            values.extend(dead.into_iter().map(Value::Text));
+            let mut rows: Vec<Row> = connection
+                .prepare(&format!(
+                    "UPDATE uploads SET owner = ?, state = 'queued', fault = NULL, waiting = NULL, changed = {NEXT_CHANGE} WHERE \
+                     state IN ('queued', 'waiting') AND (owner IS NULL OR owner IN ({holders})) RETURNING {COLUMNS}"
+                ))?
+                .query_map(params_from_iter(values), row)?
+                .collect::<rusqlite::Result<_>>()?;
+            rows.sort_by_key(|row| row.id);
+            rows.iter().for_each(|row| own.note(row));
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// Takes one row that failed, was cancelled or waits, to try it again. One that waits may be another process's, which lets go of it:
+    /// should both send it, the store takes the first and the second finds it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn reopen(&self, id: i64, owner: String) -> Result<Option<Row>> {
+        let own = self.own.clone();
+        self.write(move |connection| {
+            let changed = connection.execute(
+                &format!(
+                    "UPDATE uploads SET owner = ?2, state = 'queued', tries = 0, next_try_at = NULL, fault = NULL, waiting = NULL, changed = \
+                     {NEXT_CHANGE} WHERE id = ?1 AND state IN ('failed', 'cancelled', 'waiting')"
+                ),
+                params![id, owner],
+            )?;
+            if changed == 0 { Ok(None) } else { Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row))) }
+        })
+        .await
+    }
+
+    /// Lets go of everything `owner` still has open, so that another process goes on with it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn release(&self, owner: String) -> Result<()> {
+        self.write(move |connection| {
+            connection
+                .execute(
+                    &format!("UPDATE uploads SET owner = NULL, changed = {NEXT_CHANGE} WHERE owner = ?1 AND state IN ('queued', 'waiting')"),
+                    [owner],
+                )
+                .map(|_| ())
+        })
+        .await
+    }
+
+    /// Notes until when the row's latest link opens.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn linked(&self, id: i64, expires_at: Option<i64>) -> Result<()> {
+        self.write(move |connection| {
+            connection.execute("UPDATE uploads SET expires_at = ?2 WHERE id = ?1", params![id, expires_at]).map(|_| ())
+        })
+        .await
+    }
+
+    /// Forgets spool files that were kept for their thumbnails.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn forget_spool(&self, ids: Vec<i64>) -> Result<()> {
+        self.write(move |connection| {
+            for id in ids {
+                connection
+                    .prepare_cached("UPDATE uploads SET spool = NULL WHERE id = ?1 AND state IN ('done', 'cancelled')")?
+                    .execute([id])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives the duty to remove an object to another upload that shares it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn pass_on(&self, to: i64) -> Result<()> {
+        self.write(move |connection| {
+            connection.execute("UPDATE uploads SET created = 1 WHERE id = ?1 AND state = 'done'", [to]).map(|_| ())
+        })
+        .await
+    }
+}

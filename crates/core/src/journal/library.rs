@@ -1,0 +1,254 @@
+//! What the library asks of the journal: every row in brief to search in memory, rows by number, and the chores that outlive a crash
+//! (an object to be removed, a name to be changed).
+//!
+//! There is no full-text index: two letters of Chinese are a word, which is less than the shortest index entry SQLite offers, so a scan
+//! would be needed anyway, and a scan in memory is quicker than any index is kept up to date beside each upload.
+
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+
+use super::Journal;
+use super::rows::{Row, RowState};
+use super::table::{NEXT_CHANGE, all, unword, word};
+use crate::error::Result;
+
+/// Version 4: what is still to be done to objects of finished uploads.
+pub(super) const SCHEMA: &str = "
+CREATE TABLE chores (
+    upload INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    old TEXT NOT NULL,
+    new TEXT NOT NULL
+);
+CREATE TABLE origins (
+    upload INTEGER PRIMARY KEY,
+    path BLOB NOT NULL
+);
+CREATE INDEX uploads_taken ON uploads (taken_at, id) WHERE state <> 'gone';
+";
+
+/// A row, as far as it can be searched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brief {
+    /// Its number.
+    pub id: i64,
+    /// Milliseconds since 1970.
+    pub taken_at: i64,
+    /// Where it stands.
+    pub state: RowState,
+    /// Destination's id.
+    pub destination: String,
+    /// When its last link ends, milliseconds since 1970.
+    pub expires_at: Option<i64>,
+    /// File name as it came.
+    pub name: String,
+    /// Bucket.
+    pub bucket: String,
+    /// Object key.
+    pub key: String,
+}
+
+/// What is to be done to an upload's object, and must be finished or taken back after a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChoreKind {
+    /// Remove the object and the row.
+    Delete,
+    /// Remove the row only.
+    Forget,
+    /// The object goes from one key to another.
+    Rename,
+}
+
+/// See [`ChoreKind`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chore {
+    /// Which upload.
+    pub upload: i64,
+    /// What.
+    pub kind: ChoreKind,
+    /// The key before; empty but for a rename.
+    pub old: String,
+    /// The key after; empty but for a rename.
+    pub new: String,
+}
+
+const BRIEF: &str = "SELECT id, taken_at, state, destination, expires_at, name, bucket, key FROM uploads";
+
+fn brief(sql: &rusqlite::Row<'_>) -> rusqlite::Result<Brief> {
+    Ok(Brief {
+        id: sql.get(0)?,
+        taken_at: sql.get(1)?,
+        state: unword(sql, "state")?.unwrap_or(RowState::Failed),
+        destination: sql.get(3)?,
+        expires_at: sql.get(4)?,
+        name: sql.get(5)?,
+        bucket: sql.get(6)?,
+        key: sql.get(7)?,
+    })
+}
+
+impl Journal {
+    /// Rows in brief after a number, in the order of their numbers; not those that are gone.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn briefs(&self, after: i64, limit: u32) -> Result<Vec<Brief>> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(&format!("{BRIEF} WHERE id > ?1 AND state <> 'gone' ORDER BY id LIMIT ?2"))?
+                .query_map(params![after, limit], brief)?
+                .collect()
+        })
+        .await
+    }
+
+    /// Rows in brief that changed after `changed`, those that are gone too, and the highest number of a change there is.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn briefs_since(&self, changed: i64) -> Result<(Vec<Brief>, i64)> {
+        self.read(move |connection| {
+            let upto = connection
+                .prepare_cached("SELECT coalesce(max(changed), 0) FROM uploads")?
+                .query_row([], |sql| sql.get::<_, i64>(0))?;
+            if upto <= changed {
+                return Ok((Vec::new(), upto));
+            }
+            let rows = connection
+                .prepare_cached(&format!("{BRIEF} WHERE changed > ?1 AND changed <= ?2"))?
+                .query_map([changed, upto], brief)?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok((rows, upto))
+        })
+        .await
+    }
+
+    /// The newest rows, newest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn newest(&self, limit: u32) -> Result<Vec<Row>> {
+        self.read(move |connection| all(connection, "WHERE state <> 'gone' ORDER BY taken_at DESC, id DESC LIMIT ?1", [limit])).await
+    }
+
+    /// These rows, in no order; those that are gone are left out.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rows(&self, ids: Vec<i64>) -> Result<Vec<Row>> {
+        self.read(move |connection| {
+            let mut rows = Vec::with_capacity(ids.len());
+            // Below SQLite's limit of values in one statement.
+            for some in ids.chunks(500) {
+                let places = vec!["?"; some.len()].join(", ");
+                let found = all(connection, &format!("WHERE id IN ({places}) AND state <> 'gone'"), params_from_iter(some))?;
+                rows.extend(found);
+            }
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// Where the files of uploads lay when they were given.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn remember_origins(&self, files: Vec<(i64, Vec<u8>)>) -> Result<()> {
+        self.write_soon(move |connection| {
+            for (upload, path) in files {
+                connection
+                    .prepare_cached("INSERT OR REPLACE INTO origins (upload, path) VALUES (?1, ?2)")?
+                    .execute(params![upload, path])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Where the file of an upload lay when it was given, as the system writes paths.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn origin(&self, upload: i64) -> Result<Option<Vec<u8>>> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached("SELECT path FROM origins WHERE upload = ?1")?
+                .query_row([upload], |sql| sql.get(0))
+                .optional()
+        })
+        .await
+    }
+
+    /// What was begun and is not finished.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn chores(&self) -> Result<Vec<Chore>> {
+        self.read(|connection| {
+            connection
+                .prepare("SELECT upload, kind, old, new FROM chores ORDER BY upload")?
+                .query_map([], |sql| {
+                    let kind: Option<ChoreKind> = unword(sql, "kind")?;
+                    Ok(kind.map(|kind| (sql.get(0), kind, sql.get(2), sql.get(3))))
+                })?
+                .filter_map(rusqlite::Result::transpose)
+                .map(|found| {
+                    let (upload, kind, old, new) = found?;
+                    Ok(Chore { upload: upload?, kind, old: old?, new: new? })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Notes what is about to be done; on disk when this returns. An upload has one chore at most.
+    ///
+    /// # Errors
+    /// The database's; also where one of the uploads has a chore already.
+    pub async fn begin_chores(&self, chores: Vec<Chore>) -> Result<()> {
+        self.write(move |connection| {
+            for chore in chores {
+                connection
+                    .prepare_cached("INSERT INTO chores (upload, kind, old, new) VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![chore.upload, word(chore.kind), chore.old, chore.new])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets what was to be done: it is done, or taken back.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn end_chores(&self, uploads: Vec<i64>) -> Result<()> {
+        self.write(move |connection| {
+            for upload in uploads {
+                connection.prepare_cached("DELETE FROM chores WHERE upload = ?1")?.execute([upload])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Notes that an upload's object has another key and name; `None` where it is no longer what it was.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn renamed(&self, id: i64, old: String, new: String, name: String, etag: Option<String>) -> Result<Option<Row>> {
+        let own = self.own.clone();
+        self.write(move |connection: &Connection| {
+            let changed = connection
+                .prepare_cached(&format!(
+                    "UPDATE uploads SET key = ?3, name = ?4, etag = ?5, created = 1, expires_at = NULL, changed = {NEXT_CHANGE} \
+                     WHERE id = ?1 AND key = ?2 AND state = 'done'"
+                ))?
+                .execute(params![id, old, new, name, etag])?;
+            if changed == 0 {
+                return Ok(None);
+            }
+            Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row)))
+        })
+        .await
+    }
+}

@@ -1,0 +1,120 @@
+//! How a row lies in the table: columns, words for what is chosen from a few, JSON for what has parts.
+
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, named_params, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::rows::{Row, RowState, Twin};
+use crate::capture::Source;
+
+pub(super) const COLUMNS: &str = "id, batch, position, state, source, name, spool, reference, size, content_type, width, height, original, prepared, \
+     destination, bucket, folder, key, etag, fault, waiting, tries, next_try_at, owner, taken_at, done_at, deliver, format, reused, \
+     created, expires_at, changed";
+
+pub(super) const NEXT_CHANGE: &str = "(SELECT coalesce(max(changed), 0) + 1 FROM uploads)";
+
+pub(super) fn word<T: Serialize>(value: T) -> Option<String> {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned))
+}
+
+pub(super) fn unword<T: DeserializeOwned>(row: &SqlRow<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|text| serde_json::from_value(serde_json::Value::String(text)).ok()))
+}
+
+fn unjson<T: DeserializeOwned>(row: &SqlRow<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+#[expect(clippy::cast_sign_loss, reason = "sizes are written from u64 and never negative")]
+pub(super) fn row(sql: &SqlRow<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        id: sql.get("id")?,
+        batch: sql.get("batch")?,
+        position: sql.get("position")?,
+        state: unword(sql, "state")?.unwrap_or(RowState::Failed),
+        source: unword(sql, "source")?.unwrap_or(Source::CommandLine),
+        name: sql.get("name")?,
+        spool: sql.get("spool")?,
+        reference: unjson(sql, "reference")?,
+        size: sql.get::<_, i64>("size")? as u64,
+        content_type: sql.get("content_type")?,
+        width: sql.get("width")?,
+        height: sql.get("height")?,
+        original: sql.get("original")?,
+        prepared: sql.get("prepared")?,
+        destination: sql.get("destination")?,
+        bucket: sql.get("bucket")?,
+        folder: sql.get("folder")?,
+        key: sql.get("key")?,
+        etag: sql.get("etag")?,
+        fault: unjson(sql, "fault")?,
+        waiting: unword(sql, "waiting")?,
+        tries: sql.get("tries")?,
+        next_try_at: sql.get("next_try_at")?,
+        owner: sql.get("owner")?,
+        taken_at: sql.get("taken_at")?,
+        done_at: sql.get("done_at")?,
+        deliver: unword(sql, "deliver")?.unwrap_or_default(),
+        format: unword(sql, "format")?,
+        reused: sql.get("reused")?,
+        created: sql.get("created")?,
+        expires_at: sql.get("expires_at")?,
+        changed: sql.get("changed")?,
+    })
+}
+
+pub(super) fn all(connection: &Connection, tail: &str, values: impl rusqlite::Params) -> rusqlite::Result<Vec<Row>> {
+    connection.prepare_cached(&format!("SELECT {COLUMNS} FROM uploads {tail}"))?.query_map(values, row)?.collect()
+}
+
+pub(super) fn insert(connection: &Connection, new: &mut Row) -> rusqlite::Result<()> {
+    let json =
+        |value: serde_json::Result<String>| value.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
+    let reference = new.reference.as_ref().map(serde_json::to_string).map(json).transpose()?;
+    let (id, changed): (i64, i64) = connection
+        .prepare_cached(&format!(
+            "INSERT INTO uploads (batch, position, state, source, name, spool, reference, size, content_type, width, height, original, \
+             prepared, destination, bucket, folder, key, owner, taken_at, deliver, format, changed) VALUES (:batch, :position, \
+             :state, :source, :name, :spool, :reference, :size, :content_type, :width, :height, :original, :prepared, :destination, \
+             :bucket, :folder, :key, :owner, :taken_at, :deliver, :format, {NEXT_CHANGE}) RETURNING id, changed"
+        ))?
+        .query_row(
+            named_params! {
+                ":batch": new.batch, ":position": new.position, ":state": word(new.state), ":source": word(new.source),
+                ":name": new.name, ":spool": new.spool, ":reference": reference, ":size": i64::try_from(new.size).unwrap_or(i64::MAX),
+                ":content_type": new.content_type, ":width": new.width, ":height": new.height, ":original": new.original,
+                ":prepared": new.prepared, ":destination": new.destination, ":bucket": new.bucket, ":folder": new.folder,
+                ":key": new.key, ":owner": new.owner, ":taken_at": new.taken_at, ":deliver": word(new.deliver),
+                ":format": new.format.and_then(word),
+            },
+            |sql| Ok((sql.get(0)?, sql.get(1)?)),
+        )?;
+    new.id = id;
+    new.changed = changed;
+    if new.batch == 0 {
+        new.batch = id;
+        connection.prepare_cached("UPDATE uploads SET batch = id WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(())
+}
+
+pub(super) fn twin(connection: &Connection, of: &Row) -> rusqlite::Result<Option<Twin>> {
+    connection
+        .prepare_cached(
+            "SELECT id, state, owner, key, etag FROM uploads WHERE prepared = ?1 AND destination = ?2 AND bucket = ?3 AND folder = ?4 \
+             AND id <> ?5 AND (state = 'done' OR (state = 'queued' AND id < ?5 AND owner IS NOT NULL AND owner <> ?6)) \
+             ORDER BY state = 'done' DESC, id DESC LIMIT 1",
+        )?
+        .query_row(params![of.prepared, of.destination, of.bucket, of.folder, of.id, of.owner], |sql| {
+            Ok(Twin {
+                id: sql.get("id")?,
+                state: unword(sql, "state")?.unwrap_or(RowState::Failed),
+                owner: sql.get("owner")?,
+                key: sql.get("key")?,
+                etag: sql.get("etag")?,
+            })
+        })
+        .optional()
+}
