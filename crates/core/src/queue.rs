@@ -6,6 +6,8 @@
 
 mod act;
 pub(crate) mod hold;
+mod outcome;
+mod probe;
 mod send;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -13,18 +15,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use rand::Rng as _;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Code, Error, Remedy, Result, Waiting};
+use crate::error::{Code, Error, Result};
 use crate::home::Home;
 use crate::hub::Hub;
-use crate::journal::{Change, Journal, Row, RowState, Twin};
+use crate::journal::{Journal, Row, RowState, Twin};
 use crate::live::Entry;
 use crate::outside::Clock;
 use crate::stores::Stores;
+use probe::Probe;
 
 /// Uploads on their way at the same time.
 const WORKERS: usize = 8;
@@ -61,14 +63,6 @@ impl Default for Pace {
 
 /// A new row, its twin, its bytes while they are in memory, and their hold while they are nowhere else.
 pub(crate) type Entering = (Row, Option<Twin>, Option<bytes::Bytes>, Option<Arc<hold::Hold>>);
-
-#[derive(Debug)]
-struct Probe {
-    pause: Duration,
-    due: Instant,
-    /// The upload that tries at present.
-    row: Option<i64>,
-}
 
 /// See the module.
 pub(crate) struct Queue {
@@ -198,60 +192,6 @@ impl Queue {
         [probes, entries].into_iter().flatten().min()
     }
 
-    /// Lets those go on whose time has come: busy stores' uploads, and one upload of each destination that is probed.
-    fn wake_due(&self) {
-        let now = Instant::now();
-        let mut probed = Vec::new();
-        {
-            let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-            for (destination, probe) in probes.iter_mut().filter(|(_, probe)| probe.due <= now) {
-                probed.push(destination.clone());
-                // Set anew when the probe has failed; until then nothing is due.
-                probe.due = now + self.pace.probe.1.max(self.pace.sign_in) * 2;
-            }
-        }
-        let chosen: Vec<(String, Option<i64>)> = self.hub.with(|live| {
-            for entry in live.entries.values_mut().filter(|entry| entry.own && entry.due.is_some_and(|due| due <= now)) {
-                entry.due = None;
-                entry.row.state = RowState::Queued;
-            }
-            let choose = |destination: String| {
-                let oldest = live.entries.values_mut().find(|entry| {
-                    entry.own && !entry.sending && entry.row.destination == destination && waits_outside(&entry.row)
-                });
-                let row = oldest.map(|entry| {
-                    entry.row.state = RowState::Queued;
-                    entry.row.id
-                });
-                (destination, row)
-            };
-            probed.into_iter().map(choose).collect()
-        });
-        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-        for (destination, row) in chosen {
-            match (row, probes.get_mut(&destination)) {
-                (Some(_), Some(probe)) => probe.row = row,
-                _ => drop(probes.remove(&destination)),
-            }
-        }
-    }
-
-    /// A probe that ended without an answer about its destination (its file was gone, a person stopped it) has told nothing: the next
-    /// upload that waits tries at once.
-    fn follow_probes(&self) {
-        let probes = || self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ended: Vec<i64> = probes().values().filter_map(|probe| probe.row).collect();
-        if ended.is_empty() {
-            return;
-        }
-        let tries = |entry: &Entry| entry.sending || (entry.own && !entry.blocked && entry.row.state == RowState::Queued);
-        self.hub.with(|live| ended.retain(|id| !live.entries.get(id).is_some_and(tries)));
-        for probe in probes().values_mut().filter(|probe| probe.row.is_some_and(|id| ended.contains(&id))) {
-            probe.row = None;
-            probe.due = Instant::now();
-        }
-    }
-
     /// Puts what intake has written to work.
     pub(crate) fn enter(&self, taken: Vec<Entering>) {
         for (row, twin, body, hold) in taken {
@@ -299,197 +239,6 @@ impl Queue {
         });
         self.hub.tell(row);
     }
-
-    /// Something changed that may let waiting uploads go on: a destination's settings, a secret (`None`: of all destinations).
-    pub(crate) fn mended(&self, destination: Option<&str>) {
-        let rows = self.hub.with(|live| {
-            let concerned = |entry: &&mut Entry| {
-                entry.own
-                    && !entry.sending
-                    && waits_outside(&entry.row)
-                    && destination.is_none_or(|id| id == entry.row.destination)
-            };
-            live.entries
-                .values_mut()
-                .filter(concerned)
-                .map(|entry| {
-                    entry.row.state = RowState::Queued;
-                    entry.row.clone()
-                })
-                .collect::<Vec<_>>()
-        });
-        {
-            let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-            probes.retain(|id, _| destination.is_some_and(|destination| destination != id));
-        }
-        for row in &rows {
-            self.hub.tell(row);
-        }
-        if !rows.is_empty() {
-            self.wake();
-        }
-    }
-
-    /// Uploads of one destination that wait go on: it has just answered.
-    fn answered(&self, destination: &str) {
-        let probed = self.probes.lock().unwrap_or_else(PoisonError::into_inner).contains_key(destination);
-        if probed {
-            self.mended(Some(destination));
-        }
-    }
-
-    /// A new upload that meets the same trouble is no probe, and does not make the next one later.
-    fn plan_probe(&self, id: i64, destination: &str, waiting: Waiting) {
-        let (first, longest) = if waiting == Waiting::SignIn { (self.pace.sign_in, self.pace.sign_in) } else { self.pace.probe };
-        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if probes.get(destination).is_some_and(|probe| probe.row != Some(id) && probe.due > now && probe.pause <= longest) {
-            return;
-        }
-        let pause = probes.get(destination).map_or(first, |probe| (probe.pause * 2).min(longest).max(first));
-        probes.insert(destination.to_owned(), Probe { pause, due: now + jitter(pause), row: None });
-    }
-
-    /// What an upload that met an error becomes.
-    async fn met(&self, row: &Row, error: Error) {
-        tracing::warn!(id = row.id, code = %error.code.as_str(), "upload met an error");
-        let mut change = Change::of(row);
-        change.fault = Some(error.fault());
-        let mut due = None;
-        match error.code.remedy() {
-            Remedy::Fail => {
-                change.state = RowState::Failed;
-                change.waiting = None;
-            }
-            Remedy::Wait(waiting) => {
-                change.state = RowState::Waiting;
-                change.waiting = Some(waiting);
-                if waiting != Waiting::Network || row.destination == crate::destination::THIS_COMPUTER {
-                    // The secret, or who serves this computer's bucket, may be another one next time.
-                    self.stores.forget(&row.destination);
-                }
-                self.plan_probe(row.id, &row.destination, waiting);
-            }
-            Remedy::Retry => {
-                change.tries = row.tries + 1;
-                match self.pace.retries.get(row.tries as usize) {
-                    Some(pause) => {
-                        let pause = jitter(*pause);
-                        change.state = RowState::Waiting;
-                        change.waiting = Some(Waiting::Retry);
-                        change.next_try_at = Some(self.now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-                        due = Some(Instant::now() + pause);
-                    }
-                    None => {
-                        change.state = RowState::Failed;
-                        change.waiting = None;
-                    }
-                }
-            }
-        }
-        let same = change.state == RowState::Waiting
-            && change.waiting == row.waiting
-            && change.tries == row.tries
-            && row.fault.as_ref().is_some_and(|fault| fault.code == error.code);
-        self.settle(row, change, due, same).await;
-        if let Remedy::Wait(waiting) = error.code.remedy() {
-            self.hold_back(row, waiting, &error).await;
-        }
-    }
-
-    /// The others of that destination need not find out one by one.
-    async fn hold_back(&self, met: &Row, waiting: Waiting, error: &Error) {
-        let others: Vec<Row> = self.hub.with(|live| {
-            let held = |entry: &&mut Entry| {
-                entry.own && !entry.sending && entry.row.state == RowState::Queued && entry.row.destination == met.destination
-            };
-            // In memory at once, so that none of them starts while the journal is being written.
-            let hold = |entry: &mut Entry| {
-                let before = entry.row.clone();
-                entry.row.state = RowState::Waiting;
-                entry.row.waiting = Some(waiting);
-                before
-            };
-            live.entries.values_mut().filter(held).map(hold).collect()
-        });
-        self.secure(others.iter().filter_map(|row| Some((row.id, self.hold_of(row.id)?))).collect()).await;
-        let changes = others.into_iter().map(|row| async move {
-            let mut change = Change::of(&row);
-            change.state = RowState::Waiting;
-            change.waiting = Some(waiting);
-            change.fault = Some(error.fault());
-            self.settle(&row, change, None, false).await;
-        });
-        futures::future::join_all(changes).await;
-    }
-
-    /// A row as it is known by now: a task that took it along may have missed that its bytes went to the disk.
-    fn newest(&self, row: &Row) -> Row {
-        self.hub.with(|live| live.entries.get(&row.id).map(|entry| entry.row.clone())).unwrap_or_else(|| row.clone())
-    }
-
-    /// Writes what became of a row, and tells. Where the journal cannot be written the row waits in memory and is looked at again.
-    async fn settle(&self, row: &Row, change: Change, due: Option<Instant>, same: bool) -> bool {
-        if change.state != RowState::Done
-            && let Some(hold) = self.hold_of(row.id)
-        {
-            // Whatever it waits for, it is taken only with its bytes on the disk.
-            self.secure(vec![(row.id, hold)]).await;
-        }
-        let over = matches!(change.state, RowState::Done | RowState::Failed | RowState::Cancelled | RowState::Gone);
-        let written = if same {
-            let mut kept = self.newest(row);
-            (kept.state, kept.waiting, kept.fault) = (RowState::Waiting, row.waiting, row.fault.clone());
-            Ok(Some(kept))
-        } else {
-            self.journal.change(row.id, Some(self.owner.clone()), change).await
-        };
-        match written {
-            Ok(Some(now)) => {
-                self.hub.with(|live| {
-                    if let Some(entry) = live.entries.get_mut(&row.id) {
-                        entry.sending = false;
-                        entry.body = None;
-                        entry.look_first = true;
-                        entry.due = due;
-                    }
-                    let batch = live.batch_of(&now);
-                    batch.news |= over || batch.told.is_none();
-                    live.put(now.clone(), !over);
-                });
-                self.hub.tell(&now);
-                true
-            }
-            Ok(None) => {
-                // Somebody else decided meanwhile; what they decided arrives as their change.
-                self.hub.with(|live| live.entries.remove(&row.id));
-                if let Ok(Some(now)) = self.journal.get(row.id).await {
-                    self.hub.take(&now, false);
-                }
-                false
-            }
-            Err(error) => {
-                tracing::error!(id = row.id, error = %error, "the journal did not take what became of an upload");
-                self.plan_probe(row.id, &row.destination, Waiting::Disk);
-                let mut now = self.newest(row);
-                now.state = RowState::Waiting;
-                now.waiting = Some(Waiting::Disk);
-                now.fault = Some(error.fault());
-                self.hub.with(|live| {
-                    if let Some(entry) = live.entries.get_mut(&row.id) {
-                        entry.sending = false;
-                        entry.body = None;
-                        entry.look_first = true;
-                    }
-                    let batch = live.batch_of(&now);
-                    batch.news |= batch.told.is_none();
-                    live.put(now.clone(), true);
-                });
-                self.hub.tell(&now);
-                false
-            }
-        }
-    }
 }
 
 /// Runs what blocks on a thread for that.
@@ -510,14 +259,4 @@ type Content = ([u8; 32], String, String, String);
 
 fn same_content(row: &Row) -> Content {
     (row.prepared, row.destination.clone(), row.bucket.clone(), row.folder.clone())
-}
-
-/// It waits for something that a probe or a person can mend.
-fn waits_outside(row: &Row) -> bool {
-    row.state == RowState::Waiting && !matches!(row.waiting, Some(Waiting::Retry | Waiting::Turn))
-}
-
-/// A fifth more or less, so that many clients do not come back at once.
-fn jitter(pause: Duration) -> Duration {
-    pause.mul_f64(rand::rng().random_range(0.8..1.2))
 }

@@ -1,0 +1,152 @@
+//! What a try came to: the row is written, and everybody is told.
+
+use std::time::Instant;
+
+use super::Queue;
+use super::probe::jitter;
+use crate::error::{Error, Remedy, Waiting};
+use crate::journal::{Change, Row, RowState};
+use crate::live::Entry;
+
+impl Queue {
+    /// What an upload that met an error becomes.
+    pub(super) async fn met(&self, row: &Row, error: Error) {
+        tracing::warn!(id = row.id, code = %error.code.as_str(), "upload met an error");
+        let mut change = Change::of(row);
+        change.fault = Some(error.fault());
+        let mut due = None;
+        match error.code.remedy() {
+            Remedy::Fail => {
+                change.state = RowState::Failed;
+                change.waiting = None;
+            }
+            Remedy::Wait(waiting) => {
+                change.state = RowState::Waiting;
+                change.waiting = Some(waiting);
+                if waiting != Waiting::Network || row.destination == crate::destination::THIS_COMPUTER {
+                    // The secret, or who serves this computer's bucket, may be another one next time.
+                    self.stores.forget(&row.destination);
+                }
+                self.plan_probe(row.id, &row.destination, waiting);
+            }
+            Remedy::Retry => {
+                change.tries = row.tries + 1;
+                match self.pace.retries.get(row.tries as usize) {
+                    Some(pause) => {
+                        let pause = jitter(*pause);
+                        change.state = RowState::Waiting;
+                        change.waiting = Some(Waiting::Retry);
+                        change.next_try_at = Some(self.now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+                        due = Some(Instant::now() + pause);
+                    }
+                    None => {
+                        change.state = RowState::Failed;
+                        change.waiting = None;
+                    }
+                }
+            }
+        }
+        let same = change.state == RowState::Waiting
+            && change.waiting == row.waiting
+            && change.tries == row.tries
+            && row.fault.as_ref().is_some_and(|fault| fault.code == error.code);
+        self.settle(row, change, due, same).await;
+        if let Remedy::Wait(waiting) = error.code.remedy() {
+            self.hold_back(row, waiting, &error).await;
+        }
+    }
+
+    /// The others of that destination need not find out one by one.
+    async fn hold_back(&self, met: &Row, waiting: Waiting, error: &Error) {
+        let others: Vec<Row> = self.hub.with(|live| {
+            let held = |entry: &&mut Entry| {
+                entry.own && !entry.sending && entry.row.state == RowState::Queued && entry.row.destination == met.destination
+            };
+            // In memory at once, so that none of them starts while the journal is being written.
+            let hold = |entry: &mut Entry| {
+                let before = entry.row.clone();
+                entry.row.state = RowState::Waiting;
+                entry.row.waiting = Some(waiting);
+                before
+            };
+            live.entries.values_mut().filter(held).map(hold).collect()
+        });
+        self.secure(others.iter().filter_map(|row| Some((row.id, self.hold_of(row.id)?))).collect()).await;
+        let changes = others.into_iter().map(|row| async move {
+            let mut change = Change::of(&row);
+            change.state = RowState::Waiting;
+            change.waiting = Some(waiting);
+            change.fault = Some(error.fault());
+            self.settle(&row, change, None, false).await;
+        });
+        futures::future::join_all(changes).await;
+    }
+
+    /// A row as it is known by now: a task that took it along may have missed that its bytes went to the disk.
+    pub(super) fn newest(&self, row: &Row) -> Row {
+        self.hub.with(|live| live.entries.get(&row.id).map(|entry| entry.row.clone())).unwrap_or_else(|| row.clone())
+    }
+
+    /// Writes what became of a row, and tells. Where the journal cannot be written the row waits in memory and is looked at again.
+    pub(super) async fn settle(&self, row: &Row, change: Change, due: Option<Instant>, same: bool) -> bool {
+        if change.state != RowState::Done
+            && let Some(hold) = self.hold_of(row.id)
+        {
+            // Whatever it waits for, it is taken only with its bytes on the disk.
+            self.secure(vec![(row.id, hold)]).await;
+        }
+        let over = matches!(change.state, RowState::Done | RowState::Failed | RowState::Cancelled | RowState::Gone);
+        let written = if same {
+            let mut kept = self.newest(row);
+            (kept.state, kept.waiting, kept.fault) = (RowState::Waiting, row.waiting, row.fault.clone());
+            Ok(Some(kept))
+        } else {
+            self.journal.change(row.id, Some(self.owner.clone()), change).await
+        };
+        match written {
+            Ok(Some(now)) => {
+                self.hub.with(|live| {
+                    if let Some(entry) = live.entries.get_mut(&row.id) {
+                        entry.sending = false;
+                        entry.body = None;
+                        entry.look_first = true;
+                        entry.due = due;
+                    }
+                    let batch = live.batch_of(&now);
+                    batch.news |= over || batch.told.is_none();
+                    live.put(now.clone(), !over);
+                });
+                self.hub.tell(&now);
+                true
+            }
+            Ok(None) => {
+                // Somebody else decided meanwhile; what they decided arrives as their change.
+                self.hub.with(|live| live.entries.remove(&row.id));
+                if let Ok(Some(now)) = self.journal.get(row.id).await {
+                    self.hub.take(&now, false);
+                }
+                false
+            }
+            Err(error) => {
+                tracing::error!(id = row.id, error = %error, "the journal did not take what became of an upload");
+                self.plan_probe(row.id, &row.destination, Waiting::Disk);
+                let mut now = self.newest(row);
+                now.state = RowState::Waiting;
+                now.waiting = Some(Waiting::Disk);
+                now.fault = Some(error.fault());
+                self.hub.with(|live| {
+                    if let Some(entry) = live.entries.get_mut(&row.id) {
+                        entry.sending = false;
+                        entry.body = None;
+                        entry.look_first = true;
+                    }
+                    let batch = live.batch_of(&now);
+                    batch.news |= batch.told.is_none();
+                    live.put(now.clone(), true);
+                });
+                self.hub.tell(&now);
+                false
+            }
+        }
+    }
+}
