@@ -16,6 +16,7 @@ use md5::{Digest as _, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// `encodeURIComponent`, with slashes left alone.
 const URI: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -27,6 +28,7 @@ pub struct OldService {
     /// `http://127.0.0.1:{port}`
     pub address: String,
     state: Arc<Mutex<State>>,
+    serving: CancellationToken,
 }
 
 #[derive(Default)]
@@ -57,18 +59,23 @@ impl OldService {
             buckets: [("empty".to_owned(), BTreeMap::new()), ("pics".to_owned(), BTreeMap::new())].into(),
             ..State::default()
         };
-        let this = Self { address, state: Arc::new(Mutex::new(state)) };
+        let this = Self { address, state: Arc::new(Mutex::new(state)), serving: CancellationToken::new() };
         let serving = this.clone();
-        tokio::spawn(async move {
+        tokio::spawn(this.serving.clone().run_until_cancelled_owned(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let serving = serving.clone();
-                tokio::spawn(async move {
+                let (serving, stop) = (serving.clone(), serving.serving.clone());
+                tokio::spawn(stop.run_until_cancelled_owned(async move {
                     let service = service_fn(move |request| serving.clone().answer(request));
                     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-                });
+                }));
             }
-        });
+        }));
         this
+    }
+
+    /// Ends it, open connections included; its port is free a moment later.
+    pub fn stop(&self) {
+        self.serving.cancel();
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

@@ -90,6 +90,7 @@ impl Accounts {
     pub(crate) fn look_again(&self) {
         for account in self.known.lock().unwrap_or_else(PoisonError::into_inner).values() {
             account.set_ended(None);
+            account.server.forget();
         }
     }
 }
@@ -185,6 +186,8 @@ impl Account {
         if held.token.as_ref().is_some_and(|kept| *kept.text == *token) {
             held.token = None;
         }
+        // Another server, which knows nothing of it, may have taken the place.
+        self.server.forget();
     }
 
     /// Asks with a token; once more with a fresh one where that was the reason.
@@ -299,6 +302,7 @@ impl Account {
         }
         let mut held = self.held.lock().await;
         let turn = self.turn().await?;
+        self.server.forget();
         let session = self.ask_login(password).await.map_err(|trouble| self.fault(trouble))?;
         held.unsaved = None;
         let token = self.keep(&mut held, session).await;
@@ -338,9 +342,10 @@ impl Account {
     /// A refused password, with the rule where the server tells it.
     fn with_rule(&self, error: Error) -> Error {
         let rule = match self.server.known() {
-            Some(Speaks::Ours(found)) => &found.password,
+            Some(Speaks::Ours(found)) => found,
             _ => return error,
         };
+        let rule = &rule.password;
         let host = self.server.host();
         match error.field {
             Some(field @ ("password" | "new_password")) if error.code == Code::BadRequest => {

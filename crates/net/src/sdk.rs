@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -88,17 +88,7 @@ impl Http {
     /// Every [`Failure`]; [`Failure::Broken`] for an address that is none.
     pub async fn get(&self, url: &str, most: usize) -> Result<http::Response<Bytes>, Failure> {
         let request = http::Request::get(url).body(SdkBody::empty()).map_err(|error| Failure::Broken(error.to_string()))?;
-        let (head, mut body) = self.exchange(request).await?.into_parts();
-        let mut kept = BytesMut::new();
-        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            let frame = frame.map_err(|error| Failure::of(&*error))?;
-            let Ok(data) = frame.into_data() else { continue };
-            kept.extend_from_slice(&data[..data.len().min(most - kept.len())]);
-            if kept.len() == most {
-                break;
-            }
-        }
-        Ok(http::Response::from_parts(head, kept.freeze()))
+        self.ask(request, most).await
     }
 }
 

@@ -5,7 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use imagepic_tests::desktop::built;
 use imagepic_tests::old_service::OldService;
-use imagepic_tests::team::Team;
+use imagepic_tests::team::{Team, TeamSetup};
+use imagepic_tests::wait::within;
 use serde_json::json;
 
 use super::*;
@@ -181,4 +182,41 @@ async fn at_an_older_service_the_console_keeps_the_password_only_where_that_is_s
     assert!(kept.status.success(), "{}", said(&kept));
     let plain = imagepic(folder.path(), &["login", "--server", "http://images.example.com", "--phone", PHONE], "");
     assert!(plain.status.code() == Some(2) && said(&plain).contains("without encryption"), "{}", said(&plain));
+}
+
+#[tokio::test]
+async fn a_server_that_takes_an_older_ones_place_is_known_as_what_it_is_without_a_restart() {
+    let older = OldService::start().await;
+    older.person(PHONE, PASSWORD);
+    older.put("images", "there.png", b"");
+    let desk = Desk::new().await;
+    let draft = Draft { destination: Destination { bucket: "images".to_owned(), ..destination(&older.address) }, secret: None };
+    let team = desk.engine.destinations().save(draft).await.expect("saved").id;
+    desk.engine.destinations().use_(&team, None, None).await.expect("chosen");
+    let accounts = desk.engine.accounts();
+    let here = address(&older.address);
+    accounts.login(&here, secret(PASSWORD), true).await.expect("signed in");
+    upload(&desk.engine, "before").await;
+    assert!(older.object("images", "shots/before.png").is_some());
+
+    let data = tempfile::tempdir().expect("a folder");
+    {
+        // Somebody has moved the accounts before the switch.
+        let server = TeamSetup::default().data(data.path()).start().await;
+        server.register(PHONE, PASSWORD).await;
+    }
+    older.stop();
+    let listen = older.address.strip_prefix("http://").expect("an address of a test");
+    let patience = Duration::from_secs(10);
+    let server = within(patience, "the port is free", async || {
+        TeamSetup::default().set("IMAGEPIC_LISTEN", listen).data(data.path()).try_start().await.ok()
+    })
+    .await;
+
+    // Nothing is set or saved in between: that alone would make everything be asked anew.
+    upload(&desk.engine, "after").await;
+    let standing = &accounts.list().await[0];
+    assert!(standing.signed_in, "the password that may be kept was enough: {standing:?}");
+    let found = accounts.probe(&here).await.expect("there");
+    assert!(!found.old && found.server == server.url, "{found:?}");
 }

@@ -3,7 +3,7 @@
 //! What the server is gets asked once. An answer that is not ours is not yet the older service: something in between may have given it,
 //! so nothing secret is sent before the older service's own envelope has been seen.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -69,7 +69,8 @@ pub(crate) struct Server {
     https: bool,
     plain_allowed: bool,
     http: Http,
-    speaks: OnceCell<Speaks>,
+    /// Replaced when it shall be asked anew.
+    speaks: Mutex<Arc<OnceCell<Speaks>>>,
 }
 
 impl Server {
@@ -91,7 +92,7 @@ impl Server {
         };
         let http = Http::new(net).map_err(|failure| Error::new(Code::BadRequest, say::proxy(&host)).because(failure))?;
         let plain_allowed = address.allow_plain_http;
-        Ok(Self { https: url.scheme() == "https", base: address.server, host, plain_allowed, http, speaks: OnceCell::new() })
+        Ok(Self { https: url.scheme() == "https", base: address.server, host, plain_allowed, http, speaks: Mutex::default() })
     }
 
     /// Host and port, for people.
@@ -114,17 +115,27 @@ impl Server {
         }
     }
 
-    /// What is at the address; asked once.
+    /// What is at the address; asked once, and again after [`forget`](Self::forget).
     ///
     /// # Errors
     /// `NotTeamServer`, and the network's.
-    pub(crate) async fn speaks(&self) -> Result<&Speaks> {
-        self.speaks.get_or_try_init(|| self.look()).await
+    pub(crate) async fn speaks(&self) -> Result<Speaks> {
+        let asked = self.asked();
+        asked.get_or_try_init(|| self.look()).await.cloned()
     }
 
     /// What is at the address, if that is known already.
-    pub(crate) fn known(&self) -> Option<&Speaks> {
-        self.speaks.get()
+    pub(crate) fn known(&self) -> Option<Speaks> {
+        self.asked().get().cloned()
+    }
+
+    /// Asks anew next time: another server may have taken the place, or this one another configuration.
+    pub(crate) fn forget(&self) {
+        *self.speaks.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+    }
+
+    fn asked(&self) -> Arc<OnceCell<Speaks>> {
+        Arc::clone(&self.speaks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn look(&self) -> Result<Speaks> {
@@ -175,7 +186,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`speaks`](Self::speaks).
-    pub(crate) async fn ours(&self) -> Result<Option<&Arc<Capabilities>>> {
+    pub(crate) async fn ours(&self) -> Result<Option<Arc<Capabilities>>> {
         Ok(match self.speaks().await? {
             Speaks::Ours(found) => Some(found),
             Speaks::Old => None,

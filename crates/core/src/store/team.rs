@@ -24,7 +24,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Bucket, Link, Object, Page, Progress, Put, Store, Stored};
-use crate::account::{About, Account, Answered, Server, Speaks, fault};
+use crate::account::{About, Account, Answered, Server, Speaks, Trouble, fault};
 use crate::destination::LinkPolicy;
 use crate::error::{Code, Error, Result};
 
@@ -55,11 +55,32 @@ impl TeamStore {
 
     /// Asks for something that only reads, which some servers let everybody do.
     async fn look<T: DeserializeOwned + Send>(&self, path: &str, body: &(impl Serialize + Sync)) -> Answered<T> {
-        if self.reads_freely().await? { self.server().post(path, body, None).await } else { self.ask(path, body).await }
+        if self.reads_freely().await? {
+            let answer = self.server().post(path, body, None).await;
+            if !self.wants_token(&answer) {
+                return answer;
+            }
+        }
+        self.ask(path, body).await
+    }
+
+    /// Whether who was thought to let everybody read does not: it is another server by now, or configured anew.
+    fn wants_token<T>(&self, answer: &Answered<T>) -> bool {
+        let wants = answer.as_ref().is_err_and(Trouble::is_token);
+        if wants {
+            self.server().forget();
+        }
+        wants
     }
 
     async fn reads_freely(&self) -> Result<bool> {
         Ok(self.server().ours().await?.is_none_or(|found| found.anonymous_reads))
+    }
+
+    /// Whether the older service was found to be one of ours by now, while it was asked.
+    async fn is_replaced<T>(&self, answer: &Result<T>) -> Result<bool> {
+        let forgotten = answer.is_err() && self.server().known().is_none();
+        Ok(forgotten && self.server().ours().await?.is_some())
     }
 
     fn grants(&self, found: &Capabilities) -> bool {
@@ -104,10 +125,10 @@ pub async fn signed_in(
 impl Store for TeamStore {
     async fn buckets(&self) -> Result<Vec<Bucket>> {
         let path = "bucket/listBuckets";
-        let asked: Answered<Vec<imagepic_api::object::Bucket>> = if self.reads_freely().await? {
-            self.server().get(path, None).await
-        } else {
-            self.account.with_token(|token| async move { self.server().get(path, Some(&token)).await }).await
+        let freely = if self.reads_freely().await? { Some(self.server().get(path, None).await) } else { None };
+        let asked: Answered<Vec<imagepic_api::object::Bucket>> = match freely.filter(|answer| !self.wants_token(answer)) {
+            Some(answer) => answer,
+            None => self.account.with_token(|token| async move { self.server().get(path, Some(&token)).await }).await,
         };
         let buckets = asked.map_err(|trouble| fault(trouble, self.server(), self.about("", "")))?;
         let told = |bucket: imagepic_api::object::Bucket| Bucket {
@@ -119,7 +140,10 @@ impl Store for TeamStore {
 
     async fn list(&self, bucket: &str, prefix: &str, cursor: Option<&str>, limit: u16) -> Result<Page> {
         if let Speaks::Old = self.server().speaks().await? {
-            return self.list_old(bucket, prefix, cursor, limit).await;
+            let listed = self.list_old(bucket, prefix, cursor, limit).await;
+            if !self.is_replaced(&listed).await? {
+                return listed;
+            }
         }
         let list = List {
             bucket_name: bucket.to_owned(),
@@ -146,7 +170,10 @@ impl Store for TeamStore {
 
     async fn stat(&self, bucket: &str, key: &str) -> Result<Option<Object>> {
         if let Speaks::Old = self.server().speaks().await? {
-            return self.stat_old(bucket, key).await;
+            let seen = self.stat_old(bucket, key).await;
+            if !self.is_replaced(&seen).await? {
+                return seen;
+            }
         }
         let address = Address { bucket_name: bucket.to_owned(), object_name: key.to_owned() };
         let asked: Answered<Stat> = self.look("object/statObject", &address).await;

@@ -40,6 +40,7 @@ impl TeamStore {
             ..List::default()
         };
         let asked: Answered<Listed> = self.server().post("object/listObjects", &list, None).await;
+        self.wants_token(&asked);
         match asked {
             Ok(listed) => Ok(Some(listed)),
             Err(Trouble::Refused(no)) if no.bare => {

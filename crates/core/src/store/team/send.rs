@@ -24,12 +24,15 @@ const PARTS: [u64; 4] = [64 << 20, 576 << 20, 5 << 20, 16 << 20];
 
 impl TeamStore {
     pub(super) async fn send(&self, put: &Put, progress: &Progress) -> Result<Stored> {
-        let speaks = self.server().speaks().await?.clone();
+        let speaks = self.server().speaks().await?;
         let digests = self.checked(put).await?;
-        let found = match speaks {
-            Speaks::Old => return self.send_old(put, &digests, progress).await,
-            Speaks::Ours(found) => found,
-        };
+        if let Speaks::Old = speaks {
+            let sent = self.send_old(put, &digests, progress).await;
+            if !self.is_replaced(&sent).await? {
+                return sent;
+            }
+        }
+        let Some(found) = self.server().ours().await? else { return Err(self.old_cannot()) };
         if put.size > found.max_bytes {
             return Err(Error::new(Code::TooLarge, words::too_large(&put.key, self.server().host())));
         }
