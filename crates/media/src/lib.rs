@@ -1,9 +1,11 @@
 //! What bytes are, without trusting their name: type, size, whether they move and whether they can run; private metadata cut out of
-//! them; and a small picture of them.
+//! them; other pictures made of them, small ones among them.
 //!
-//! Everything here is pure and meets hostile bytes: reading is bounded, nothing panics, and no picture is decoded but for a thumbnail,
-//! under limits. What a destination takes, and what is done about metadata that cannot be cut, is decided elsewhere.
+//! Everything here is pure and meets hostile bytes: reading is bounded, nothing panics, and pictures are decoded under limits, for a
+//! thumbnail and where another picture is wanted of them. What a destination takes, and what is done about metadata that cannot be
+//! cut, is decided elsewhere.
 
+pub mod convert;
 mod exif;
 mod sniff;
 mod strip;
