@@ -99,9 +99,9 @@ pub(crate) fn command(lang: Lang) -> Command {
         .after_help(usage::exit_codes().to(lang))
         .subcommand(upload(make))
         .subcommand(history(make))
-        .subcommand(again(make, "cancel", words::cancel(), &["cancel 12 13", "cancel --all --to NAME"]))
+        .subcommand(again(make, "cancel", words::cancel(), words::all_open(), &["cancel 12 13", "cancel --all --to NAME"]))
         .subcommand(
-            again(make, "retry", words::retry(), &["retry 12", "retry --all"])
+            again(make, "retry", words::retry(), words::all_again(), &["retry 12", "retry --all"])
                 .arg(make.format(words::upload_as()))
                 .arg(make.quiet())
                 .arg(make.json()),
@@ -154,10 +154,10 @@ fn history(make: Make) -> Command {
 }
 
 /// What is done to uploads of the history by their numbers.
-fn again(make: Make, name: &'static str, about: Text, examples: &[&str]) -> Command {
+fn again(make: Make, name: &'static str, about: Text, all: Text, examples: &[&str]) -> Command {
     make.shown(name, about, examples)
         .arg(make.ids())
-        .arg(make.flag("all", words::all_open()))
+        .arg(make.flag("all", all))
         .group(ArgGroup::new("which").args(["id", "all"]).required(true))
         .arg(make.destination(make.option("to", "NAME", words::only_to())).requires("all"))
 }
@@ -204,7 +204,7 @@ fn destinations(make: Make) -> Command {
         words::destinations_edit(),
         &["destinations edit team --folder docs", "destinations edit team --secret-key-stdin < secret.txt"],
     );
-    let edit = fields(edit.arg(name()))
+    let edit = team::addressed(make, fields(edit.arg(name())))
         .arg(make.option("rename", "NAME", words::option_name()))
         .arg(make.flag("host-style", words::option_host_style()).conflicts_with("path-style"));
     let pick = make
@@ -224,6 +224,7 @@ fn destinations(make: Make) -> Command {
 fn bucket(make: Make) -> Command {
     make.group("bucket", words::bucket())
         .subcommand(make.command("status", words::bucket_status()).arg(make.json()))
+        .subcommand(make.command("start", words::bucket_start()))
         .subcommand(make.command("stop", words::bucket_stop()))
         .subcommand(make.command("host", words::bucket_host()).hide(true))
 }

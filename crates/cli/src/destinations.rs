@@ -36,6 +36,9 @@ pub(crate) async fn run(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Re
         }
         Some(("use", args)) => {
             let given = |id: &str| args.get_one::<String>(id).cloned();
+            if let Some(bucket) = args.get_one::<String>("bucket") {
+                is_there(engine, name(args), bucket).await?;
+            }
             engine.destinations().use_(name(args), given("bucket"), given("folder")).await?;
             out.tell(&words::used(place(&engine.destinations().current())));
             Ok(WELL)
@@ -54,6 +57,19 @@ pub(crate) async fn run(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Re
 
 fn name(args: &ArgMatches) -> &str {
     args.get_one::<String>("name").map(String::as_str).unwrap_or_default()
+}
+
+/// A bucket that was mistyped would be missed only at the next upload. Where buckets cannot be listed at the moment, it is believed.
+async fn is_there(engine: &Engine, name: &str, bucket: &str) -> Result<()> {
+    let destination = engine.destinations().resolve(name)?;
+    let own = destination.kind == Kind::ThisComputer && destination.bucket == bucket;
+    match engine.browse().buckets(&destination.id).await {
+        Ok(names) if !own && !names.is_empty() && !names.iter().any(|name| name == bucket) => {
+            Err(Error::new(Code::NoSuchBucket, words::bucket_unknown_at(bucket, &destination.name, names.join(", ")))
+                .at("bucket"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Name, bucket and folder in one line, as the tray shows them.
@@ -146,7 +162,12 @@ async fn edit(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
         return Ok(code);
     }
     let saved = engine.destinations().save(draft).await?;
-    out.tell(&words::changed(saved.name));
+    match &saved.kind {
+        Kind::Team(address) if !engine.accounts().signed_in(address).await => {
+            out.tell(&imagepic_words::team::did_edit(&saved.name, &saved.name));
+        }
+        _ => out.tell(&words::changed(saved.name)),
+    }
     Ok(WELL)
 }
 
@@ -169,10 +190,19 @@ async fn shares(engine: &Engine, draft: &Draft, args: &ArgMatches, out: &Out) ->
 /// Puts what was given into the form; what was not given stays.
 fn fill(destination: &mut Destination, args: &ArgMatches) -> Result<()> {
     let given = |id: &str| args.get_one::<String>(id);
-    let addressed = ["endpoint", "region", "access-key", "ca-file"].iter().any(|id| args.contains_id(id))
-        || args.get_flag("path-style")
-        || args.get_flag("secret-key-stdin");
+    // `add s3` has no arguments of a team server.
+    let team_given = |id: &str| args.try_get_one::<String>(id).ok().flatten();
+    let plain = matches!(args.try_get_one::<bool>("allow-http"), Ok(Some(true)));
+    let ca_file =
+        args.get_one::<std::path::PathBuf>("ca-file").map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+    let host_style = matches!(args.try_get_one::<bool>("host-style"), Ok(Some(true)));
+    let of_s3 = ["endpoint", "region", "access-key"].iter().any(|id| args.contains_id(id))
+        || ["path-style", "secret-key-stdin"].iter().any(|id| args.get_flag(id))
+        || host_style;
+    let of_team = ["server", "phone"].iter().any(|id| team_given(id).is_some()) || plain;
+    let wrong = |text| Err(Error::new(Code::BadRequest, text));
     match &mut destination.kind {
+        Kind::S3(_) if of_team => return wrong(words::edit_s3(&destination.name)),
         Kind::S3(address) => {
             for (id, field) in
                 [("endpoint", &mut address.endpoint), ("region", &mut address.region), ("access-key", &mut address.access_key)]
@@ -181,16 +211,21 @@ fn fill(destination: &mut Destination, args: &ArgMatches) -> Result<()> {
                     field.clone_from(value);
                 }
             }
-            let host_style = matches!(args.try_get_one::<bool>("host-style"), Ok(Some(true)));
             address.path_style = (address.path_style || args.get_flag("path-style")) && !host_style;
-            if let Some(path) = args.get_one::<std::path::PathBuf>("ca-file") {
-                address.ca_file = Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+            address.ca_file = ca_file.or(address.ca_file.take());
+        }
+        Kind::Team(_) if of_s3 => return wrong(words::edit_team(&destination.name)),
+        Kind::Team(address) => {
+            for (id, field) in [("server", &mut address.server), ("phone", &mut address.phone)] {
+                if let Some(value) = team_given(id) {
+                    field.clone_from(value);
+                }
             }
+            address.allow_plain_http |= plain;
+            address.ca_file = ca_file.or(address.ca_file.take());
         }
-        Kind::ThisComputer | Kind::Team(_) if addressed => {
-            return Err(Error::new(Code::BadRequest, words::not_s3(&destination.name)));
-        }
-        Kind::ThisComputer | Kind::Team(_) => {}
+        Kind::ThisComputer if of_s3 || of_team || ca_file.is_some() => return wrong(words::not_s3(&destination.name)),
+        Kind::ThisComputer => {}
     }
     if let Some(bucket) = given("bucket") {
         destination.bucket.clone_from(bucket);

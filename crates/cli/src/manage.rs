@@ -76,6 +76,13 @@ pub(crate) async fn bucket(engine: &Engine, args: &ArgMatches, out: &mut Out) ->
             }
             Ok(if status.running { WELL } else { FAILED })
         }
+        Some(("start", _)) => {
+            let status = host.start().await?;
+            if let (Some(port), Some(pid)) = (status.port, status.pid) {
+                out.tell(&words::bucket_runs(port, pid));
+            }
+            Ok(WELL)
+        }
         Some(("stop", _)) => {
             if !host.status().await.running {
                 out.tell(&words::bucket_stopped());

@@ -53,6 +53,9 @@ impl Out {
     /// Tells an error and gives the exit code it means.
     pub(crate) fn failure(&self, error: &Error) -> u8 {
         self.say(&error.message(self.lang));
+        if error.code == imagepic_core::Code::PlainHttp {
+            self.tell(&imagepic_words::team::plain_hint());
+        }
         crate::exit_code(error)
     }
 

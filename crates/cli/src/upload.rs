@@ -26,6 +26,16 @@ struct Asked {
     what: std::result::Result<Content, Error>,
 }
 
+impl Asked {
+    fn is_there(&self) -> bool {
+        match &self.what {
+            Ok(Content::Path(path)) => path.exists(),
+            Ok(_) => true,
+            Err(_) => false,
+        }
+    }
+}
+
 pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     let given = |id: &str| args.get_one::<String>(id).cloned();
     let how = How {
@@ -45,13 +55,17 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
     let host = engine.bucket_host().status().await;
     // The tray app serves as soon as it can; nothing is started beside it.
     let served = host.running || host.resident;
+    let asked = asked(args.get_many("file").unwrap_or_default(), out);
     if let Some(bucket) = &submit.bucket {
-        meant(engine, submit.destination.as_deref(), bucket, args.get_flag("create"), &how, out).await?;
+        let create = args.get_flag("create");
+        // For nothing at all no bucket is made.
+        if !create || args.get_flag("clipboard") || asked.iter().any(Asked::is_there) {
+            meant(engine, submit.destination.as_deref(), bucket, create, &how, out).await?;
+        }
     }
     let mut events = engine.subscribe();
 
     let mut outcomes = Vec::new();
-    let asked = asked(args.get_many("file").unwrap_or_default(), out);
     let at = SystemTime::now();
     let captures: Vec<Capture> = asked
         .iter()

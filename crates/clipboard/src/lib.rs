@@ -353,7 +353,7 @@ fn open(display: &Display, limits: &Limits) -> Result<(Arc<dyn Board>, Backend),
         }
     }
     if reasons.is_empty() {
-        reasons.push("neither WAYLAND_DISPLAY nor DISPLAY is set: this session has no desktop".to_owned());
+        reasons.push("neither WAYLAND_DISPLAY nor DISPLAY is set".to_owned());
     }
     Err(Error::Unavailable(reasons.join("; ")))
 }

@@ -31,7 +31,7 @@ use crate::destination::TeamAddress;
 use crate::error::{Code, Error, Result};
 use crate::home::{Home, Lock};
 use crate::queue::blocking;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, SecretsPlace};
 use crate::settings::Proxy;
 
 /// A token is renewed so long before its end that a request on its way still finds it good.
@@ -367,6 +367,11 @@ impl Account {
         check_password(old, "password")?;
         check_password(new, "new_password")?;
         self.server.speaks().await?;
+        // Known before anything is changed: what cannot be read afterwards would look like a change that failed.
+        let kept = match self.keeps_password().await {
+            Err(error) if !self.cannot_be_kept(&error).await => return Err(error),
+            kept => kept.unwrap_or(false),
+        };
         let ask =
             Change { phone: self.phone.clone(), opwd: old.expose_secret().to_owned(), npwd: new.expose_secret().to_owned() };
         let answer = self.server.post::<Value>("auth/change", &ask, None).await;
@@ -379,9 +384,11 @@ impl Account {
             error if error.field == Some("password") && error.code == Code::BadRequest => {
                 self.with_rule(error.at("new_password"))
             }
+            error if error.field == Some("new_password") && old.expose_secret() == new.expose_secret() => {
+                Error::new(Code::BadRequest, words::password_same(self.server.host())).at("new_password")
+            }
             error => self.with_rule(error),
         })?;
-        let kept = self.secrets.get(&self.names.password).await?.is_some();
         self.login(new, kept).await
     }
 
@@ -391,10 +398,15 @@ impl Account {
     /// `KeychainLocked`.
     pub(crate) async fn logout(&self) -> Result<bool> {
         let told = match self.server.ours().await {
-            Ok(Some(_)) => self
-                .with_token(|token| async move { self.server.post::<Value>("auth/logout", &json!({}), Some(&token)).await })
-                .await
-                .is_ok(),
+            Ok(Some(_)) => {
+                let tell =
+                    |token: Arc<str>| async move { self.server.post::<Value>("auth/logout", &json!({}), Some(&token)).await };
+                match self.with_token(tell).await.map_err(|trouble| self.fault(trouble)) {
+                    Ok(_) => true,
+                    // Who is not signed in there is signed out.
+                    Err(error) => error.code == Code::SignInNeeded || self.cannot_be_kept(&error).await,
+                }
+            }
             Ok(None) => true,
             Err(_) => false,
         };
@@ -406,6 +418,11 @@ impl Account {
         self.set_ended(None);
         (self.changed)();
         Ok(told)
+    }
+
+    /// Whether the keychain that could not be asked is none at all: nothing of this computer's is in it.
+    async fn cannot_be_kept(&self, error: &Error) -> bool {
+        error.code == Code::KeychainLocked && self.secrets.place().await == SecretsPlace::File
     }
 
     /// Forgets what this home knows of the account: no destination uses it any more.

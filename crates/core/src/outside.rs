@@ -145,7 +145,12 @@ pub trait ClipboardPort: Send + Sync {
 }
 
 fn unavailable(error: imagepic_clipboard::Error) -> Error {
-    Error::new(Code::ClipboardUnavailable, words::clipboard_unavailable(&error)).because(error)
+    let reason = match &error {
+        // The sentence around it says the rest.
+        imagepic_clipboard::Error::Unavailable(reason) => reason.clone(),
+        other => other.to_string(),
+    };
+    Error::new(Code::ClipboardUnavailable, words::clipboard_unavailable(reason)).because(error)
 }
 
 /// The session's clipboard: connected when first used, and anew after the display went away.

@@ -254,12 +254,17 @@ impl Settings {
         Ok(removed)
     }
 
-    /// Puts this computer among the destinations, named in the language of the settings unless a person named it.
+    /// Puts this computer before all other destinations, named in the language of the settings unless a person named it.
     pub(crate) fn complete(&mut self) {
         let name = words::this_computer().to(self.lang());
-        match self.destinations.iter_mut().find(|destination| destination.id == THIS_COMPUTER) {
-            Some(this) if is_this_computers_name(&this.name) => this.name = name,
-            Some(_) => {}
+        match self.destinations.iter().position(|destination| destination.id == THIS_COMPUTER) {
+            Some(at) => {
+                // A file has it wherever it was first changed.
+                self.destinations[..=at].rotate_right(1);
+                if is_this_computers_name(&self.destinations[0].name) {
+                    self.destinations[0].name = name;
+                }
+            }
             None => self.destinations.insert(0, Destination::this_computer(name)),
         }
     }

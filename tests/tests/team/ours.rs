@@ -161,8 +161,20 @@ async fn the_console_registers_uploads_changes_the_password_and_signs_out() {
     assert!(!wrong.status.success() && said(&wrong).contains("do not belong together"), "{}", said(&wrong));
     run(&["login", "--to", "studio", "--password-stdin"], OTHER);
     run(&["logout", "--to", "studio"], "");
+    let again = run(&["logout", "--to", "studio"], "");
+    assert!(said(&again).contains("Signed out of"), "{}", said(&again));
     let none = imagepic(home, &["destinations", "test", "studio"], "");
     assert!(!none.status.success() && said(&none).contains("✗ sign-in"), "{}", said(&none));
+
+    // Whoever runs the server wants another password of everybody.
+    run(&["accounts", "require-change", "--data", server.data.to_str().expect("plain"), PHONE], "");
+    let asked = imagepic(home, &["login", "--to", "studio", "--password-stdin"], OTHER);
+    assert!(!asked.status.success() && said(&asked).contains("imagepic passwd"), "{}", said(&asked));
+    let same = imagepic(home, &["passwd", "--to", "studio", "--password-stdin"], &format!("{OTHER}\n{OTHER}\n"));
+    assert!(!same.status.success() && said(&same).contains("the present one"), "{}", said(&same));
+    let changed = run(&["passwd", "--to", "studio", "--password-stdin"], &format!("{OTHER}\nthird12345\n"));
+    assert!(said(&changed).contains("changed"), "{}", said(&changed));
+    run(&["destinations", "test", "studio"], "");
     for (file, secret) in [("settings.toml", PASSWORD), ("settings.toml", OTHER), ("secrets.json", OTHER)] {
         let text = std::fs::read_to_string(home.join(file)).unwrap_or_default();
         assert!(!text.contains(secret), "a password in {file}");
@@ -182,6 +194,7 @@ async fn at_an_older_service_the_console_keeps_the_password_only_where_that_is_s
     assert!(kept.status.success(), "{}", said(&kept));
     let plain = imagepic(folder.path(), &["login", "--server", "http://images.example.com", "--phone", PHONE], "");
     assert!(plain.status.code() == Some(2) && said(&plain).contains("without encryption"), "{}", said(&plain));
+    assert!(said(&plain).contains("--allow-http"), "{}", said(&plain));
 }
 
 #[tokio::test]

@@ -12,6 +12,14 @@ fn address(make: Make, command: Command) -> Command {
         .arg(make.option("ca-file", "FILE", words::option_ca_file()).value_parser(value_parser!(std::path::PathBuf)))
 }
 
+/// What `destinations edit` changes of a destination at a team server, beside what every kind has.
+pub(super) fn addressed(make: Make, command: Command) -> Command {
+    command
+        .arg(server(make))
+        .arg(make.option("phone", "PHONE", team::option_phone()))
+        .arg(make.flag("allow-http", team::option_allow_http()))
+}
+
 fn server(make: Make) -> Arg {
     make.option("server", "URL", team::option_server())
 }

@@ -104,6 +104,10 @@ fn judge(refused: &Refused, server: &Server, about: About<'_>) -> Error {
         Some(Said::TokenMissing | Said::TokenMalformed | Said::TokenInvalid | Said::TokenExpired | Said::TokenRevoked) => {
             plain(Code::SignInNeeded, words::session_ended(host, phone))
         }
+        // What whoever runs the server has asked of everybody, or of this person.
+        Some(Said::Forbidden) if refused.has(reason::PASSWORD) => {
+            plain(Code::SignInNeeded, words::must_change(host, phone)).at("password")
+        }
         Some(Said::Forbidden) if bucket.is_empty() => plain(Code::Forbidden, words::reads_refused(host, phone)),
         Some(Said::Forbidden) => plain(Code::Forbidden, words::forbidden(host, phone, bucket)),
         Some(Said::NoSuchBucket) => plain(Code::NoSuchBucket, words::no_such_bucket(bucket, host)).at("bucket"),

@@ -63,7 +63,7 @@ pub fn values(key: &str) -> &'static [&'static str] {
         "link.format" => &["url", "markdown", "html", "bbcode", "css", "jsx"],
         _ => match split(key) {
             Ok((_, "link")) => &["presigned", "public"],
-            Ok((_, "strip_metadata" | "allow_plain_http" | "path_style")) => &["true", "false"],
+            Ok((_, "strip_metadata" | "any_file" | "allow_plain_http" | "path_style")) => &["true", "false"],
             _ => &[],
         },
     }
