@@ -80,6 +80,8 @@ pub mod reason {
     pub const OLD_PASSWORD: &str = "旧密码不符合规范";
     /// `npwd`.
     pub const NEW_PASSWORD: &str = "新密码不符合规范";
+    /// `npwd`, where another one than before is asked for.
+    pub const SAME_PASSWORD: &str = "新密码与旧密码相同";
     /// The phone number has an account.
     pub const REGISTERED: &str = "已注册";
     /// Phone and password do not belong together.

@@ -33,6 +33,7 @@ impl From<KeeperError> for Refused {
             KeeperError::Nobody(phone) => Self(FAILED, words::nobody(phone)),
             KeeperError::Broken { phone, why } => Self(FAILED, words::broken(phone, why)),
             KeeperError::Open(why) => Self(FAILED, words::open_failed(why)),
+            KeeperError::NoHome(path) => Self(FAILED, words::no_home(shown(&path))),
             KeeperError::Folder { path, why } => Self(FAILED, words::folder_failed(shown(&path), why)),
             KeeperError::Occupied(path) => Self(FAILED, words::occupied(shown(&path))),
             KeeperError::NoAccounts(path) => Self(FAILED, words::no_accounts(shown(&path))),
@@ -60,7 +61,8 @@ pub(crate) async fn run(args: &ArgMatches, out: &mut Out) -> u8 {
 }
 
 async fn act(config: &Config, verb: &str, given: &ArgMatches, out: &mut Out) -> Result<u8, Refused> {
-    let keeper = Keeper::open(config).await?;
+    // What brings the first account may come before the server was ever started.
+    let keeper = Keeper::open(config, matches!(verb, "add" | "invite" | "import")).await?;
     let phone = || given.get_one::<String>("phone").cloned().unwrap_or_default();
     let folder = || given.get_one::<PathBuf>("dir").cloned().unwrap_or_default();
     match verb {

@@ -175,22 +175,6 @@ impl Client {
         self.quirks.learn_largest(bytes);
     }
 
-    /// The buckets these keys may list.
-    ///
-    /// # Errors
-    /// [`Kind::Forbidden`] where listing is not allowed, and every kind of [`S3Error`].
-    pub async fn buckets(&self) -> Result<Vec<Bucket>, S3Error> {
-        let answer = self.sdk.list_buckets().send().await.map_err(|error| S3Error::of(&error, About::Service))?;
-        // An answer of somebody else's that happens to be XML has no owner and no buckets: no store leaves both out.
-        if answer.buckets.is_none() && answer.owner.is_none() {
-            return Err(S3Error::new(Kind::NotS3, "the answer to ListBuckets names neither owner nor buckets"));
-        }
-        let buckets = answer.buckets.unwrap_or_default().into_iter();
-        Ok(buckets
-            .filter_map(|bucket| Some(Bucket { name: bucket.name?, created: bucket.creation_date.and_then(time) }))
-            .collect())
-    }
-
     /// One page of what lies directly below `prefix`, in key order; `limit` from 1 to 1,000.
     ///
     /// # Errors
@@ -318,6 +302,20 @@ impl Client {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Makes sure that the bucket is there, unless it was seen before; keys that may not look at it are believed to have one.
+    ///
+    /// # Errors
+    /// [`Kind::NoSuchBucket`], and every kind of [`S3Error`].
+    pub async fn known_bucket(&self, bucket: &str) -> Result<(), S3Error> {
+        if self.quirks.knows(bucket) {
+            return Ok(());
+        }
+        match self.head_bucket(bucket).await {
+            Err(error) if error.kind == Kind::Forbidden => Ok(()),
+            seen => seen,
         }
     }
 

@@ -14,8 +14,9 @@ use crate::quirks::Conditions;
 
 /// A process that has looked so often will put more: from then on it pays to know whether looking is needed.
 const LEARN_AT: u32 = 3;
-/// Always the same name and bytes: where the key may not remove it again, one is left in each folder and no more.
-const TRIAL: &str = ".imagepic-test.txt";
+/// Before a random part: two computers that try at the same time must not take each other's object for a condition that is honoured, or
+/// the other's removal for one that is ignored.
+const TRIAL: &str = ".imagepic-test-";
 const TRIAL_TEXT: &[u8] = b"imagepic wrote this to see whether the store protects names that are taken.\n";
 
 impl Client {
@@ -84,10 +85,8 @@ impl Client {
 
     /// Finds out with an object of its own beside the key, for keys that may write and not look.
     pub(crate) async fn try_conditions(&self, bucket: &str, key: &str) -> Result<(), S3Error> {
-        let key = match key.rsplit_once('/') {
-            Some((folder, _)) => format!("{folder}/{TRIAL}"),
-            None => TRIAL.to_owned(),
-        };
+        let folder = key.rsplit_once('/').map_or_else(String::new, |(folder, _)| format!("{folder}/"));
+        let key = format!("{folder}{TRIAL}{}.txt", uuid::Uuid::new_v4().simple());
         let trial = Put {
             bucket: bucket.to_owned(),
             key,
@@ -99,7 +98,7 @@ impl Client {
             if_absent: true,
             id: None,
         };
-        // One at a time: another's removal between the two puts would look like a condition that is ignored.
+        // One of this process is enough.
         let _alone = self.quirks.trial.lock().await;
         if self.quirks.conditions() != Conditions::Unknown {
             return Ok(());

@@ -8,6 +8,7 @@
 
 mod address;
 mod body;
+mod buckets;
 mod bulk;
 mod client;
 mod error;

@@ -40,7 +40,7 @@ const USER_AGENT: &str = concat!("imagepic/", env!("CARGO_PKG_VERSION"));
 pub(crate) const SHA256: &str = "sha256";
 pub(crate) const ID: &str = "imagepic-id";
 const META_SHA256: &str = "x-amz-meta-sha256";
-const META_ID: &str = "x-amz-meta-imagepic-id";
+pub(crate) const META_ID: &str = "x-amz-meta-imagepic-id";
 
 /// What to store.
 #[derive(Clone)]

@@ -21,6 +21,7 @@ const LONGEST: usize = 64 * 1024;
 /// What to ask.
 pub(crate) struct Ask<'a> {
     pub(crate) method: Method,
+    /// Empty for the service itself.
     pub(crate) bucket: &'a str,
     /// `None` for the bucket itself.
     pub(crate) key: Option<&'a str>,
@@ -43,6 +44,7 @@ impl Client {
         let refuse = |error: &dyn std::fmt::Display| S3Error::new(Kind::Config, error.to_string());
         let mut url = match ask.key {
             Some(key) => self.address.of_object(ask.bucket, key),
+            None if ask.bucket.is_empty() => format!("{}/", self.address.of_bucket(None)),
             None if self.address.by_path(ask.bucket) => self.address.of_bucket(Some(ask.bucket)),
             None => format!("{}/", self.address.of_bucket(Some(ask.bucket))),
         };

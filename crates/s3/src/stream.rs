@@ -7,7 +7,7 @@ use http::Method;
 
 use crate::client::{Client, unquoted};
 use crate::error::{About, Kind, S3Error};
-use crate::put::Stored;
+use crate::put::{META_ID, Stored};
 use crate::quirks::Conditions;
 use crate::raw::{Ask, UNSIGNED, refused};
 
@@ -26,6 +26,8 @@ pub struct Through {
     pub content_disposition: Option<String>,
     /// Refuse when the key exists.
     pub if_absent: bool,
+    /// As [`Put::id`](crate::Put::id).
+    pub id: Option<String>,
 }
 
 impl Client {
@@ -42,6 +44,7 @@ impl Client {
         let condition = put.if_absent && self.guarded(&put.bucket, &put.key).await?;
         let mut headers = vec![("content-type", put.content_type.clone())];
         headers.extend(put.content_disposition.iter().map(|disposition| ("content-disposition", disposition.clone())));
+        headers.extend(put.id.iter().map(|id| (META_ID, id.clone())));
         headers.extend(condition.then(|| ("if-none-match", "*".to_owned())));
         let ask = Ask {
             method: Method::PUT,

@@ -19,7 +19,7 @@ mod key;
 mod postgres;
 
 pub(crate) use folder::FolderHome;
-pub(crate) use postgres::PostgresHome;
+pub(crate) use postgres::{Alone, PostgresHome};
 
 /// A person's document as it lies in the store, unknown fields included, and the version that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,6 +182,14 @@ impl Home {
         match self {
             Self::Folder(_) => None,
             Self::Postgres(home) => Some(home.pool()),
+        }
+    }
+
+    /// The right to do something that nobody else over the same home does meanwhile; `None` where there is nobody else.
+    pub(crate) async fn alone(&self, what: &str) -> Result<Option<Alone>, StoreError> {
+        match self {
+            Self::Folder(_) => Ok(None),
+            Self::Postgres(home) => home.alone(what).await.map(Some),
         }
     }
 

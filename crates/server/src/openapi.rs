@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document, made from the routes themselves, and the page to browse it.
 //!
-//! What every route has in common is added here once: failures in their envelope, the token, the address.
+//! What every route has in common is added here once: fields as a form, failures in their envelope, the token, the address.
 
 use std::sync::Arc;
 
@@ -51,7 +51,9 @@ pub(crate) fn complete(document: &OpenApi, server: &str) -> Value {
         "title": "imagepic team server",
         "version": env!("CARGO_PKG_VERSION"),
         "license": { "name": "MIT", "identifier": "MIT" },
-        "description": "Every answer is an envelope: `code` (`\"0\"` or `\"-1\"`), `data`, `msg`, `success`, and `error` on failures. \
+        "description": "Every answer of a route is an envelope: `code` (`\"0\"` or `\"-1\"`), `data`, `msg`, `success`, and `error` on failures; \
+            but bytes of objects and streams of events come as they are. What is no request of HTTP, or one whose head is too large, is refused \
+            before there is a route, with status 400 or 431 and no body. \
             Failures that the service before this one knew are answered with status 200, all others with a fitting one. Paths are taken in \
             any case, with or without a slash at the end.",
     });
@@ -73,7 +75,18 @@ pub(crate) fn complete(document: &OpenApi, server: &str) -> Value {
     });
     let failure = json!({ "$ref": "#/components/schemas/Failure" });
     let in_json = json!({ "application/json": { "schema": failure } });
+    let lists = with_lists(&document);
     for operation in operations(&mut document) {
+        // Whatever comes as JSON may come as a form, but for lists.
+        if let Some(content) = operation.pointer_mut("/requestBody/content").and_then(Value::as_object_mut)
+            && let Some(fields) = content.get("application/json").cloned()
+            && !fields
+                .pointer("/schema/$ref")
+                .and_then(Value::as_str)
+                .is_some_and(|schema| lists.iter().any(|list| list == schema))
+        {
+            content.insert("application/x-www-form-urlencoded".to_owned(), fields);
+        }
         let responses = operation["responses"].as_object_mut();
         for (status, response) in responses.into_iter().flatten() {
             let failed = !status.starts_with(['2', '3']);
@@ -93,6 +106,16 @@ pub(crate) fn complete(document: &OpenApi, server: &str) -> Value {
         operation["responses"]["default"] = json!({ "description": "Any other failure.", "content": in_json });
     }
     document
+}
+
+/// References to the schemas that have a list among their fields.
+fn with_lists(document: &Value) -> Vec<String> {
+    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
+    let has_list = |schema: &Value| {
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        fields.into_iter().any(|(_, field)| field["type"] == "array")
+    };
+    schemas.filter(|(_, schema)| has_list(schema)).map(|(name, _)| format!("#/components/schemas/{name}")).collect()
 }
 
 /// Every operation of every path.

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use imagepic_api::Code;
 use imagepic_api::auth::{Session, reason};
 use imagepic_api::capabilities::{PasswordRule, Registration};
@@ -16,7 +15,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::accounts::document::{Oddity, oddity};
-use crate::accounts::{Accounts, Document, Home, Invites, Opener, StoreError};
+use crate::accounts::{Accounts, Alone, Document, Home, Invites, Opener, StoreError};
 use crate::answer::Refusal;
 use crate::config::Config;
 use crate::input::Input;
@@ -25,6 +24,7 @@ pub(crate) mod caller;
 pub(crate) mod console;
 pub(crate) mod invites;
 pub(crate) mod passwords;
+mod refusals;
 pub(crate) mod rules;
 pub(crate) mod sessions;
 pub(crate) mod throttle;
@@ -33,8 +33,9 @@ pub(crate) mod tokens;
 pub(crate) use caller::{Caller, Reader};
 
 use passwords::{Checked, Passwords, Turn};
+use refusals::{busy, gone, nobody, note, refused, store, too_many_accounts, too_often, wrong};
 use rules::Rules;
-use sessions::{Gone, RefreshToken, Renewed};
+use sessions::{RefreshToken, Renewed};
 use throttle::Throttle;
 use tokens::{Flaw, Tokens};
 
@@ -157,6 +158,11 @@ impl People {
         self.home.pool()
     }
 
+    /// The right to do something that no other replica does meanwhile; given back when dropped. Without a database there is no other.
+    pub(crate) async fn alone(&self, what: &str) -> Result<Option<Alone>, Refusal> {
+        self.home.alone(what).await.map_err(store)
+    }
+
     /// Whether the store answers.
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
         // A number nobody can have: the question is whether there is an answer.
@@ -191,14 +197,20 @@ impl People {
             _ => None,
         };
         let fields = person(phone, name, tfs, email, Role::Member);
-        let added = self.add(phone, fields, password).await;
+        let added = self.add(phone, fields, password, from).await;
         if let (Err(_), Some(hash)) = (&added, &invite) {
             self.invites.give_back(hash).await.map_err(store)?;
         }
         added
     }
 
-    async fn add(&self, phone: &str, mut fields: Map<String, Value>, password: &Zeroizing<String>) -> Result<(), Refusal> {
+    async fn add(
+        &self,
+        phone: &str,
+        mut fields: Map<String, Value>,
+        password: &Zeroizing<String>,
+        from: IpAddr,
+    ) -> Result<(), Refusal> {
         let taken = || Refusal::reasons(Code::AlreadyRegistered, &[reason::REGISTERED]);
         // A look first: a hash costs much, and whoever asks a thousand times shall not get a thousand.
         match self.accounts.find(phone).await {
@@ -206,6 +218,7 @@ impl People {
             Ok(Some(_)) | Err(StoreError::Broken { .. }) => return Err(taken()),
             Err(error) => return Err(store(error)),
         }
+        self.throttle.newcomer(from, self.clock.now()).map_err(too_many_accounts)?;
         let turn = self.turn().await?;
         fields.insert("upwd".to_owned(), Value::from(self.passwords.hash(&turn, password).await));
         match self.accounts.add(phone, fields).await {
@@ -294,7 +307,7 @@ impl People {
         let place = throttle::place(from);
         let (turn, known, _) = self.knows(phone, old, &place).await?;
         if known.is("requireChange") && old == new {
-            return Err(Refusal::reasons(Code::BadPassword, &[reason::NEW_PASSWORD]));
+            return Err(Refusal::reasons(Code::BadPassword, &[reason::SAME_PASSWORD]));
         }
         let hash = self.passwords.hash(&turn, new).await;
         drop(turn);
@@ -490,53 +503,6 @@ pub(crate) fn set_password(document: &mut Document, hash: &str) {
     document.set("ver", tokens::random());
     document.unset("requireChange");
     sessions::forget(document);
-}
-
-fn refused(flaws: &[(bool, Code, &str)]) -> Refusal {
-    let broken: Vec<_> = flaws.iter().filter(|(broken, ..)| *broken).collect();
-    let reasons: Vec<_> = broken.iter().map(|(.., reason)| *reason).collect();
-    Refusal::reasons(broken.first().map_or(Code::BadRequest, |(_, code, _)| *code), &reasons)
-}
-
-fn note(input: &Input, name: &str) -> Result<Option<String>, Refusal> {
-    rules::note(input.get(name)).map_err(|()| {
-        let reason = format!("{name} is text of {} characters at most, without control characters", rules::LONGEST_NOTE);
-        Refusal::new(StatusCode::BAD_REQUEST, Code::BadRequest, &reason)
-    })
-}
-
-fn wrong() -> Refusal {
-    Refusal::reasons(Code::WrongCredentials, &[reason::WRONG])
-}
-
-fn nobody() -> Refusal {
-    Refusal::person(Code::TokenRevoked, reason::NOBODY)
-}
-
-fn gone(stands: Result<(), Gone>) -> Result<(), Refusal> {
-    stands.map_err(|gone| match gone {
-        Gone::Changed => Refusal::person(Code::TokenRevoked, reason::CHANGED_SINCE),
-        Gone::Flaw(flaw) => flaw.into(),
-    })
-}
-
-fn too_often(milliseconds: i64) -> Result<(), Refusal> {
-    if milliseconds <= 0 {
-        return Ok(());
-    }
-    let seconds = u64::try_from(milliseconds).unwrap_or_default().div_ceil(1000);
-    Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyAttempts, "too many wrong tries").retry_after(seconds))
-}
-
-fn busy(reason: &str) -> Refusal {
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, reason).retry_after(2)
-}
-
-/// The store's own words are for the log: they may name hosts and files.
-#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
-fn store(error: StoreError) -> Refusal {
-    tracing::error!(%error, "the account store failed");
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::Internal, "the account store does not answer").retry_after(5)
 }
 
 #[cfg(test)]

@@ -13,6 +13,21 @@ mod notification;
 mod object;
 mod policy;
 
+/// Asked too often, or tried too often in vain.
+#[derive(utoipa::IntoResponses)]
+#[response(status = 429, description = "Too many wrong tries, or too many accounts from one address; `Retry-After`")]
+struct TooOften;
+
+/// A bucket that is not there, or not offered.
+#[derive(utoipa::IntoResponses)]
+#[response(status = 404, description = "No such bucket")]
+struct NoBucket;
+
+/// An object that is not there.
+#[derive(utoipa::IntoResponses)]
+#[response(status = 404, description = "No such bucket or object")]
+struct NoObject;
+
 /// All of them.
 pub(crate) fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()

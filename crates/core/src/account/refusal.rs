@@ -127,10 +127,11 @@ fn judge(refused: &Refused, server: &Server, about: About<'_>) -> Error {
 /// By the older service's texts, which the newer one keeps in `data`: the first field that is wrong, and every reason in the sentence.
 fn form(refused: &Refused, server: &Server, about: About<'_>) -> Error {
     let host = server.host();
-    let known: [(&str, &'static str, Text); 5] = [
+    let known: [(&str, &'static str, Text); 6] = [
         (reason::PASSWORD, "password", words::password_form(host)),
         (reason::OLD_PASSWORD, "password", words::old_password_form(host)),
         (reason::NEW_PASSWORD, "new_password", words::new_password_form(host)),
+        (reason::SAME_PASSWORD, "new_password", words::same_password(host)),
         (reason::EMAIL, "email", words::email_refused(host)),
         (reason::PHONE, "phone", words::phone_refused(host)),
     ];

@@ -29,7 +29,18 @@ fn failed(error: sqlx::Error) -> StoreError {
     StoreError::Failed(error.to_string())
 }
 
+/// A lock of the database, held until this is dropped: the transaction it belongs to ends then.
+pub(crate) struct Alone(#[expect(dead_code, reason = "held, not used")] sqlx::Transaction<'static, sqlx::Postgres>);
+
 impl PostgresHome {
+    /// Waits until nobody else holds that lock.
+    pub(crate) async fn alone(&self, what: &str) -> Result<Alone, StoreError> {
+        let mut transaction = self.pool.begin().await.map_err(failed)?;
+        let lock = sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))").bind(what);
+        lock.execute(&mut *transaction).await.map_err(failed)?;
+        Ok(Alone(transaction))
+    }
+
     /// Connects and brings the tables up to date; of several replicas one does, the others wait.
     pub(crate) async fn open(url: &str) -> Result<Self, String> {
         // The address may hold a password, and the library's words may hold the address.

@@ -173,10 +173,15 @@ pub static SETTINGS: &[Setting] = &[
         config.public_base = value::bases(raw.text)?;
         Some(())
     }),
-    Setting::new("IMAGEPIC_PUBLIC_URL", "the address it listens on", words::allowed_url, |config, raw| {
-        config.public_url = Some(value::address(raw.text)?);
-        Some(())
-    }),
+    Setting::new(
+        "IMAGEPIC_PUBLIC_URL",
+        "the address it listens on; for links to the embedded bucket see below",
+        words::allowed_url,
+        |config, raw| {
+            config.public_url = Some(value::address(raw.text)?);
+            Some(())
+        },
+    ),
     Setting::new("IMAGEPIC_TRUSTED_PROXIES", "none", words::allowed_networks, |config, raw| {
         config.trusted_proxies = value::list(raw.text, value::network)?;
         Some(())

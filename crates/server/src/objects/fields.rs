@@ -69,6 +69,15 @@ pub(crate) fn query(query: Option<&str>) -> HashMap<String, String> {
     pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
+/// Characters of a mark.
+pub(crate) const LONGEST_MARK: usize = 128;
+
+/// What a client marks an object with, to know it again; `None` where it cannot stand in a header.
+pub(crate) fn mark(mark: &[u8]) -> Option<String> {
+    let fits = (1..=LONGEST_MARK).contains(&mark.len()) && mark.iter().all(u8::is_ascii_graphic);
+    fits.then(|| String::from_utf8_lossy(mark).into_owned())
+}
+
 /// Where an object is, as `bucketName` and `objectName` say.
 pub(crate) fn address(input: &Input) -> Result<(String, String), Refusal> {
     Ok((text(input, "bucketName")?, text(input, "objectName")?))

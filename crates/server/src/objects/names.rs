@@ -43,6 +43,16 @@ pub(crate) fn old_key(key: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Lets through what a link can lead to. Browsers resolve `.` and `..` before they ask, also where they are percent-encoded (WHATWG URL,
+/// "path state"), so that such a link asks for another object than was signed.
+pub(crate) fn linked_key(key: &str) -> Result<(), Refusal> {
+    old_key(key)?;
+    if key.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(refused("no link can lead to a name that holds the part . or .."));
+    }
+    Ok(())
+}
+
 /// Whether a bucket can have that name at all; what cannot has no place in an address.
 pub(crate) fn is_bucket(name: &str) -> bool {
     !name.is_empty()
@@ -63,6 +73,16 @@ mod tests {
         let long = "x".repeat(1025);
         for key in ["", "/a", "a/", "a//b", ".", "..", "a/../b", "./a", "a/.", "a\nb", "a\u{0}", "a\u{85}b", "a\r\nx: y", &long] {
             assert_eq!(new_key(key).map_err(|refusal| refusal.error), Err(Code::NameRefused), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_browser_would_resolve_gets_no_link() {
+        for key in ["a.png", "a//b", "/a", "a/..b", "...", "a/"] {
+            assert!(linked_key(key).is_ok(), "{key}");
+        }
+        for key in ["", "..", "../a", "a/../b", "a/.", "./a"] {
+            assert_eq!(linked_key(key).map_err(|refusal| refusal.error), Err(Code::NameRefused), "{key:?}");
         }
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct Wanted {
     /// Without a slash at its end; empty for none.
     pub(crate) folder: String,
     pub(crate) if_absent: bool,
+    /// Kept with the object.
+    pub(crate) id: Option<String>,
     /// Of the form.
     pub(crate) boundary: String,
     /// Of the whole request, where it says so.
@@ -218,6 +220,7 @@ impl Objects {
             content_type: kept.mime.clone(),
             content_disposition: kept.disposition.map(str::to_owned),
             if_absent: wanted.if_absent,
+            id: wanted.id.clone(),
         };
         let (size, stored) = if whole {
             form.rest().await?;

@@ -41,6 +41,9 @@ pub enum KeeperError {
     /// The home cannot be opened.
     #[error("{0}")]
     Open(String),
+    /// There is no folder of accounts, and nothing is to be put into one.
+    #[error("{} is no folder of accounts", .0.display())]
+    NoHome(PathBuf),
     /// No phone number by the server's rule.
     #[error("\"{0}\" is no phone number")]
     BadPhone(String),
@@ -150,11 +153,18 @@ pub struct Newcomer {
 }
 
 impl Keeper {
-    /// Opens the accounts a server with that configuration uses.
+    /// Opens the accounts a server with that configuration uses. A folder that is not there is made only where `make` says so: whoever
+    /// looks at accounts and mistypes the folder is not shown an empty one.
     ///
     /// # Errors
-    /// [`KeeperError::Open`].
-    pub async fn open(config: &Config) -> Result<Self, KeeperError> {
+    /// [`KeeperError::Open`] and [`KeeperError::NoHome`].
+    pub async fn open(config: &Config, make: bool) -> Result<Self, KeeperError> {
+        if let Some(root) = config.accounts_folder()
+            && !make
+            && !crate::accounts::folder::place(root).is_dir()
+        {
+            return Err(KeeperError::NoHome(root.to_owned()));
+        }
         let home = Home::open(config, Opener::Console).await.map_err(KeeperError::Open)?;
         Ok(Self::over(home, Rules::new(config.password_pattern.clone(), config.email_pattern.clone())))
     }

@@ -36,7 +36,7 @@ impl World {
         set(&mut config);
         let time = Arc::new(AtomicI64::new(NOW));
         let people = open(&config, &time).await;
-        let keeper = Keeper::open(&config).await.expect("beside the server").by(clock(&time));
+        let keeper = Keeper::open(&config, false).await.expect("beside the server").by(clock(&time));
         Self { people, keeper, time, data }
     }
 
@@ -274,21 +274,19 @@ async fn many_guesses_at_once_are_counted_before_the_next_is_tried() {
 async fn nobody_can_tell_by_the_time_who_is_registered() {
     let world = World::new().await;
     world.register(PHONE).await;
-    let mut medians = Vec::new();
-    for base in [PHONE, "13900000000"] {
-        let mut times = Vec::new();
-        for round in 0..9_u8 {
-            let from = IpAddr::V4(Ipv4Addr::new(10, 1, base.as_bytes()[2], round));
+    // In turn, and the quickest of each: what else this computer does falls on both alike.
+    let mut quickest = [Duration::MAX; 2];
+    for round in 0..9_u8 {
+        for (kind, phone) in [PHONE, "13900000000"].into_iter().enumerate() {
+            let from = IpAddr::V4(Ipv4Addr::new(10, 1, u8::try_from(kind).expect("two"), round));
             let begun = std::time::Instant::now();
-            let refused = world.people.login(&input(json!({"phone":base,"upwd":"abc99999"})), from).await;
+            let refused = world.people.login(&input(json!({"phone":phone,"upwd":"abc99999"})), from).await;
             assert_eq!(told(refused), (200, Code::WrongCredentials, reasons("密码不正确")));
-            times.push(begun.elapsed());
+            quickest[kind] = quickest[kind].min(begun.elapsed());
         }
-        times.sort_unstable();
-        medians.push(times[4]);
     }
-    let apart = medians[0].abs_diff(medians[1]);
-    assert!(apart < Duration::from_millis(40), "{medians:?}");
+    let apart = quickest[0].abs_diff(quickest[1]);
+    assert!(apart < Duration::from_millis(40), "{quickest:?}");
 }
 
 #[tokio::test]
@@ -338,6 +336,17 @@ async fn registration_can_be_closed_or_by_invitation() {
 }
 
 #[tokio::test]
+async fn one_address_does_not_make_accounts_by_the_thousand() {
+    let world = World::new().await;
+    while world.people.throttle.newcomer(HERE, NOW).is_ok() {}
+    let fields = json!({"email":"xm@example.com","phone":PHONE,"upwd":"abc12345"});
+    let refused = world.people.register(&input(fields.clone()), HERE).await.expect_err("too many");
+    assert_eq!((refused.status.as_u16(), refused.error, refused.retry_after), (429, Code::TooManyAttempts, Some(60)));
+    assert!(world.people.accounts.find(PHONE).await.expect("it answers").is_none());
+    world.people.register(&input(fields), THERE).await.expect("somebody else's address");
+}
+
+#[tokio::test]
 async fn whoever_runs_the_server_disables_requires_a_change_and_resets() {
     let world = World::new().await;
     let new =
@@ -371,7 +380,8 @@ async fn whoever_runs_the_server_disables_requires_a_change_and_resets() {
     assert_eq!(world.keeper.require_change(&[]).await, Ok(1));
     assert_eq!(told(world.login(PHONE, "abc12345").await), (200, Code::Forbidden, reasons("密码不符合规范")));
     assert_eq!(told(world.people.check(&back.token).await).1, Code::TokenRevoked);
-    assert_eq!(told(world.change(PHONE, "abc12345", "abc12345").await).2, reasons("新密码不符合规范"));
+    let same = told(world.change(PHONE, "abc12345", "abc12345").await);
+    assert_eq!(same, (200, Code::BadPassword, reasons("新密码与旧密码相同")), "nothing is wrong with its form");
     world.change(PHONE, "abc12345", "new12345").await.expect("changed");
     world.login(PHONE, "new12345").await.expect("in");
     world.keeper.reset_password(PHONE, &"other123".into()).await.expect("done");

@@ -27,6 +27,10 @@ const TABLE: usize = 4096;
 const BURST: i64 = 100;
 /// One of those comes back in so many milliseconds.
 const REGAINED: i64 = 6_000;
+/// Accounts an address may make at once: a whole company may sit behind one.
+const NEWCOMERS: i64 = 100;
+/// One more in so many milliseconds.
+const ONE_MORE: i64 = 60_000;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Failures {
@@ -96,9 +100,37 @@ pub(crate) fn forgive(document: &mut Document, place: &str) -> bool {
     changed
 }
 
+/// So many at once, and one more in so many milliseconds (a leaky bucket, GCRA).
+#[derive(Clone, Copy)]
+struct Rate {
+    burst: i64,
+    regained: i64,
+}
+
+const TRIES: Rate = Rate { burst: BURST, regained: REGAINED };
+const ACCOUNTS: Rate = Rate { burst: NEWCOMERS, regained: ONE_MORE };
+
+impl Rate {
+    /// Milliseconds until there is room for another; `full` is when everything will have been regained.
+    fn wait(self, full: i64, now: i64) -> i64 {
+        full.saturating_sub(now).saturating_sub((self.burst - 1) * self.regained).clamp(0, self.burst * self.regained)
+    }
+
+    /// When everything will have been regained, one later.
+    fn later(self, full: i64, now: i64) -> i64 {
+        full.max(now).saturating_add(self.regained)
+    }
+}
+
 /// A table that never grows beyond its bound: the entry that was touched longest ago makes way.
 struct Table<K> {
     entries: HashMap<K, (i64, Failures)>,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self { entries: HashMap::new() }
+    }
 }
 
 impl<K: Hash + Eq + Clone> Table<K> {
@@ -114,14 +146,16 @@ impl<K: Hash + Eq + Clone> Table<K> {
 /// What this process remembers.
 pub(crate) struct Throttle {
     nobody: Mutex<Table<(String, String)>>,
-    /// When each address will have regained everything (a leaky bucket, GCRA).
+    /// When each address will have regained everything.
     addresses: Mutex<Table<String>>,
+    /// The same, of the accounts it may make.
+    newcomers: Mutex<Table<String>>,
 }
 
 impl Throttle {
     /// Nobody has failed yet.
     pub(crate) fn new() -> Self {
-        Self { nobody: Mutex::new(Table { entries: HashMap::new() }), addresses: Mutex::new(Table { entries: HashMap::new() }) }
+        Self { nobody: Mutex::default(), addresses: Mutex::default(), newcomers: Mutex::default() }
     }
 
     /// Milliseconds this place must wait before it may try a phone number nobody has.
@@ -141,15 +175,32 @@ impl Throttle {
     /// Milliseconds this place must wait before it may try anybody.
     pub(crate) fn wait_of_address(&self, place: &str, now: i64) -> i64 {
         let table = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = table.entries.get(place).map_or(0, |(full, _)| *full);
-        full.saturating_sub(now).saturating_sub((BURST - 1) * REGAINED).clamp(0, BURST * REGAINED)
+        table.entries.get(place).map_or(0, |(full, _)| TRIES.wait(*full, now))
     }
 
     /// Counts a failure of that place.
     pub(crate) fn failed_at_address(&self, place: &str, now: i64) {
         let mut table = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = table.entries.get(place).map_or(now, |(full, _)| (*full).max(now)).saturating_add(REGAINED);
-        table.put(place.to_owned(), full, Failures::default());
+        let full = table.entries.get(place).map_or(now, |(full, _)| *full);
+        table.put(place.to_owned(), TRIES.later(full, now), Failures::default());
+    }
+
+    /// Counts an account that is about to be made from there, or says how many milliseconds it must wait. This computer itself may make
+    /// as many as it likes.
+    pub(crate) fn newcomer(&self, from: IpAddr, now: i64) -> Result<(), i64> {
+        if from.to_canonical().is_loopback() {
+            return Ok(());
+        }
+        let place = place(from);
+        let mut table = self.newcomers.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = table.entries.get(&place).map_or(now, |(full, _)| *full);
+        match ACCOUNTS.wait(full, now) {
+            0 => {
+                table.put(place, ACCOUNTS.later(full, now), Failures::default());
+                Ok(())
+            }
+            wait => Err(wait),
+        }
     }
 }
 
@@ -213,6 +264,21 @@ mod tests {
         assert_eq!(pause, REGAINED);
         assert_eq!(throttle.wait_of_address("10.0.0.1", NOW + pause), 0);
         assert_eq!(throttle.wait_of_address("10.0.0.2", NOW), 0);
+    }
+
+    #[test]
+    fn an_address_makes_a_bounded_number_of_accounts_and_this_computer_as_many_as_it_likes() {
+        let throttle = Throttle::new();
+        let of = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for _ in 0..NEWCOMERS {
+            assert_eq!(throttle.newcomer(of("192.0.2.1"), NOW), Ok(()));
+            assert_eq!(throttle.newcomer(of("127.0.0.1"), NOW), Ok(()));
+        }
+        assert_eq!(throttle.newcomer(of("192.0.2.1"), NOW), Err(ONE_MORE));
+        assert_eq!(throttle.newcomer(of("192.0.2.2"), NOW), Ok(()));
+        assert_eq!(throttle.newcomer(of("::ffff:127.0.0.1"), NOW), Ok(()));
+        assert_eq!(throttle.newcomer(of("192.0.2.1"), NOW + ONE_MORE), Ok(()));
+        assert_eq!(throttle.newcomer(of("192.0.2.1"), NOW + ONE_MORE), Err(ONE_MORE));
     }
 
     #[test]

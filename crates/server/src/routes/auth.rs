@@ -1,13 +1,14 @@
 //! Registration, log-in, password change, sessions.
 
 use axum::extract::State;
-use http::HeaderMap;
-use imagepic_api::Envelope;
+use http::{HeaderMap, StatusCode};
 use imagepic_api::auth::{Change, Login, Refresh, Register, Session};
+use imagepic_api::{Code, Envelope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{Answer, Good, Nothing};
+use super::TooOften;
+use crate::answer::{Answer, Good, Nothing, Refusal};
 use crate::client::ClientAddr;
 use crate::input::Input;
 use crate::people::caller;
@@ -31,12 +32,20 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     post,
     path = "/imagepic/auth/register",
     tag = "auth",
-    request_body(content((Register = "application/json"), (Register = "application/x-www-form-urlencoded"))),
-    responses((status = 200, body = Envelope<Nothing>), (status = 429, description = "Too many wrong tries; `Retry-After`"))
+    request_body = Register,
+    responses((status = 200, body = Envelope<Nothing>), TooOften)
 )]
 async fn register(State(app): State<App>, from: ClientAddr, input: Input) -> Answer<Nothing> {
-    app.people.register(&input, from.0).await?;
-    Ok(Good(Nothing {}))
+    // To its end, whether or not anybody still waits for the answer: an invitation that was taken is used, or given back.
+    let registered = tokio::spawn(async move { app.people.register(&input, from.0).await });
+    match registered.await {
+        Ok(registered) => registered.map(|()| Good(Nothing {})),
+        // What a panic of a route becomes is decided in one place.
+        Err(broken) => match broken.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, "the server stops")),
+        },
+    }
 }
 
 /// Logs somebody in.
@@ -47,8 +56,8 @@ async fn register(State(app): State<App>, from: ClientAddr, input: Input) -> Ans
     post,
     path = "/imagepic/auth/login",
     tag = "auth",
-    request_body(content((Login = "application/json"), (Login = "application/x-www-form-urlencoded"))),
-    responses((status = 200, body = Envelope<Session>), (status = 429, description = "Too many wrong tries; `Retry-After`"))
+    request_body = Login,
+    responses((status = 200, body = Envelope<Session>), TooOften)
 )]
 async fn login(State(app): State<App>, from: ClientAddr, input: Input) -> Answer<Session> {
     app.people.login(&input, from.0).await.map(Good)
@@ -59,8 +68,8 @@ async fn login(State(app): State<App>, from: ClientAddr, input: Input) -> Answer
     post,
     path = "/imagepic/auth/change",
     tag = "auth",
-    request_body(content((Change = "application/json"), (Change = "application/x-www-form-urlencoded"))),
-    responses((status = 200, body = Envelope<Nothing>), (status = 429, description = "Too many wrong tries; `Retry-After`"))
+    request_body = Change,
+    responses((status = 200, body = Envelope<Nothing>), TooOften)
 )]
 async fn change(State(app): State<App>, from: ClientAddr, input: Input) -> Answer<Nothing> {
     app.people.change(&input, from.0).await?;
@@ -74,8 +83,8 @@ async fn change(State(app): State<App>, from: ClientAddr, input: Input) -> Answe
     post,
     path = "/imagepic/auth/refresh",
     tag = "auth",
-    request_body(content((Refresh = "application/json"), (Refresh = "application/x-www-form-urlencoded"))),
-    responses((status = 200, body = Envelope<Session>), (status = 429, description = "Too many wrong tries; `Retry-After`"))
+    request_body = Refresh,
+    responses((status = 200, body = Envelope<Session>), TooOften)
 )]
 async fn refresh(State(app): State<App>, from: ClientAddr, input: Input) -> Answer<Session> {
     app.people.refresh(&input, from.0).await.map(Good)

@@ -19,14 +19,15 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// The buckets that are offered.
 ///
-/// With `pageSize` and `pageNum` (from 1) that page of them, otherwise all; numbers that are none give an empty list.
+/// With both `pageSize` and `pageNum` (from 1) that page of them, and an empty list where one of them is no number or less than 1. With
+/// only one of them, or none, all.
 #[utoipa::path(
     get,
     path = "/imagepic/bucket/listBuckets",
     tag = "bucket",
     params(
-        ("pageSize" = Option<String>, Query, description = "Buckets a page"),
-        ("pageNum" = Option<String>, Query, description = "Which page, from 1")
+        ("pageSize" = Option<String>, Query, description = "Buckets a page; only with `pageNum`"),
+        ("pageNum" = Option<String>, Query, description = "Which page, from 1; only with `pageSize`")
     ),
     responses((status = 200, body = Envelope<Vec<Bucket>>))
 )]

@@ -13,6 +13,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::NoBucket;
 use crate::answer::Refusal;
 use crate::news::{Filter, Heard, Listener};
 use crate::objects::faults::Voice;
@@ -46,7 +47,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     ),
     responses(
         (status = 200, body = Changed, content_type = "text/event-stream"),
-        (status = 404, description = "No such bucket"),
+        NoBucket,
         (status = 429, description = "This person listens too often already; `Retry-After`")
     )
 )]

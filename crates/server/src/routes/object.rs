@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::{NoBucket, NoObject};
 use crate::answer::{Answer, Good, Nothing, Refusal};
 use crate::input::Input;
 use crate::objects::faults::{self, Voice, no_such_object, refusal};
@@ -57,6 +58,10 @@ fn bad(reason: &str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, Code::BadRequest, reason)
 }
 
+fn bad_mark(what: &str) -> Refusal {
+    bad(&format!("the {what} must be 1 to {} visible ASCII characters", fields::LONGEST_MARK))
+}
+
 /// What lies directly below a prefix.
 ///
 /// By page (`pageSize`, `pageNum`, -1 for all): objects first, then prefixes, with the number of all. The place is walked through for
@@ -66,8 +71,8 @@ fn bad(reason: &str) -> Refusal {
     post,
     path = "/imagepic/object/listObjects",
     tag = "object",
-    request_body(content((List = "application/json"), (List = "application/x-www-form-urlencoded"))),
-    responses((status = 200, body = Envelope<Listing>), (status = 404, description = "No such bucket"))
+    request_body = List,
+    responses((status = 200, body = Envelope<Listing>), NoBucket)
 )]
 async fn list_objects(State(app): State<App>, _: Reader, input: Input) -> Answer<Listing> {
     let objects = &app.objects;
@@ -120,8 +125,8 @@ async fn look(app: &App, input: &Input) -> Result<(String, String, imagepic_s3::
     post,
     path = "/imagepic/object/getObject",
     tag = "object",
-    request_body(content((Address = "application/json"), (Address = "application/x-www-form-urlencoded"))),
-    responses((status = 200, body = Envelope<u64>), (status = 404, description = "No such bucket or object"))
+    request_body = Address,
+    responses((status = 200, body = Envelope<u64>), NoObject)
 )]
 async fn get_object(State(app): State<App>, _: Reader, input: Input) -> Answer<u64> {
     look(&app, &input).await.map(|(_, _, found)| Good(found.size))
@@ -132,8 +137,8 @@ async fn get_object(State(app): State<App>, _: Reader, input: Input) -> Answer<u
     post,
     path = "/imagepic/object/statObject",
     tag = "object",
-    request_body(content((Address = "application/json"), (Address = "application/x-www-form-urlencoded"))),
-    responses((status = 200, body = Envelope<Stat>), (status = 404, description = "No such bucket or object"))
+    request_body = Address,
+    responses((status = 200, body = Envelope<Stat>), NoObject)
 )]
 async fn stat_object(State(app): State<App>, _: Reader, input: Input) -> Answer<Stat> {
     let (_, _, found) = look(&app, &input).await?;
@@ -154,8 +159,8 @@ async fn stat_object(State(app): State<App>, _: Reader, input: Input) -> Answer<
     post,
     path = "/imagepic/object/presignedGetObject",
     tag = "object",
-    request_body(content((PresignGet = "application/json"), (PresignGet = "application/x-www-form-urlencoded"))),
-    responses((status = 200, body = Envelope<String>), (status = 400, description = "An expiry that is not from 1 to 604800"))
+    request_body = PresignGet,
+    responses((status = 200, body = Envelope<String>), (status = 400, description = "An expiry that is not from 1 to 604800, or a name with a part that is `.` or `..`: no browser asks for such a one"))
 )]
 async fn presigned_get_object(State(app): State<App>, _: Reader, input: Input) -> Answer<String> {
     let (bucket, key) = fields::address(&input)?;
@@ -167,7 +172,7 @@ async fn presigned_get_object(State(app): State<App>, _: Reader, input: Input) -
     };
     let life = life.ok_or_else(|| bad("the field expiry must be from 1 to 604800"))?;
     app.objects.bucket(&bucket, Voice::Fitting)?;
-    names::old_key(&key)?;
+    names::linked_key(&key)?;
     let link = app.objects.outside.presigned_get(&bucket, &key, SystemTime::now(), life);
     link.map(Good).map_err(|error| refusal(&error, &bucket, Some(&key), Voice::Fitting))
 }
@@ -193,7 +198,8 @@ struct Upload {
         ("bucket" = String, Header, description = "Where"),
         ("folder" = Option<String>, Header, description = "UTF-8 as it is; one slash at its end is dropped"),
         ("x-imagepic-encoding" = Option<String>, Header, description = "`percent` where the folder is percent-encoded"),
-        ("if-none-match" = Option<String>, Header, description = "`*`: refuse where the key is taken")
+        ("if-none-match" = Option<String>, Header, description = "`*`: refuse where the key is taken"),
+        ("x-imagepic-id" = Option<String>, Header, description = "A mark that is kept with the object (`x-amz-meta-imagepic-id`): up to 128 visible ASCII characters")
     ),
     request_body(content = Upload, content_type = "multipart/form-data"),
     responses(
@@ -219,7 +225,10 @@ async fn put_object(State(app): State<App>, _: Caller, headers: HeaderMap, body:
         Some(b"*") => true,
         Some(_) => return Err(bad("the header if-none-match may only be *")),
     };
+    let mark =
+        headers.get("x-imagepic-id").map(|mark| fields::mark(mark.as_bytes()).ok_or_else(|| bad_mark("header x-imagepic-id")));
     let wanted = Wanted {
+        id: mark.transpose()?,
         bucket: bucket.to_owned(),
         folder: form::folder(&headers)?,
         if_absent,
@@ -254,7 +263,7 @@ fn removed(app: &App, bucket: &str, key: &str) {
     post,
     path = "/imagepic/object/removeObject",
     tag = "object",
-    request_body(content((Address = "application/json"), (Address = "application/x-www-form-urlencoded"))),
+    request_body = Address,
     responses((status = 200, body = Envelope<Nothing>))
 )]
 async fn remove_object(State(app): State<App>, _: Caller, input: Input) -> Answer<Nothing> {
@@ -272,8 +281,8 @@ async fn remove_object(State(app): State<App>, _: Caller, input: Input) -> Answe
     post,
     path = "/imagepic/object/removeObjects",
     tag = "object",
-    request_body(content((RemoveMany = "application/json"))),
-    responses((status = 200, body = Envelope<Vec<Removed>>), (status = 404, description = "No such bucket"))
+    request_body = RemoveMany,
+    responses((status = 200, body = Envelope<Vec<Removed>>), NoBucket)
 )]
 async fn remove_objects(State(app): State<App>, _: Caller, input: Input) -> Answer<Vec<Removed>> {
     let bucket = fields::text(&input, "bucketName")?;
@@ -304,10 +313,10 @@ async fn remove_objects(State(app): State<App>, _: Caller, input: Input) -> Answ
     post,
     path = "/imagepic/object/copyObject",
     tag = "object",
-    request_body(content((Copy = "application/json"), (Copy = "application/x-www-form-urlencoded"))),
+    request_body = Copy,
     responses(
         (status = 200, body = Envelope<Stored>),
-        (status = 404, description = "No such bucket or object"),
+        NoObject,
         (status = 412, description = "The target is taken")
     )
 )]

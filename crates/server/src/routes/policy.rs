@@ -9,12 +9,16 @@ use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::NoBucket;
 use crate::answer::{Answer, Good, Nothing, Refusal};
 use crate::input::Input;
 use crate::objects::faults::{Voice, refusal};
 use crate::objects::{fields, policy};
 use crate::people::{Caller, Reader};
 use crate::state::App;
+
+/// A policy is read, changed and written: by one replica at a time.
+const POLICIES: &str = "imagepic policies";
 
 /// `/imagepic/policy/…`
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -41,10 +45,10 @@ fn failed(error: &S3Error, bucket: &str) -> Refusal {
     post,
     path = "/imagepic/policy/getBucketPolicy",
     tag = "policy",
-    request_body(content((GetPolicy = "application/json"), (GetPolicy = "application/x-www-form-urlencoded"))),
+    request_body = GetPolicy,
     responses(
         (status = 200, body = Envelope<Policy>),
-        (status = 404, description = "No such bucket"),
+        NoBucket,
         (status = 501, description = "The store knows no policies")
     )
 )]
@@ -60,12 +64,12 @@ async fn get_bucket_policy(State(app): State<App>, _: Reader, input: Input) -> A
     post,
     path = "/imagepic/policy/setBucketPolicy",
     tag = "policy",
-    request_body(content((SetPolicy = "application/json"), (SetPolicy = "application/x-www-form-urlencoded"))),
+    request_body = SetPolicy,
     responses(
         (status = 200, body = Envelope<Nothing>),
         (status = 400, description = "A prefix that another rule opens, or one that no rule can have"),
         (status = 403, description = "For admins"),
-        (status = 404, description = "No such bucket"),
+        NoBucket,
         (status = 501, description = "The store knows no policies")
     )
 )]
@@ -84,6 +88,7 @@ async fn set_bucket_policy(State(app): State<App>, caller: Caller, input: Input)
     }
     app.objects.bucket(&bucket, Voice::Fitting)?;
     let _alone = app.objects.policies.lock().await;
+    let _of_all_replicas = app.people.alone(POLICIES).await?;
     let before = document(&app, &bucket).await?;
     let after = policy::change(&bucket, before.clone(), &prefix, access).map_err(|stuck| bad(&stuck.to_string()))?;
     if after != before {

@@ -12,7 +12,8 @@ use imagepic_api::{Code, Envelope};
 use imagepic_s3::{Conditions, Look, S3Error};
 use sha2::{Digest as _, Sha256};
 
-use super::{bad, stored};
+use super::super::NoBucket;
+use super::{bad, bad_mark, stored};
 use crate::answer::{Answer, Good, Refusal};
 use crate::input::Input;
 use crate::objects::faults::{Voice, no_such_object, refusal};
@@ -23,9 +24,6 @@ use crate::objects::{fields, listing, names};
 use crate::people::Caller;
 use crate::state::App;
 
-/// Characters of a mark.
-const LONGEST_MARK: usize = 128;
-
 /// Permission to put one object straight to the store, for ten minutes.
 ///
 /// All headers of the answer must be sent as they are: the signature covers them. `putCompleted` is to be called afterwards.
@@ -33,11 +31,11 @@ const LONGEST_MARK: usize = 128;
     post,
     path = "/imagepic/object/presignedPutObject",
     tag = "object",
-    request_body(content((PresignPut = "application/json"), (PresignPut = "application/x-www-form-urlencoded"))),
+    request_body = PresignPut,
     responses(
         (status = 200, body = Envelope<Grant>),
         (status = 400, description = "A field that is none, or a name that is refused"),
-        (status = 404, description = "No such bucket"),
+        NoBucket,
         (status = 412, description = "The key is taken"),
         (status = 413, description = "Too large"),
         (status = 415, description = "A type this server does not take")
@@ -52,9 +50,7 @@ pub(super) async fn presigned_put_object(State(app): State<App>, caller: Caller,
     let (sha256, md5) = (fields::text(&input, "sha256")?, fields::text(&input, "md5")?);
     let if_absent = fields::flag(&input, "ifAbsent")?.unwrap_or(true);
     let mark = fields::optional_text(&input, "id")?.filter(|mark| !mark.is_empty());
-    if mark.as_ref().is_some_and(|mark| mark.len() > LONGEST_MARK || !mark.bytes().all(|byte| byte.is_ascii_graphic())) {
-        return Err(bad("the field id must be up to 128 visible ASCII characters"));
-    }
+    let mark = mark.map(|mark| fields::mark(mark.as_bytes()).ok_or_else(|| bad_mark("field id"))).transpose()?;
     objects.bucket(&bucket, Voice::Fitting)?;
     names::new_key(&key)?;
     let kept = kept(objects, &mime)?;
@@ -68,6 +64,8 @@ pub(super) async fn presigned_put_object(State(app): State<App>, caller: Caller,
     let permit = Permit::new(size, kept.mime.clone(), &sha256, &md5);
     let permit = permit.ok_or_else(|| bad("the field sha256 must be 64 hex digits, and md5 the Base64 of 16 bytes"))?;
     let failed = |error: S3Error| refusal(&error, &bucket, Some(&key), Voice::Fitting);
+    // Who puts past this server would hear of a missing bucket from a store it need not know of.
+    objects.store.known_bucket(&bucket).await.map_err(failed)?;
     let condition = if_absent && objects.store.guarded(&bucket, &key).await.map_err(failed)?;
     let condition = condition && objects.store.conditions() == Conditions::Honoured;
     let now = SystemTime::now();
@@ -93,7 +91,7 @@ pub(super) async fn presigned_put_object(State(app): State<App>, caller: Caller,
     post,
     path = "/imagepic/object/putCompleted",
     tag = "object",
-    request_body(content((Address = "application/json"), (Address = "application/x-www-form-urlencoded"))),
+    request_body = Address,
     responses(
         (status = 200, body = Envelope<Stored>),
         (status = 400, description = "Other bytes than the grant was for; they are removed"),

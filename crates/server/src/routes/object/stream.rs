@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use imagepic_api::Code;
 use imagepic_s3::{Kind, Look, S3Error};
 
+use super::super::NoObject;
 use crate::answer::Refusal;
 use crate::objects::faults::{Voice, no_such_object, refusal};
 use crate::objects::{fields, names, types};
@@ -43,7 +44,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
         (status = 200, description = "The bytes", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, description = "The bytes that were asked for"),
         (status = 304, description = "As it was"),
-        (status = 404, description = "No such bucket or object"),
+        NoObject,
         (status = 412, description = "Not as it was wanted"),
         (status = 416, description = "No such bytes")
     )
