@@ -109,6 +109,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// A body that moves no byte for so long is given up.
     pub idle_timeout: Duration,
+    /// An answer of which a client takes no byte for so long is given up, connection and all. No setting: nobody needs more.
+    pub unread_timeout: Duration,
     /// The bytes of a request's head.
     pub head_bytes: usize,
     /// The headers of a request.
@@ -130,6 +132,7 @@ impl Default for Limits {
             connections_per_address: 1024,
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(30),
+            unread_timeout: Duration::from_secs(60),
             head_bytes: 64 * 1024,
             headers: 64,
             spool_bytes: 4 << 30,

@@ -17,6 +17,20 @@ use tokio::time::{Instant, Sleep};
 /// Longer than that nobody is listened to after a refusal.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Says of a connection that its client may still be sending what nobody will read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Unread(Arc<AtomicBool>);
+
+impl Unread {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 struct Slot {
     begun: AtomicBool,
     stalled: AtomicBool,

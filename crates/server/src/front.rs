@@ -23,7 +23,7 @@ use tower::ServiceExt as _;
 
 use crate::answer::Refusal;
 use crate::client::{self, ClientAddr, Peer};
-use crate::drain;
+use crate::drain::{self, Unread};
 use crate::paths::{self, Paths};
 use crate::state::App;
 
@@ -71,6 +71,7 @@ impl Front {
         let config = &self.app.config;
         let running = self.app.metrics.begin();
         let id = request_id(request.headers());
+        let unread = request.extensions().get::<Unread>().cloned();
         let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
         let client = ClientAddr(client::address(peer, request.headers(), &config.trusted_proxies));
         let method = request.method().clone();
@@ -84,7 +85,7 @@ impl Front {
         }
 
         let waits = request.headers().contains_key(header::EXPECT);
-        let refused = self.misdirected(&request, peer);
+        let refused = self.misdirected(&request);
         let (parts, body) = request.into_parts();
         let (body, lender) = drain::lend(body, config.limits.idle_timeout);
         let request = Request::from_parts(parts, Body::new(body));
@@ -110,6 +111,9 @@ impl Front {
             answer = stalled().into_response();
         }
         let ended = whole || lender.drain(config.max_bytes.saturating_add(FRAMING), config.limits.idle_timeout).await;
+        if let Some(unread) = unread.filter(|_| whole || !ended) {
+            unread.set();
+        }
         if !stored {
             answer = in_envelope(answer);
             guard(answer.headers_mut());
@@ -134,14 +138,13 @@ impl Front {
         answer
     }
 
-    /// Refuses names for this computer that only a hostile page would use.
-    fn misdirected(&self, request: &Request, peer: IpAddr) -> Option<Refusal> {
+    /// Refuses names for this computer that only a hostile page would use. A proxy on this computer is no exception, however much it is
+    /// trusted: browsers call from the very same address.
+    fn misdirected(&self, request: &Request) -> Option<Refusal> {
         let hosts = self.hosts.as_ref()?;
         let named = request.headers().get(header::HOST)?.to_str().unwrap_or_default();
         let name = host_of(named);
-        let ours = imagepic_net::is_loopback(name)
-            || hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
-            || client::is_trusted(&self.app.config.trusted_proxies, peer.to_canonical());
+        let ours = imagepic_net::is_loopback(name) || hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
         (!ours).then(|| {
             let reason =
                 "this server listens on this computer only and answers to localhost and to the host of IMAGEPIC_PUBLIC_URL";

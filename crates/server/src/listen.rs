@@ -1,5 +1,6 @@
-//! Accepting connections, within bounds: how many in all and from one address, how large a head may be and how long it may take, and
-//! how long a client may leave an answer unread. At the end requests under way get their time.
+//! Accepting connections, within bounds: how many in all and from one address, how large a head may be and how long it may take, how
+//! much is read at once, and how long a client may leave an answer unread. Who is still sending when a connection ends is let finish, so
+//! that the last answer arrives and not a reset. At the end requests under way get their time.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,10 +23,13 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use crate::client::{Peer, is_trusted};
+use crate::drain::Unread;
 use crate::state::App;
 
-/// What is sent to a client that reads nothing is kept so long.
-const UNREAD: Duration = Duration::from_secs(60);
+/// How long what still comes is read and thrown away after the last answer.
+const LINGER: Duration = Duration::from_secs(10);
+/// Bytes of one read. hyper's buffer grows with what it is given, and stays as large for as long as a slow client waits.
+const READ: usize = 16 * 1024;
 /// After an error of the system, such as too many open files.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -83,6 +87,7 @@ pub(crate) async fn accept(listener: TcpListener, app: App, routes: Router, stop
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_headers(limits.headers)
+        .max_header_size(limits.head_bytes)
         .max_buf_size(limits.head_bytes);
     loop {
         let slot = tokio::select! {
@@ -113,11 +118,13 @@ pub(crate) async fn accept(listener: TcpListener, app: App, routes: Router, stop
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
         }
+        let unread = Unread::default();
         let service = hyper::service::service_fn({
-            let routes = routes.clone();
-            move |request| answer(routes.clone(), request, peer)
+            let (routes, unread) = (routes.clone(), unread.clone());
+            move |request| answer(routes.clone(), request, peer, unread.clone())
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(Impatient::new(stream)), service));
+        let connection =
+            graceful.watch(http.serve_connection(TokioIo::new(Impatient::new(stream, limits.unread_timeout, unread)), service));
         let (app, ended) = (app.clone(), ended.clone());
         tokio::spawn(async move {
             let _all = (slot, place);
@@ -145,32 +152,54 @@ async fn answer(
     mut routes: Router,
     request: http::Request<Incoming>,
     peer: SocketAddr,
+    unread: Unread,
 ) -> Result<axum::response::Response, std::convert::Infallible> {
     let mut request = request.map(axum::body::Body::new);
     request.extensions_mut().insert(Peer(peer));
+    request.extensions_mut().insert(unread);
     routes.call(request).await
 }
 
-/// A stream that gives up when the other end takes nothing for too long: an answer nobody reads holds memory and a place.
+/// A stream that gives up when the other end takes nothing for too long (an answer nobody reads holds memory and a place), and that does
+/// not hang up on somebody who is still sending: the system would answer that with a reset, which overtakes the answer.
 struct Impatient {
     stream: TcpStream,
+    patience: Duration,
     timer: Pin<Box<Sleep>>,
     waiting: bool,
+    unread: Unread,
+    /// Our side has ended.
+    ended: bool,
 }
 
 impl Impatient {
-    fn new(stream: TcpStream) -> Self {
-        Self { stream, timer: Box::pin(tokio::time::sleep(UNREAD)), waiting: false }
+    fn new(stream: TcpStream, patience: Duration, unread: Unread) -> Self {
+        Self { stream, patience, timer: Box::pin(tokio::time::sleep(patience)), waiting: false, unread, ended: false }
     }
 
-    fn patience<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Throws away what still comes, until the other end closes or time is up; whoever sends nothing more is not waited for.
+    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [0; READ / 4];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => self.unread.set(),
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending if self.unread.is_set() => return self.timer.as_mut().poll(cx),
+                Poll::Pending => return Poll::Ready(()),
+            }
+        }
+    }
+
+    fn patiently<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.waiting = false;
             return polled;
         }
         if !self.waiting {
             self.waiting = true;
-            self.timer.as_mut().reset(Instant::now() + UNREAD);
+            let until = Instant::now() + self.patience;
+            self.timer.as_mut().reset(until);
         }
         std::task::ready!(self.timer.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing")))
@@ -179,19 +208,24 @@ impl Impatient {
 
 impl AsyncRead for Impatient {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let most = buffer.remaining().min(READ);
+        let mut few = ReadBuf::new(buffer.initialize_unfilled_to(most));
+        let polled = Pin::new(&mut self.stream).poll_read(cx, &mut few);
+        let read = few.filled().len();
+        buffer.advance(read);
+        polled
     }
 }
 
 impl AsyncWrite for Impatient {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.patience(cx, polled)
+        self.patiently(cx, polled)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
-        self.patience(cx, polled)
+        self.patiently(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -200,11 +234,16 @@ impl AsyncWrite for Impatient {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        self.patience(cx, polled)
+        self.patiently(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if !self.ended {
+            std::task::ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.ended = true;
+            self.timer.as_mut().reset(Instant::now() + LINGER);
+        }
+        self.linger(cx).map(Ok)
     }
 }
 

@@ -7,13 +7,17 @@ use axum::routing::get;
 use http::header;
 use imagepic_api::capabilities::Registration;
 use imagepic_words::{Text, server as words};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::failure::OpenError;
 use crate::state::App;
 use crate::{listen, state};
+
+/// Connections that may wait to be taken; the system has a bound of its own besides. With the 128 that libraries choose, a crowd that
+/// comes at once is reset (Linux answers with SYN cookies then, and forgets some of those who come back with them).
+const BACKLOG: u32 = 4096;
 
 /// A server that listens.
 #[derive(Debug)]
@@ -26,14 +30,23 @@ pub struct Bound {
     listeners: Vec<(TcpListener, Router)>,
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), OpenError> {
+fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A server that was just stopped leaves connections behind that would keep the port; on Windows the option means something else.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), OpenError> {
     let fail = |why: std::io::Error| {
         OpenError::Told(match why.kind() {
             std::io::ErrorKind::AddrInUse => words::port_taken(address),
             _ => words::not_bound(address, why),
         })
     };
-    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    let listener = listen_at(address).map_err(fail)?;
     let bound = listener.local_addr().map_err(fail)?;
     Ok((listener, bound))
 }
@@ -45,9 +58,9 @@ impl Bound {
     /// What cannot be opened or bound, and why.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         // First the port: whoever starts a second server by mistake hears so before anything is touched.
-        let (listener, address) = bind(config.listen).await?;
+        let (listener, address) = bind(config.listen)?;
         let figures = match config.metrics {
-            Some(address) => Some(bind(address).await?),
+            Some(address) => Some(bind(address)?),
             None => None,
         };
         let app = state::open(config).await?;

@@ -72,7 +72,8 @@ pub(crate) struct Multipart<S> {
     pieces: S,
     /// `\r\n--boundary`
     delimiter: Finder<'static>,
-    buffer: BytesMut,
+    /// A piece as it came, without a copy where nothing was left of the one before: a form that waits holds no buffer of its own.
+    buffer: Bytes,
     at: At,
     /// The stream has ended.
     over: bool,
@@ -88,7 +89,7 @@ where
     pub(crate) fn new(pieces: S, boundary: &str) -> Self {
         let delimiter = Finder::new(format!("\r\n--{boundary}").as_bytes()).into_owned();
         // The first delimiter may stand at the very beginning, where no line end precedes it.
-        Self { pieces, delimiter, buffer: BytesMut::from(&b"\r\n"[..]), at: At::Preamble, over: false, came: 0 }
+        Self { pieces, delimiter, buffer: Bytes::from_static(b"\r\n"), at: At::Preamble, over: false, came: 0 }
     }
 
     /// Where the reader stands, in bytes from the beginning of the body.
@@ -120,7 +121,7 @@ where
                 if end > LONGEST_HEAD {
                     return Err(FormError::LongHead);
                 }
-                let head = self.buffer.split_to(end).freeze();
+                let head = self.buffer.split_to(end);
                 self.buffer.advance(4);
                 self.at = At::Data;
                 return Ok(Some(head));
@@ -151,13 +152,13 @@ where
                         return Ok(None);
                     }
                     // No delimiter can begin inside: a boundary has no line end.
-                    Line::Data => return Ok(Some(self.buffer.split_to(self.delimiter.needle().len()).freeze())),
+                    Line::Data => return Ok(Some(self.buffer.split_to(self.delimiter.needle().len()))),
                 },
-                Some(at) => return Ok(Some(self.buffer.split_to(at).freeze())),
+                Some(at) => return Ok(Some(self.buffer.split_to(at))),
                 None => {
                     let safe = self.buffer.len() - self.tail();
                     if safe > 0 {
-                        return Ok(Some(self.buffer.split_to(safe).freeze()));
+                        return Ok(Some(self.buffer.split_to(safe)));
                     }
                     self.more().await?;
                 }
@@ -250,7 +251,14 @@ where
                 Some(Ok(piece)) if piece.is_empty() => {}
                 Some(Ok(piece)) => {
                     self.came += piece.len() as u64;
-                    self.buffer.extend_from_slice(&piece);
+                    self.buffer = if self.buffer.is_empty() {
+                        piece
+                    } else {
+                        let mut both = BytesMut::with_capacity(self.buffer.len() + piece.len());
+                        both.extend_from_slice(&self.buffer);
+                        both.extend_from_slice(&piece);
+                        both.freeze()
+                    };
                     return Ok(());
                 }
             }
