@@ -1,9 +1,11 @@
 //! What happened to objects, for those who listen: told once to everybody at this replica, and through PostgreSQL to the others.
 //!
-//! Nobody is waited for. A listener who is too slow, and all of them while the way to the other replicas is broken, are told that
-//! something was missed. What stays out: changes that did not go through this server.
+//! Nobody is waited for. A listener who is too slow, and all of them where the way between the replicas was broken, are told that
+//! something was missed. News that the database does not take are offered again until it does; where they become too many, the other
+//! replicas are told that some were lost. What stays out: changes that did not go through this server.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ const SEATS: usize = 1024;
 const CHANNEL: &str = "imagepic_objects";
 /// PostgreSQL takes payloads of less than 8000 bytes.
 const LONGEST: usize = 7999;
+/// Between two tries to reach the database.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a listener hears.
 #[derive(Debug, Clone)]
@@ -38,13 +42,27 @@ pub(crate) enum Heard {
 #[derive(Serialize, Deserialize)]
 struct Message {
     from: uuid::Uuid,
-    changed: Changed,
+    /// `None`: something that cannot be told any more.
+    changed: Option<Changed>,
+}
+
+impl Message {
+    fn text(from: uuid::Uuid, changed: Option<Changed>) -> String {
+        serde_json::to_string(&Self { from, changed }).unwrap_or_default()
+    }
+}
+
+/// News on their way to the other replicas.
+struct Outgoing {
+    queue: mpsc::Sender<Changed>,
+    /// Some found no place in it.
+    lost: Arc<AtomicBool>,
 }
 
 /// Tells and lets listen.
 pub(crate) struct News {
     here: broadcast::Sender<Heard>,
-    others: Option<mpsc::Sender<Changed>>,
+    others: Option<Outgoing>,
     seats: Seats,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -63,10 +81,11 @@ impl News {
         if let Some(pool) = pool {
             let me = uuid::Uuid::new_v4();
             let listener = listen(pool).await.map_err(|error| error.to_string())?;
-            let (others, outgoing) = mpsc::channel(OUTGOING);
-            news.others = Some(others);
+            let (queue, outgoing) = mpsc::channel(OUTGOING);
+            let lost = Arc::new(AtomicBool::new(false));
+            news.others = Some(Outgoing { queue, lost: Arc::clone(&lost) });
             news.tasks.push(tokio::spawn(hear(pool.clone(), listener, me, news.here.clone())));
-            news.tasks.push(tokio::spawn(pass_on(pool.clone(), outgoing, me)));
+            news.tasks.push(tokio::spawn(pass_on(pool.clone(), outgoing, lost, me)));
         }
         Ok(news)
     }
@@ -74,9 +93,10 @@ impl News {
     /// Tells everybody who listens, at every replica. Never waits.
     pub(crate) fn tell(&self, changed: Changed) {
         if let Some(others) = &self.others
-            && others.try_send(changed.clone()).is_err()
+            && others.queue.try_send(changed.clone()).is_err()
+            && !others.lost.swap(true, Ordering::AcqRel)
         {
-            tracing::warn!("news for the other replicas were dropped: the database does not keep up");
+            tracing::warn!("news for the other replicas are lost: the database does not keep up");
         }
         // Nobody may be listening.
         let _ = self.here.send(Heard::Changed(Arc::new(changed)));
@@ -106,9 +126,12 @@ async fn hear(pool: PgPool, mut listener: PgListener, me: uuid::Uuid, here: broa
             Ok(Some(notice)) => match serde_json::from_str::<Message>(notice.payload()) {
                 Ok(message) if message.from == me => {}
                 Ok(message) => {
-                    let _ = here.send(Heard::Changed(Arc::new(message.changed)));
+                    let _ = here.send(message.changed.map_or(Heard::Missed, |changed| Heard::Changed(Arc::new(changed))));
                 }
-                Err(error) => tracing::warn!(%error, "another replica's news cannot be read"),
+                Err(error) => {
+                    tracing::warn!(%error, "another replica's news cannot be read");
+                    let _ = here.send(Heard::Missed);
+                }
             },
             // The line was lost and is sought again; what was told meanwhile is gone.
             Ok(None) => {
@@ -118,7 +141,7 @@ async fn hear(pool: PgPool, mut listener: PgListener, me: uuid::Uuid, here: broa
                 tracing::warn!(%error, "the other replicas cannot be heard");
                 let _ = here.send(Heard::Missed);
                 listener = loop {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    tokio::time::sleep(PAUSE).await;
                     if let Ok(listener) = listen(&pool).await {
                         break listener;
                     }
@@ -128,17 +151,29 @@ async fn hear(pool: PgPool, mut listener: PgListener, me: uuid::Uuid, here: broa
     }
 }
 
-async fn pass_on(pool: PgPool, mut outgoing: mpsc::Receiver<Changed>, me: uuid::Uuid) {
+async fn pass_on(pool: PgPool, mut outgoing: mpsc::Receiver<Changed>, lost: Arc<AtomicBool>, me: uuid::Uuid) {
     while let Some(changed) = outgoing.recv().await {
-        let payload = serde_json::to_string(&Message { from: me, changed }).unwrap_or_default();
+        let mut payload = Message::text(me, Some(changed));
         if payload.len() > LONGEST {
             tracing::warn!("an object's name is too long for the other replicas' news");
-            continue;
+            payload = Message::text(me, None);
         }
-        let told = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&pool).await;
-        if let Err(error) = told {
-            tracing::warn!(%error, "the other replicas were not told");
+        notify(&pool, &payload).await;
+        // Behind what still found a place: who looks then sees what was lost as well.
+        if outgoing.is_empty() && lost.swap(false, Ordering::AcqRel) {
+            notify(&pool, &Message::text(me, None)).await;
         }
+    }
+}
+
+/// Tells the other replicas, however long the database is away.
+async fn notify(pool: &PgPool, payload: &str) {
+    let mut told = false;
+    while let Err(error) = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(pool).await {
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(%error, "the other replicas cannot be told for now");
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
