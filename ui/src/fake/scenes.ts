@@ -5,6 +5,7 @@ import type { Destination } from "@/bindings/Destination";
 import type { Place } from "@/bindings/Place";
 import type { Snapshot } from "@/bindings/Snapshot";
 import type { Upload } from "@/bindings/Upload";
+import { library } from "./library";
 import type { Commands, Events, SettingsView, TestReport } from "@/contract";
 
 const names = { file: "{stem}-{hash:8}.{ext}", clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{hash:8}.{ext}" };
@@ -28,7 +29,7 @@ const account = (state: string, zh: boolean): AccountView => ({
   message: state === "team-ended" ? (zh ? "images.atelier.example 不再接受 13800138000 的登录：会话已结束，或密码已更改。" : "images.atelier.example does not accept the sign-in of 13800138000 any more: the session has ended, or the password was changed.") : null,
 });
 
-const place = (zh: boolean): Place => ({ destination: "atelier", name: zh ? "Atelier 团队" : "Atelier", bucket: "assets", folder: "docs/img", max_bytes: 50_000_000, only_here: false });
+export const place = (zh: boolean): Place => ({ destination: "atelier", name: zh ? "Atelier 团队" : "Atelier", bucket: "assets", folder: "docs/img", max_bytes: 50_000_000, only_here: false });
 
 export function upload(id: number, name: string, size: number, more: Partial<Upload> = {}): Upload {
   return {
@@ -92,6 +93,7 @@ export function scene(asked: URLSearchParams): Answers {
     offer: state.startsWith("offer") ? { id: 7, size: 83_000, width: 1200, height: 800, files: 0 } : null, format: "markdown",
   };
   return {
+    ...library(state, zh),
     snapshot: () => snapshot,
     settings: () => view,
     list_buckets: () => ["assets", "release", "screenshots"],

@@ -1,0 +1,255 @@
+import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Upload } from "@/bindings/Upload";
+import { answers, asked, refusal, tell } from "@/fake/ipc";
+import { HOSTILE, library } from "@/fake/library";
+import { scene, upload } from "@/fake/scenes";
+import { i18n } from "@/i18n";
+import { begin, news, said } from "@/state/live";
+import Library from "@/windows/library/Library.vue";
+import { format, go, parse, route } from "@/windows/library/route";
+import * as chosen from "@/windows/library/uploads/chosen";
+import { dayName, days } from "@/windows/library/uploads/days";
+import { gone } from "@/windows/library/uploads/doing";
+import { life } from "@/windows/library/uploads/life";
+import { clearFilters, counts, found, ready, rows } from "@/windows/library/uploads/shelf";
+
+const HOUR = 3_600_000;
+const NOW = new Date(2026, 10, 22, 14, 0).getTime();
+let view: VueWrapper;
+
+const settle = async () => {
+  await flushPromises();
+  await vi.advanceTimersByTimeAsync(300);
+  await flushPromises();
+};
+const open = async (state = "") => {
+  Object.assign(answers, library(state, false));
+  view = mount(Library, { global: { plugins: [i18n] }, attachTo: document.body });
+  await settle();
+};
+const sentTo = (name: string) => asked.filter((one) => one.name === name).map(({ args }) => args);
+const cell = (id: number) => view.find(`[data-id="${id}"]`);
+const press = async (key: string, more: object = {}) => {
+  view.find(".scroll").element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+  await settle();
+};
+
+// A list in a page without a layout has no height, and would draw nothing.
+const sized = { offsetWidth: 800, offsetHeight: 3000, clientWidth: 800, clientHeight: 3000 };
+for (const [name, value] of Object.entries(sized)) Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value });
+HTMLElement.prototype.scrollTo = () => {};
+
+await begin();
+beforeEach(async () => {
+  vi.useFakeTimers({ now: NOW, toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date"] });
+  Object.assign(answers, scene(new URLSearchParams()));
+  go({ at: "uploads", shelf: "all" });
+  clearFilters();
+  chosen.only(null);
+  rows.clear();
+  ready.value = false;
+  found.value = { ids: new Float64Array(), taken: new Float64Array() };
+  counts.all = -1;
+  gone.value = null;
+  said.text = news.value = "";
+  await flushPromises();
+  asked.length = 0;
+});
+afterEach(() => {
+  view?.unmount();
+  vi.useRealTimers();
+});
+
+describe("a link's life", () => {
+  const one = (expires_at: number | null, more: Partial<Upload> = {}) => life({ ...upload(1, "a.png", 1, { stage: "done", expires_at }), ...more }, NOW);
+  it("is said in words beside its arc, and has a sign of its own where nothing runs out", () => {
+    expect(one(NOW + 7 * 24 * HOUR)).toMatchObject({ kind: "open", short: "7 d", long: "Opens for 7 days", arc: "31.4", icon: null });
+    expect(one(NOW + 5 * HOUR)).toMatchObject({ kind: "soon", short: "5 h" });
+    expect(one(NOW + 90_000)).toMatchObject({ kind: "soon", short: "2 min" });
+    expect(one(NOW - 1)).toMatchObject({ kind: "ended", icon: "refresh", short: "ended" });
+    expect(one(null)).toMatchObject({ kind: "public", icon: "globe" });
+    expect(one(null, { place: { ...upload(1, "a", 1).place, only_here: true } })).toMatchObject({ kind: "here", icon: "monitor" });
+    expect(one(NOW, { stage: "failed" })).toBeNull();
+  });
+});
+
+describe("days", () => {
+  it("part the list where midnight lies, also where a clock was set back", () => {
+    const at = (day: number, hour: number) => new Date(2026, 10, day, hour).getTime();
+    const parted = days([at(22, 14), at(22, 1), at(21, 23), at(22, 2), at(19, 8)]);
+    expect(parted.map(({ from, count }) => [from, count])).toEqual([[0, 2], [2, 2], [4, 1]]);
+    expect(parted.map(({ start }) => dayName(start, NOW))).toEqual(["Today", "Yesterday", "Thursday 19 November"]);
+  });
+});
+
+describe("a place in the library", () => {
+  it("is written in the address and read back, whatever letters it has", () => {
+    for (const to of [{ at: "uploads", shelf: "failed" }, { at: "buckets", destination: "r2", bucket: "a b", prefix: "docs/设计#稿/" }] as const) expect(parse(format(to))).toEqual(to);
+    expect(parse("#buckets/%E0%A4%A")).toEqual({ at: "uploads", shelf: "all" });
+    expect(parse("#uploads/nonsense")).toEqual({ at: "uploads", shelf: "all" });
+  });
+});
+
+describe("the library", () => {
+  it("shows what there is by day, with its counts, and everything about the newest", async () => {
+    await open();
+    expect(view.findAll(".side .count").map((one) => one.text())).toEqual(["15", "1", "1"]);
+    expect(view.findAll(".day h2").map((one) => one.text())).toEqual(["Today 6", "Yesterday 6", "Thursday 19 November 3"]);
+    expect(view.find(".details").text()).toContain("checkout-empty-state.png");
+    expect(view.find(".details").text()).toContain("Opens for 7 days");
+    expect(cell(98).find(".bar").attributes("style")).toContain("41%");
+    expect(cell(96).text()).toContain("No answer (504), 5 tries");
+  });
+
+  it("finds as one types, and says where else there is something", async () => {
+    await open();
+    await view.find(".tools input").setValue("迭代");
+    await settle();
+    expect(view.findAll(".cell").map((one) => one.attributes("data-id"))).toEqual(["93"]);
+    await view.find(".tools input").setValue("结算页");
+    await settle();
+    expect(view.find(".empty").text()).toContain("Nothing called “结算页”");
+    await view.findAll("button").find((one) => one.text() === "Clear search")!.trigger("click");
+    await settle();
+    expect(view.findAll(".cell").length).toBe(15);
+  });
+
+  it("drops an answer that was overtaken by what was typed since", async () => {
+    await open();
+    const fast = answers.library_find!;
+    const waiting: (() => void)[] = [];
+    answers.library_find = (args) => new Promise((done) => waiting.push(() => done(fast(args))));
+    const input = view.find(".tools input");
+    await input.setValue("迭");
+    await flushPromises();
+    await input.setValue("landing");
+    await flushPromises();
+    waiting[1]!();
+    await flushPromises();
+    waiting[0]!();
+    await settle();
+    expect(Array.from(found.value.ids)).toEqual([94]);
+  });
+
+  it("selects as a file manager does: click, Ctrl, Shift, Ctrl+A, arrows, Space", async () => {
+    await open();
+    await cell(99).trigger("click");
+    expect(chosen.meant.value).toEqual([99]);
+    await cell(97).trigger("click", { ctrlKey: true });
+    expect(chosen.meant.value).toEqual([99, 97]);
+    await cell(94).trigger("click", { shiftKey: true });
+    expect(chosen.meant.value).toEqual([97, 96, 95, 94]);
+    await press("a", { ctrlKey: true });
+    expect(chosen.meant.value.length).toBe(15);
+    await press("Escape");
+    await cell(100).trigger("click");
+    await press("ArrowRight");
+    expect(chosen.current.value).toBe(99);
+    await press("ArrowRight", { shiftKey: true });
+    expect(chosen.meant.value).toEqual([99, 98]);
+    await press("End");
+    expect(chosen.current.value).toBe(86);
+    await press("Home");
+    await press(" ");
+    expect([...chosen.checked]).toEqual([100]);
+  });
+
+  it("copies in the form that is chosen beside it, one line each in the order of the list", async () => {
+    await open();
+    await view.findAll(".formats button").find((one) => one.text() === "HTML")!.trigger("click");
+    await view.find(".details .primary").trigger("click");
+    expect(sentTo("copy_links")).toEqual([{ ids: [100], format: "html" }]);
+    await cell(94).trigger("click");
+    await cell(99).trigger("click", { ctrlKey: true });
+    await settle();
+    await view.find(".bulk .primary").trigger("click");
+    await settle();
+    expect(sentTo("copy_links")[1]).toEqual({ ids: [99, 94], format: "html" });
+    expect(news.value).toBe("2 links copied");
+  });
+
+  it("deletes at once, with seconds to take it back, and goes on with the next one", async () => {
+    await open();
+    await cell(99).trigger("click");
+    await press("Delete");
+    expect(sentTo("library_delete")).toEqual([{ ids: [99] }]);
+    expect(cell(99).exists()).toBe(false);
+    expect(chosen.current.value).toBe(98);
+    expect(view.find(".bulk").text()).toContain("1 upload deleted");
+    expect(view.find(".bulk .undo").text()).toContain("8 s");
+    await view.find(".bulk .undo").trigger("click");
+    await settle();
+    expect(sentTo("library_keep")).toEqual([{ ids: [99] }]);
+    expect(cell(99).exists()).toBe(true);
+    await press("Delete");
+    await vi.advanceTimersByTimeAsync(9000);
+    expect(view.find(".bulk").exists()).toBe(false);
+  });
+
+  it("retries what failed among what is checked, and nothing else", async () => {
+    await open();
+    await press("a", { ctrlKey: true });
+    await view.findAll(".bulk button").find((one) => one.text() === "Retry")!.trigger("click");
+    await settle();
+    expect(sentTo("retry_upload")).toEqual([{ id: 96 }]);
+  });
+
+  it("renames with the cost said beforehand, and a refusal at the field", async () => {
+    await open();
+    answers.library_rename = () => { throw refusal("The name is taken.", "name"); };
+    await cell(100).trigger("click");
+    await press("F2");
+    const dialog = view.find("dialog");
+    expect(dialog.text()).toContain("Links to the old name end.");
+    await dialog.find("input").setValue("taken.png");
+    await dialog.find("form").trigger("submit");
+    await settle();
+    expect(dialog.find("[role=alert]").text()).toBe("The name is taken.");
+    expect(dialog.find("input").attributes("aria-invalid")).toBe("true");
+    Object.assign(answers, { library_rename: library("", false).library_rename });
+    await dialog.find("input").setValue("free.png");
+    await dialog.find("form").trigger("submit");
+    await settle();
+    expect(view.find("dialog").exists()).toBe(false);
+  });
+
+  it("follows uploads as they go", async () => {
+    await open();
+    tell("engine", { type: "progress", id: 98, sent: 720_000, total: 900_000 });
+    await settle();
+    expect(cell(98).find(".bar").attributes("style")).toContain("80%");
+    tell("engine", { type: "upload", ...rows.get(98)!, stage: "done", done_at: NOW, sent: 900_000 });
+    await settle();
+    expect(cell(98).find(".bar").exists()).toBe(false);
+  });
+
+  it("leads to the object in its bucket", async () => {
+    await open();
+    await view.findAll(".details button").find((one) => one.text() === "Show in bucket")!.trigger("click");
+    expect(route.value).toMatchObject({ at: "buckets", destination: "atelier", bucket: "assets", prefix: "docs/img/", key: "docs/img/checkout-empty-state.png" });
+  });
+
+  it("says what will be here before the first upload, and how to begin", async () => {
+    await open("empty");
+    expect(view.find(".empty").text()).toContain("Your uploads will be here");
+    await view.findAll("button").find((one) => one.text() === "Upload files…")!.trigger("click");
+    expect(sentTo("choose_files").length).toBe(1);
+  });
+
+  it("shows hostile names as text and nothing more", async () => {
+    await open("hostile");
+    expect(view.find(".details .title").text()).toBe(HOSTILE);
+    expect(view.element.querySelectorAll("script, img[onerror], b").length).toBe(0);
+  });
+
+  it("draws a screen of many thousand, and asks for no more than a few screens", async () => {
+    await open("many20000");
+    expect(found.value.ids.length).toBe(20_000);
+    expect(view.findAll(".cell").length).toBeLessThan(200);
+    const most = Math.max(...sentTo("library_rows").map((args) => (args as { ids: number[] }).ids.length));
+    expect(most).toBeLessThanOrEqual(240);
+    await press("End");
+    expect(chosen.current.value).toBe(1);
+  }, 30_000);
+});
