@@ -1,0 +1,130 @@
+//! What is complete goes: asked about the first time, taken in, and tried again where that fails for a reason that passes.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use imagepic_words::sources as words;
+
+use super::words_of::question;
+use super::{AGAIN, Folder, Question};
+use crate::engine::Submit;
+use crate::error::{Code, Error, Result};
+use crate::event::Event;
+use crate::journal::Deliver;
+use crate::queue::blocking;
+use crate::sources::folder;
+
+/// Files that wait for an answer; what is more stays in the folder.
+const ASKED: usize = 10_000;
+
+impl Folder {
+    /// Takes in what is ready, or asks.
+    pub(super) async fn give(&mut self) -> Result<()> {
+        let Some(inner) = self.inner.upgrade() else { return Ok(()) };
+        let Some(wish) = self.wish(&inner) else { return Ok(()) };
+        let (seen, path, to) = (inner.seen().await?, self.path.clone(), wish.destination.clone().unwrap_or_default());
+        let agreed = blocking(move || seen.agreed(&path, &to)).await?;
+        if agreed && self.asked.is_none() {
+            return self.take(wish.destination, Deliver::IfUnchanged).await;
+        }
+        let ready = std::mem::take(&mut self.ready);
+        (self.first, self.retry) = (None, None);
+        match &mut self.asked {
+            Some(asked) => {
+                // Saved anew while it was asked about: it goes once, as it is then.
+                asked.files.retain(|(old, _)| ready.iter().all(|(new, _)| new != old));
+                asked.files.extend(ready);
+                asked.files.truncate(ASKED);
+                self.reword();
+            }
+            None => {
+                let Some(words) = question(&inner, &self.path, &ready, wish.destination.as_deref()) else { return Ok(()) };
+                let asking = inner.sources.questions.ask(words);
+                self.asked = Some(Question { asking, files: ready, destination: wish.destination });
+            }
+        }
+        let state = self.told.lock().unwrap_or_else(PoisonError::into_inner).state;
+        self.tell(state, None);
+        Ok(())
+    }
+
+    pub(super) fn reword(&self) {
+        let Some((inner, asked)) = self.inner.upgrade().zip(self.asked.as_ref()) else { return };
+        let destination = self.wish(&inner).and_then(|wish| wish.destination);
+        if let Some(words) = question(&inner, &self.path, &asked.files, destination.as_deref()) {
+            asked.asking.reword(words);
+        }
+    }
+
+    pub(super) async fn answered(&mut self, yes: bool) {
+        let Some(Question { files, destination, .. }) = self.asked.take() else { return };
+        let state = self.told.lock().unwrap_or_else(PoisonError::into_inner).state;
+        self.tell(state, None);
+        let Some(inner) = self.inner.upgrade().filter(|_| yes) else { return };
+        let wish = self.wish(&inner).map_or(destination, |wish| wish.destination);
+        let agree = async {
+            let (seen, path, to) = (inner.seen().await?, self.path.clone(), wish.clone().unwrap_or_default());
+            blocking(move || seen.agree(&path, &to)).await
+        };
+        if let Err(error) = agree.await {
+            inner.notice(&error);
+        }
+        let mut all = files;
+        all.append(&mut self.ready);
+        self.ready = all;
+        self.first = Some(Instant::now());
+        // Somebody said so just now: the link may take the clipboard.
+        if let Err(error) = self.take(wish, Deliver::ByHand).await {
+            self.later(&error);
+        }
+    }
+
+    /// Takes in what is ready. What fails for a reason that passes stays ready.
+    pub(super) async fn take(&mut self, destination: Option<String>, deliver: Deliver) -> Result<()> {
+        let Some(inner) = self.inner.upgrade() else { return Ok(()) };
+        let now = self.ready.clone();
+        let gone: HashSet<PathBuf> = now
+            .iter()
+            .filter(|(path, stamp)| folder::look(path).is_none_or(|look| look.stamp != *stamp))
+            .map(|(path, _)| path.clone())
+            .collect();
+        // Changed or taken away meanwhile: its own event speaks for it.
+        self.ready.retain(|(path, _)| !gone.contains(path));
+        if self.ready.is_empty() {
+            (self.first, self.retry) = (None, None);
+            return Ok(());
+        }
+        let files = self.ready.clone();
+        let how = Submit { destination, deliver, ..Submit::default() };
+        let (batch, _) = inner.submit_files(files.clone(), how).await?;
+        self.ready.clear();
+        (self.first, self.retry) = (None, None);
+        for each in &batch.each {
+            let (Err(refusal), Some((path, _))) = (&each.outcome, files.get(each.capture)) else { continue };
+            match refusal.code {
+                // Somebody is still at it, or took it away.
+                Code::FileChanged | Code::FileMissing => drop(self.known.remove(path)),
+                _ if batch.uploads.is_empty() => {
+                    inner.hub.emit(Event::Notice { code: refusal.code, message: refusal.message.clone() });
+                }
+                // Told with the links of the others.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing of it was taken: it stays ready, and is tried again.
+    pub(super) fn later(&mut self, error: &Error) {
+        let pause = self.retry.map_or(AGAIN.0, |(_, pause)| (pause * 2).min(AGAIN.1));
+        self.retry = Some((Instant::now() + pause, pause));
+        self.first.get_or_insert_with(Instant::now);
+        let Some(inner) = self.inner.upgrade() else { return };
+        let reason = error.message(inner.hub.lang());
+        let told = Error::new(error.code, words::folder_waits(self.path.display(), reason));
+        let state = self.told.lock().unwrap_or_else(PoisonError::into_inner).state;
+        self.complain(&told, state);
+    }
+}
