@@ -16,7 +16,7 @@ pub(crate) fn layer(origins: &[String]) -> tower::util::Either<CorsLayer, tower:
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
     };
-    let asked = ["bucket", "folder", "x-imagepic-encoding", "x-request-id"].map(HeaderName::from_static);
+    let asked = ["bucket", "folder", "x-imagepic-encoding", "x-imagepic-id", "x-request-id"].map(HeaderName::from_static);
     let known = [
         header::AUTHORIZATION,
         header::CONTENT_TYPE,

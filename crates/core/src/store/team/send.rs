@@ -188,6 +188,10 @@ impl TeamStore {
                 if put.if_absent {
                     request = request.header(header::IF_NONE_MATCH, "*");
                 }
+                // By it an upload that was cancelled in the middle is known again, and removed.
+                if let Some(id) = &put.id {
+                    request = request.header("x-imagepic-id", id);
+                }
             } else if !folder.is_empty() {
                 request = request.header("folder", folder);
             }
