@@ -42,6 +42,14 @@ enum Attempt {
     Overtaken,
 }
 
+/// A refused look has no body that says why, and a key may write and not read: the put that follows is told the reason.
+fn seen(looked: Result<Option<Object>>) -> Result<Option<Object>> {
+    match looked {
+        Err(error) if error.code == Code::Forbidden => Ok(None),
+        looked => looked,
+    }
+}
+
 /// What a task takes with it from memory.
 struct Job {
     row: Row,
@@ -121,7 +129,7 @@ impl Queue {
             && let Some(twin) = self.journal.twin(row.clone()).await?
         {
             if twin.state == RowState::Done {
-                let there = store.stat(&row.bucket, &twin.key).await?;
+                let there = seen(store.stat(&row.bucket, &twin.key).await)?;
                 if there
                     .is_some_and(|object| object.size == row.size && same_object(&object, &row.prepared, twin.etag.as_deref()))
                 {
@@ -133,7 +141,7 @@ impl Queue {
             }
         }
         if job.look_first
-            && let Some(object) = store.stat(&row.bucket, &row.key).await?
+            && let Some(object) = seen(store.stat(&row.bucket, &row.key).await)?
             && self.is_ours(row, &object, None).await?
         {
             return Ok(Attempt::Confirmed(self.found(row, object)));

@@ -51,6 +51,10 @@ async fn with_a_wrong_secret_it_waits_and_goes_on_once_the_right_one_is_saved() 
     let batch = engine.uploads().submit(vec![bytes(image(1, 3000), Some("a.png"))], quietly()).await.expect("taken");
     let waiting = stage(&engine, batch.uploads[0], Stage::Waiting).await;
     assert_eq!((waiting.waiting, waiting.code), (Some(Waiting::SignIn), Some(Code::WrongSecretKey)));
+    // A second try looks before it sends, and a refused look gives no reason.
+    engine.uploads().retry(waiting.id).await.expect("tried again");
+    let again = &engine.uploads().settled(batch.id).await.expect("settled").uploads[0];
+    assert_eq!((again.stage, again.code), (Stage::Waiting, Some(Code::WrongSecretKey)), "{again:?}");
     let draft = Draft { destination: saved, secret: Some(SecretString::from(SECRET)) };
     engine.destinations().save(draft).await.expect("saved");
     stage(&engine, batch.uploads[0], Stage::Done).await;
