@@ -33,4 +33,39 @@ impl Http {
         }
         Ok(http::Response::from_parts(head, kept.freeze()))
     }
+
+    /// Sends one request and hands its answer over as it comes, for answers that have no end. A line on which nothing moves for the
+    /// time-out of the setting is given up.
+    ///
+    /// # Errors
+    /// Every [`Failure`].
+    pub async fn open<B>(&self, request: http::Request<B>) -> Result<http::Response<Coming>, Failure>
+    where
+        B: Body<Data = Bytes> + Send + Sync + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>> + 'static,
+    {
+        let answer = self.exchange(request.map(SdkBody::from_body_1_x)).await?;
+        Ok(answer.map(Coming))
+    }
+}
+
+/// An answer on its way.
+#[derive(Debug)]
+pub struct Coming(SdkBody);
+
+impl Coming {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
+        loop {
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut self.0).poll_frame(cx)).await?;
+            match frame.map_err(|error| Failure::of(&*error)) {
+                Err(failure) => return Some(Err(failure)),
+                Ok(frame) => {
+                    if let Ok(piece) = frame.into_data() {
+                        return Some(Ok(piece));
+                    }
+                }
+            }
+        }
+    }
 }

@@ -466,5 +466,5 @@ fn objects(contents: Option<Vec<aws_sdk_s3::types::Object>>, prefix: &str, encod
         })
     });
     // The folder's own marker object ("a/" in the listing of "a/") is the place, not a thing in it.
-    objects.filter(|object| object.key != prefix || prefix.is_empty()).collect()
+    objects.filter(|object| object.key != prefix || !prefix.ends_with('/')).collect()
 }

@@ -32,7 +32,20 @@ pub struct Look {
     pub version_id: Option<String>,
     /// `x-amz-meta-…`, without that beginning, names in lower case.
     pub metadata: BTreeMap<String, String>,
+    /// What else decides how a reader gets it ([`TOLD`]), where it is set; names in lower case.
+    pub headers: BTreeMap<String, String>,
 }
+
+/// Headers of an object that are kept with a [`Look`] beside its size, type, ETag and date.
+pub const TOLD: [&str; 7] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "expires",
+    "x-amz-storage-class",
+    "x-amz-server-side-encryption",
+];
 
 /// An object on its way.
 #[derive(Debug)]
@@ -102,6 +115,7 @@ impl Client {
             modified: modified.and_then(crate::client::time),
             version_id: text("x-amz-version-id"),
             metadata: metadata.collect(),
+            headers: TOLD.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect(),
         }))
     }
 
