@@ -19,6 +19,7 @@ use crate::args::Request;
 use crate::events;
 use crate::instance::First;
 use crate::notifications::{Button, said};
+use crate::pointing::{self, Aim};
 use crate::shell::Shell;
 use crate::tray::menu::Action;
 use crate::windows::{self, Name};
@@ -37,6 +38,16 @@ pub(crate) fn chosen(app: &AppHandle, action: Action) {
         Action::UploadClipboard => upload_clipboard(app),
         Action::UploadFiles => choose_files(app),
         Action::CopyLink(id) => copy_links(app, vec![id]),
+        Action::CopyObject { destination, bucket, key } => {
+            let engine = engine(app);
+            perform(app, async move { engine.browse().copy_link(&destination, &bucket, &key).await.map(drop) });
+        }
+        Action::NewFolder { destination, bucket, folder } => {
+            pointing::show(app, Aim { destination, bucket, folder, new_folder: true });
+        }
+        Action::Browse { destination, bucket, folder } => {
+            pointing::show(app, Aim { destination, bucket, folder, new_folder: false });
+        }
         Action::Use { destination, bucket, folder } => {
             let engine = engine(app);
             perform(app, async move { engine.destinations().use_(&destination, bucket, folder).await.map(drop) });
@@ -107,13 +118,18 @@ pub(crate) fn asked_again(app: &AppHandle, request: Request) -> bool {
     asked(app, Request { show, ..request })
 }
 
-/// Takes files and folders in. `false` where imagepic is quitting and takes nothing.
+/// Takes files and folders in, for the present place. `false` where imagepic is quitting and takes nothing.
 pub(crate) fn give_files(app: &AppHandle, files: Vec<PathBuf>, source: Source) -> bool {
+    give_files_to(app, files, source, by_hand())
+}
+
+/// As [`give_files`], for the place that `how` names.
+pub(crate) fn give_files_to(app: &AppHandle, files: Vec<PathBuf>, source: Source, how: Submit) -> bool {
     let at = SystemTime::now();
     let captures = files.into_iter().map(|path| Capture { content: Content::Path(path), source, at }).collect();
     let (handle, engine) = (app.clone(), engine(app));
     begin(app, async move {
-        let batch = engine.uploads().submit(captures, by_hand()).await?;
+        let batch = engine.uploads().submit(captures, how).await?;
         // With something taken in, the refused ones are told with the links of the others.
         if batch.uploads.is_empty() {
             refused(&handle, &batch.refused);
@@ -150,6 +166,11 @@ pub(crate) fn upload_clipboard(app: &AppHandle) {
 
 /// Opens the system's file picker and uploads what was chosen there.
 pub(crate) fn choose_files(app: &AppHandle) {
+    choose_files_for(app, by_hand());
+}
+
+/// As [`choose_files`], for the place that `how` names.
+pub(crate) fn choose_files_for(app: &AppHandle, how: Submit) {
     let lang = app.state::<Shell>().engine.lang();
     let handle = app.clone();
     app.dialog()
@@ -161,7 +182,7 @@ pub(crate) fn choose_files(app: &AppHandle) {
             let files: Vec<_> =
                 chosen.unwrap_or_default().into_iter().filter_map(|file| FilePath::into_path(file).ok()).collect();
             if !files.is_empty() {
-                give_files(&handle, files, Source::Picker);
+                give_files_to(&handle, files, Source::Picker, how);
             }
         });
 }

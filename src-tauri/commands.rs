@@ -3,6 +3,8 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "tauri hands commands their arguments by value")]
 
+mod buckets;
+
 use imagepic_core::destination::{Destination, TeamAddress};
 use imagepic_core::engine::{AccountView, Draft, Registering, SecretsPlace, TeamServer, TestReport};
 use imagepic_core::event::Snapshot;
@@ -13,8 +15,9 @@ use imagepic_words::{Lang, desktop as words};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tauri::ipc::Invoke;
-use tauri::{AppHandle, State, WebviewWindow};
+use tauri::{AppHandle, Manager, State, WebviewWindow};
 
+use crate::pointing::Pointing;
 use crate::shell::Shell;
 use crate::windows::{self, Name};
 
@@ -130,6 +133,22 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         change_password,
         sign_out,
         name_preview,
+        buckets::browse_buckets,
+        buckets::browse_page,
+        buckets::browse_details,
+        buckets::browse_sum,
+        buckets::browse_access,
+        buckets::browse_set_access,
+        buckets::browse_new_folder,
+        buckets::browse_remove,
+        buckets::browse_move,
+        buckets::browse_rename,
+        buckets::browse_stop,
+        buckets::browse_jobs,
+        buckets::browse_copy,
+        buckets::browse_here,
+        buckets::browse_asked,
+        buckets::browse_upload,
         open_window,
         close_window,
         quit,
@@ -172,15 +191,17 @@ fn choose_files(app: AppHandle) {
 }
 
 #[tauri::command]
-async fn upload_clipboard(shell: State<'_, Shell>) -> Answer<()> {
-    shell.answer(shell.engine.uploads().submit_clipboard(crate::actions::by_hand()).await.map(drop))
+async fn upload_clipboard(window: WebviewWindow, shell: State<'_, Shell>, pointing: State<'_, Pointing>) -> Answer<()> {
+    let how = pointing.by_hand_at(window.label());
+    shell.answer(shell.engine.uploads().submit_clipboard(how).await.map(drop))
 }
 
 #[tauri::command]
-async fn answer_drop(app: AppHandle, shell: State<'_, Shell>, id: u64, upload: bool) -> Answer<()> {
+async fn answer_drop(window: WebviewWindow, app: AppHandle, shell: State<'_, Shell>, id: u64, upload: bool) -> Answer<()> {
     let files = shell.answer(shell.drops.answered(id))?;
     if upload {
-        crate::actions::give_files(&app, files, imagepic_core::capture::Source::Drop);
+        let how = app.state::<Pointing>().by_hand_at(window.label());
+        crate::actions::give_files_to(&app, files, imagepic_core::capture::Source::Drop, how);
     }
     Ok(())
 }

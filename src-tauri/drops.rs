@@ -17,6 +17,7 @@ use serde::Serialize;
 use tauri::{AppHandle, DragDropEvent, Emitter, Manager};
 
 use crate::figures::middle_cut;
+use crate::pointing::Pointing;
 use crate::shell::Shell;
 
 /// More than a person drags by hand; a folder counts as one.
@@ -177,7 +178,8 @@ pub(crate) fn dragged(app: &AppHandle, label: &str, event: &DragDropEvent) {
             if held.is_some_and(|held| held.by_a_page) {
                 ask(app, label, sorted.files);
             } else {
-                crate::actions::give_files(app, sorted.files, Source::Drop);
+                let how = app.state::<Pointing>().by_hand_at(label);
+                crate::actions::give_files_to(app, sorted.files, Source::Drop, how);
             }
         }
         DragDropEvent::Leave => tell(app, label, Phase::Leave, &Sorted::default()),

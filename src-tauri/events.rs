@@ -86,7 +86,7 @@ fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages) {
         Event::Notice { code, message } => shell.notifier.show(said::notice(code, message, lang)),
         Event::Upload(upload) => tell(app, outages.now(upload.id, upload.waiting)),
         Event::Gone { id } => tell(app, outages.now(id, None)),
-        Event::Progress { .. } | Event::Refused { .. } | Event::Status => {}
+        Event::Progress { .. } | Event::Refused { .. } | Event::Status | Event::Listing { .. } | Event::Job(_) => {}
     }
 }
 

@@ -29,6 +29,8 @@ mod events;
 mod figures;
 mod instance;
 mod notifications;
+mod pointing;
+mod remote_thumbnails;
 mod shell;
 mod thumbnails;
 mod tray;
@@ -109,9 +111,14 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())
         .manage(shell)
-        .register_asynchronous_uri_scheme_protocol("imagepic-thumb", |context, request, responder| {
-            thumbnails::answer(context.app_handle(), &request, responder);
-        })
+        .manage(pointing::Pointing::default())
+        .register_asynchronous_uri_scheme_protocol(
+            "imagepic-thumb",
+            |context, request, responder| match remote_thumbnails::asked(&request) {
+                Some(asked) => remote_thumbnails::answer(context.app_handle(), asked, responder),
+                None => thumbnails::answer(context.app_handle(), &request, responder),
+            },
+        )
         .invoke_handler(commands::handler())
         .on_window_event(|window, event| match event {
             WindowEvent::DragDrop(drag) => drops::dragged(window.app_handle(), window.label(), drag),

@@ -23,6 +23,7 @@ mod icon;
 pub(crate) mod menu;
 mod places;
 mod shown;
+mod upload_to;
 
 pub(crate) use icon::Ink;
 use menu::Entry;
@@ -129,10 +130,11 @@ fn put_up(app: &AppHandle) -> tauri::Result<()> {
 fn present(shell: &Shell) -> Present {
     let engine = &shell.engine;
     let (now, lang) = (engine.snapshot(), engine.lang());
-    let places = places::known(&engine.browse(), &now.place);
+    let destinations = engine.destinations().list();
+    let places = places::known(&engine.browse(), &destinations, std::time::SystemTime::now());
     let mut entries = menu::offer(now.offer.as_ref(), lang);
     let above = entries.len();
-    entries.extend(menu::menu(&now, &engine.destinations().list(), &places, lang));
+    entries.extend(menu::menu(&now, &destinations, &places, lang));
     Present { state: now.state, ink: *lock(&shell.tray.ink), line: now.line, lang, entries, above }
 }
 

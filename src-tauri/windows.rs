@@ -56,7 +56,7 @@ impl Name {
 
     /// Whether this version has it.
     pub(crate) const fn exists(self) -> bool {
-        matches!(self, Self::DropZone | Self::Settings)
+        matches!(self, Self::DropZone | Self::Library | Self::Settings)
     }
 
     fn title(self) -> Text {

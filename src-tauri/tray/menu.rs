@@ -9,17 +9,9 @@ use imagepic_core::settings::ClipboardMode;
 use imagepic_words::{Lang, Text, tray as words};
 
 use super::places::Places;
+use super::upload_to::{LONGEST_NAME, upload_to};
 use crate::figures::{middle_cut, size};
 use crate::windows::Name as Window;
-
-/// The longest name in a menu, in characters; longer ones lose their middle.
-const LONGEST_NAME: usize = 44;
-/// More buckets or folders than a person can overlook; the settings window has the rest.
-const LONGEST_LIST: usize = 24;
-/// How deep "Upload to" follows folders.
-const DEEPEST: usize = 4;
-/// What marks the present place on its way down, where the system draws no check on a submenu.
-const MARK: &str = "✓ ";
 
 /// One line of a menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +44,33 @@ pub(crate) enum Action {
     UploadFiles,
     /// Copies the link of an upload.
     CopyLink(i64),
+    /// Copies the link of an object.
+    CopyObject {
+        /// Destination's id.
+        destination: String,
+        /// In which bucket.
+        bucket: String,
+        /// Full key.
+        key: String,
+    },
+    /// Begins a new folder, in the library.
+    NewFolder {
+        /// Destination's id.
+        destination: String,
+        /// In which bucket.
+        bucket: String,
+        /// In which folder.
+        folder: String,
+    },
+    /// Opens the library at a place.
+    Browse {
+        /// Destination's id.
+        destination: String,
+        /// Empty: its buckets.
+        bucket: String,
+        /// In which folder.
+        folder: String,
+    },
     /// Makes this the place of the next uploads.
     Use {
         /// Destination's id.
@@ -76,22 +95,25 @@ pub(crate) enum Action {
 /// The menu of this moment, below its state line: that one changes far more often, and is changed in place.
 pub(super) fn menu(now: &Snapshot, destinations: &[Destination], places: &Places, lang: Lang) -> Vec<Entry> {
     let item = |text: Text, action| Entry::Item(text.to(lang), action);
-    vec![
+    let mut entries = vec![
         item(words::upload_clipboard(), Action::UploadClipboard),
         item(words::upload_files(), Action::UploadFiles),
         Entry::Separator,
         Entry::Menu(words::recent().to(lang), recent(&now.recent, lang)),
-        Entry::Menu(words::upload_to().to(lang), upload_to(now, destinations, places, lang)),
+        Entry::Menu(words::upload_to().to(lang), upload_to(&now.place, destinations, places, lang)),
         Entry::Menu(words::link_as().to(lang), formats(now.format, lang)),
         Entry::Separator,
         Entry::Menu(words::watch_clipboard().to(lang), watch(now.clipboard, lang)),
         Entry::Check(words::pause().to(lang), now.paused, Action::Pause(!now.paused)),
         Entry::Separator,
         item(words::drop_zone(), Action::Open(Window::DropZone)),
+        item(words::library(), Action::Open(Window::Library)),
         item(words::settings(), Action::Open(Window::Settings)),
         Entry::Separator,
         item(words::quit(), Action::Quit),
-    ]
+    ];
+    entries.retain(|entry| !matches!(entry, Entry::Item(_, Action::Open(window)) if !window.exists()));
+    entries
 }
 
 /// What stands above everything while the clipboard watch asks and nobody has answered: the one place to answer where notifications
@@ -115,7 +137,12 @@ fn recent(uploads: &[Upload], lang: Lang) -> Vec<Entry> {
         return vec![Entry::Words(words::recent_none().to(lang))];
     }
     let item = |upload: &Upload| Entry::Item(middle_cut(&upload.name, LONGEST_NAME), Action::CopyLink(upload.id));
-    uploads.iter().map(item).collect()
+    let mut entries: Vec<_> = uploads.iter().map(item).collect();
+    if Window::Library.exists() {
+        entries.push(Entry::Separator);
+        entries.push(Entry::Item(words::recent_all().to(lang), Action::Open(Window::Library)));
+    }
+    entries
 }
 
 fn formats(chosen: Format, lang: Lang) -> Vec<Entry> {
@@ -146,123 +173,6 @@ fn watch(chosen: ClipboardMode, lang: Lang) -> Vec<Entry> {
     .into_iter()
     .map(|(mode, text)| Entry::Check(text.to(lang), mode == chosen, Action::Watch(mode)))
     .collect()
-}
-
-fn upload_to(now: &Snapshot, destinations: &[Destination], places: &Places, lang: Lang) -> Vec<Entry> {
-    let mut entries: Vec<_> = destinations
-        .iter()
-        .map(|destination| {
-            let present = destination.id == now.place.destination;
-            let below = if present { buckets(now, places, lang) } else { own_place(destination, lang) };
-            Entry::Menu(marked(&destination.name, present), below)
-        })
-        .collect();
-    if !entries.is_empty() {
-        entries.push(Entry::Separator);
-    }
-    entries.push(Entry::Item(words::add_destination().to(lang), Action::Open(Window::Settings)));
-    entries
-}
-
-/// A destination that is not in use shows the place it would go to; its buckets are asked for once it is in use.
-fn own_place(destination: &Destination, lang: Lang) -> Vec<Entry> {
-    let place = if destination.folder.is_empty() {
-        destination.bucket.clone()
-    } else {
-        format!("{} / {}", destination.bucket, destination.folder)
-    };
-    let action = Action::Use { destination: destination.id.clone(), bucket: None, folder: None };
-    let here = Entry::Check(words::upload_here().to(lang), false, action);
-    if place.is_empty() { vec![here] } else { vec![here, Entry::Separator, Entry::Words(middle_cut(&place, LONGEST_NAME))] }
-}
-
-fn buckets(now: &Snapshot, places: &Places, lang: Lang) -> Vec<Entry> {
-    let place = &now.place;
-    let known = places.buckets(&place.destination);
-    // The present bucket is there also before, or without, a list: these credentials may not be allowed to list buckets.
-    let names = with_present(known, Some(place.bucket.as_str()).filter(|bucket| !bucket.is_empty()));
-    capped(&names, lang, |bucket| {
-        let present = *bucket == place.bucket;
-        let branch = Branch { now, places, lang, bucket, present };
-        Entry::Menu(marked(bucket, present), branch.below("", 0))
-    })
-}
-
-struct Branch<'a> {
-    now: &'a Snapshot,
-    places: &'a Places,
-    lang: Lang,
-    bucket: &'a str,
-    /// This is the present bucket.
-    present: bool,
-}
-
-impl Branch<'_> {
-    /// "Upload here" and the folders below `folder` (no slash at either end; empty: the top).
-    fn below(&self, folder: &str, depth: usize) -> Vec<Entry> {
-        let here = self.present && self.now.place.folder == folder;
-        let action = Action::Use {
-            destination: self.now.place.destination.clone(),
-            bucket: Some(self.bucket.to_owned()),
-            folder: Some(folder.to_owned()),
-        };
-        let mut entries = vec![Entry::Check(words::upload_here().to(self.lang), here, action)];
-        let folders = self.folders(folder);
-        if folders.is_empty() || depth >= DEEPEST {
-            return entries;
-        }
-        entries.push(Entry::Separator);
-        entries.extend(capped(&folders, self.lang, |name| {
-            let path = if folder.is_empty() { (*name).to_owned() } else { format!("{folder}/{name}") };
-            let present = self.present && is_at_or_below(&self.now.place.folder, &path);
-            Entry::Menu(marked(name, present), self.below(&path, depth + 1))
-        }));
-        entries
-    }
-
-    /// The names directly below `folder`, the way to the present folder among them even where no list is known: a folder nobody has
-    /// uploaded to yet does not exist in any list.
-    fn folders(&self, folder: &str) -> Vec<String> {
-        let names = self.places.folders(&self.now.place.destination, self.bucket, folder);
-        let next = if self.present { next_towards(&self.now.place.folder, folder) } else { None };
-        with_present(names, next)
-    }
-}
-
-/// The list, with what is present in it: in its place where that is in sight, otherwise first.
-fn with_present(names: &[String], present: Option<&str>) -> Vec<String> {
-    let mut all = names.to_vec();
-    if let Some(present) = present
-        && !all.iter().take(LONGEST_LIST).any(|name| name == present)
-    {
-        all.retain(|name| name != present);
-        all.insert(0, present.to_owned());
-    }
-    all
-}
-
-/// `docs` is on the way to `docs/img`, and at itself.
-fn is_at_or_below(place: &str, folder: &str) -> bool {
-    place.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// The name of the folder that comes after `from` on the way to `place`.
-fn next_towards<'a>(place: &'a str, from: &str) -> Option<&'a str> {
-    let rest = if from.is_empty() { place } else { place.strip_prefix(from)?.strip_prefix('/')? };
-    rest.split('/').next().filter(|name| !name.is_empty())
-}
-
-fn marked(name: &str, present: bool) -> String {
-    let name = middle_cut(name, LONGEST_NAME);
-    if present { format!("{MARK}{name}") } else { name }
-}
-
-fn capped<T>(all: &[T], lang: Lang, entry: impl Fn(&T) -> Entry) -> Vec<Entry> {
-    let mut entries: Vec<_> = all.iter().take(LONGEST_LIST).map(entry).collect();
-    if all.len() > LONGEST_LIST {
-        entries.push(Entry::Words(words::more(all.len() - LONGEST_LIST).to(lang)));
-    }
-    entries
 }
 
 #[cfg(test)]

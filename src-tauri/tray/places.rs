@@ -1,82 +1,83 @@
-//! What the menu knows of buckets and folders: the engine's cache, which is filled in the background and read without waiting.
+//! What the menu knows of buckets and folders: what the engine remembers, read without waiting and without asking anybody.
 
 use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use imagepic_core::engine::Browse;
-use imagepic_core::event::Place;
+use imagepic_core::destination::Destination;
+use imagepic_core::engine::{Browse, Folder, Known, time_of_day};
 
-/// Other buckets of the destination whose topmost folders are asked for too; the rest come once they are in use.
-const MOST_OTHERS: usize = 4;
+/// What was last seen longer ago than this is said to be old.
+const OLD: Duration = Duration::from_secs(2 * 3600);
 
-/// Lists of one destination.
+/// How much what is known is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// As good as new.
+    Fresh,
+    /// Seen at this time of day, and not since.
+    Old(String),
+    /// Nobody answered when it was last asked; seen at this time of day, if ever.
+    Unreachable(Option<String>),
+}
+
+/// What is known of one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    known: Known,
+    pub(super) worth: Worth,
+}
+
+/// What is known of all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Places {
-    destination: String,
-    buckets: Vec<String>,
-    /// By bucket and folder (no slash at either end).
-    folders: HashMap<(String, String), Vec<String>>,
-}
+pub(super) struct Places(HashMap<String, Seen>);
 
-/// What is known of the present destination at this moment. What is not, or is old, is asked for in the background; the engine then says
-/// that something changed.
-pub(super) fn known(browse: &Browse, place: &Place) -> Places {
-    let mut places = Places::of(&place.destination);
-    places.buckets = browse.cached_buckets(&place.destination).unwrap_or_default();
-    let way = way_to(&place.folder).into_iter().map(|folder| (place.bucket.clone(), folder));
-    let others = places.buckets.iter().filter(|bucket| **bucket != place.bucket).take(MOST_OTHERS);
-    let asked: Vec<_> = way.chain(others.map(|bucket| (bucket.clone(), String::new()))).collect();
-    for (bucket, folder) in asked.into_iter().filter(|(bucket, _)| !bucket.is_empty()) {
-        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        if let Some(listing) = browse.cached_folders(&place.destination, &bucket, &prefix) {
-            places.set_folders(&bucket, &folder, names(&listing.folders, &prefix));
-        }
-    }
-    places
-}
-
-/// `docs/img/` below `docs/` is called `img`. A folder without a name (a key with two slashes in a row) cannot be chosen.
-fn names(folders: &[String], prefix: &str) -> Vec<String> {
-    let name = |folder: &String| Some(folder.strip_prefix(prefix)?.strip_suffix('/')?.to_owned());
-    folders.iter().filter_map(name).filter(|name| !name.is_empty()).collect()
+/// From memory, at this moment.
+pub(super) fn known(browse: &Browse, destinations: &[Destination], now: SystemTime) -> Places {
+    let seen = |destination: &Destination| (destination.id.clone(), Seen::of(browse.known(&destination.id), now));
+    Places(destinations.iter().map(seen).collect())
 }
 
 impl Places {
-    /// Nothing but `destination`.
-    pub(super) fn of(destination: &str) -> Self {
-        Self { destination: destination.to_owned(), ..Self::default() }
-    }
-
-    /// The buckets, empty where they are not (yet) known or not to be listed.
-    pub(super) fn buckets(&self, destination: &str) -> &[String] {
-        if destination == self.destination { &self.buckets } else { &[] }
-    }
-
-    /// The names of the folders directly below `folder`.
-    pub(super) fn folders(&self, destination: &str, bucket: &str, folder: &str) -> &[String] {
-        if destination != self.destination {
-            return &[];
-        }
-        self.folders.get(&(bucket.to_owned(), folder.to_owned())).map_or(&[], Vec::as_slice)
+    pub(super) fn of(&self, destination: &str) -> Option<&Seen> {
+        self.0.get(destination)
     }
 
     #[cfg(test)]
-    pub(super) fn set_buckets(&mut self, buckets: Vec<String>) {
-        self.buckets = buckets;
-    }
-
-    pub(super) fn set_folders(&mut self, bucket: &str, folder: &str, names: Vec<String>) {
-        self.folders.insert((bucket.to_owned(), folder.to_owned()), names);
+    pub(super) fn with(destination: &str, known: Known, now: SystemTime) -> Self {
+        Self(HashMap::from([(destination.to_owned(), Seen::of(known, now))]))
     }
 }
 
-/// Every folder from the top down to `folder`: "", "docs", "docs/img".
-fn way_to(folder: &str) -> Vec<String> {
-    let mut way = vec![String::new()];
-    for name in folder.split('/').filter(|name| !name.is_empty()) {
-        let last = way.last().map_or("", String::as_str);
-        way.push(if last.is_empty() { name.to_owned() } else { format!("{last}/{name}") });
+impl Seen {
+    fn of(known: Known, now: SystemTime) -> Self {
+        let at = known.as_of.and_then(|at| u64::try_from(at).ok()).map(|at| UNIX_EPOCH + Duration::from_millis(at));
+        let worth = match (&known.trouble, at) {
+            (Some(_), at) => Worth::Unreachable(at.map(time_of_day)),
+            (None, Some(at)) if now.duration_since(at).is_ok_and(|age| age > OLD) => Worth::Old(time_of_day(at)),
+            _ => Worth::Fresh,
+        };
+        Self { known, worth }
     }
-    way
+
+    /// The buckets, empty where they are not (yet) known or not to be listed.
+    pub(super) fn buckets(&self) -> &[String] {
+        self.known.buckets.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// What is known of a folder (no slash at either end).
+    pub(super) fn folder(&self, bucket: &str, folder: &str) -> Option<&Folder> {
+        self.known.folders.get(&(bucket.to_owned(), prefix(folder))).map(AsRef::as_ref)
+    }
+}
+
+/// `docs/img` as a prefix of keys.
+pub(super) fn prefix(folder: &str) -> String {
+    if folder.is_empty() { String::new() } else { format!("{folder}/") }
+}
+
+/// `docs/img/` below `docs/` is called `img`. A folder without a name (a key with two slashes in a row) cannot be chosen.
+pub(super) fn name<'a>(folder: &'a str, prefix: &str) -> Option<&'a str> {
+    folder.strip_prefix(prefix)?.strip_suffix('/').filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -84,14 +85,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_folder_on_the_way_is_asked_for() {
-        assert_eq!(way_to(""), [""]);
-        assert_eq!(way_to("docs/img/2026"), ["", "docs", "docs/img", "docs/img/2026"]);
+    fn folders_are_called_by_their_last_name() {
+        let folders = ["docs/img/", "docs/设计稿/", "docs//", "other/"];
+        let names: Vec<_> = folders.iter().filter_map(|folder| name(folder, "docs/")).collect();
+        assert_eq!(names, ["img", "设计稿"]);
     }
 
     #[test]
-    fn folders_are_called_by_their_last_name() {
-        let folders = ["docs/img/", "docs/设计稿/", "docs//", "other/"].map(str::to_owned);
-        assert_eq!(names(&folders, "docs/"), ["img", "设计稿"]);
+    fn what_is_old_or_out_of_reach_is_said_to_be() {
+        let now = SystemTime::now();
+        let at = |ago: u64| {
+            let since = (now - Duration::from_secs(ago)).duration_since(UNIX_EPOCH).expect("after 1970");
+            i64::try_from(since.as_millis()).ok()
+        };
+        let worth = |known: Known| Seen::of(known, now).worth;
+        assert_eq!(worth(Known { as_of: at(60), ..Known::default() }), Worth::Fresh);
+        assert_eq!(worth(Known::default()), Worth::Fresh, "nothing is known yet, which is no fault");
+        assert!(matches!(worth(Known { as_of: at(3 * 3600), ..Known::default() }), Worth::Old(time) if time.len() == 5));
+        let trouble = Some(imagepic_words::store::unreachable("s3.example"));
+        assert!(matches!(
+            worth(Known { as_of: at(60), trouble: trouble.clone(), ..Known::default() }),
+            Worth::Unreachable(Some(_))
+        ));
+        assert_eq!(worth(Known { trouble, ..Known::default() }), Worth::Unreachable(None));
     }
 }

@@ -94,7 +94,7 @@ mod through_a_team_server {
     use imagepic_core::destination::{LinkPolicy, TeamAddress};
     use imagepic_core::error::Result;
     use imagepic_core::home::Home;
-    use imagepic_core::store::{Bucket, Link, Object, Page, Progress, Put, Stored, signed_in};
+    use imagepic_core::store::{Bucket, Details, Link, Object, Page, Progress, Put, Rule, Stored, signed_in};
     use imagepic_tests::team::TeamSetup;
 
     use super::*;
@@ -137,6 +137,30 @@ mod through_a_team_server {
         async fn make_bucket(&self, bucket: &str) -> Result<()> {
             self.below.make_bucket(bucket).await
         }
+
+        async fn details(&self, bucket: &str, key: &str) -> Result<Option<Details>> {
+            self.team.details(bucket, key).await
+        }
+
+        async fn read(&self, bucket: &str, key: &str, most: u64) -> Result<bytes::Bytes> {
+            self.team.read(bucket, key, most).await
+        }
+
+        async fn copy_new(&self, bucket: &str, from: &str, to: &str) -> Result<Stored> {
+            self.team.copy_new(bucket, from, to).await
+        }
+
+        async fn remove_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Result<()>>> {
+            self.team.remove_many(bucket, keys).await
+        }
+
+        async fn access(&self, bucket: &str) -> Result<Vec<Rule>> {
+            self.team.access(bucket).await
+        }
+
+        async fn set_access(&self, bucket: &str, prefix: &str, public: bool) -> Result<()> {
+            self.team.set_access(bucket, prefix, public).await
+        }
     }
 
     async fn over(server: &S3Server) -> Arc<dyn Store> {
@@ -173,6 +197,11 @@ mod through_a_team_server {
                     a_large_file_arrives_whole,
                     a_file_travels_from_disk,
                     a_missing_bucket_is_named,
+                    the_beginning_of_a_name_finds_it,
+                    many_are_removed_at_once,
+                    a_copy_to_a_taken_name_is_refused,
+                    an_object_is_read_and_told_of,
+                    a_folder_is_opened_and_closed_or_refused_with_the_reason,
                     a_disposition_is_kept,
                 );
             })*

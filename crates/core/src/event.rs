@@ -2,7 +2,11 @@
 //!
 //! Views carry finished sentences in the language of the settings, so that a window never puts words together. No image bytes.
 
+mod job;
+
 use serde::{Deserialize, Serialize};
+
+pub use job::{Job, JobKind, JobPhase};
 
 use crate::capture::Source;
 use crate::error::{Code, Waiting};
@@ -38,6 +42,17 @@ pub enum Event {
     Status,
     /// Settings or destinations changed, here or in another process.
     Settings,
+    /// What lies in a place changed; without a bucket, what menus know of the destination.
+    Listing {
+        /// Id of the destination.
+        destination: String,
+        /// Empty: no place in particular.
+        bucket: String,
+        /// Empty, or ending in `/`.
+        prefix: String,
+    },
+    /// Something that takes long at a store began, went on or ended.
+    Job(Box<Job>),
     /// The clipboard holds an image and the mode is "ask".
     Offer(Offer),
     /// The offered image is no longer on the clipboard, or was answered.

@@ -25,6 +25,8 @@ pub(crate) struct Hub {
     /// Notices from before anybody listened (a broken settings file, say).
     early: Mutex<Vec<Event>>,
     generation: watch::Sender<u64>,
+    /// Counts changes of the settings.
+    changes: watch::Sender<u64>,
     /// A batch may have settled.
     pub(crate) settling: Notify,
 }
@@ -38,6 +40,7 @@ impl Hub {
             told: Mutex::default(),
             early: Mutex::default(),
             generation: watch::channel(0).0,
+            changes: watch::channel(0).0,
             settling: Notify::new(),
         }
     }
@@ -50,7 +53,15 @@ impl Hub {
     /// Takes other settings; the ones before.
     pub(crate) fn replace_settings(&self, settings: Settings) -> Arc<Settings> {
         let mut held = self.settings.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *held, Arc::new(settings))
+        let before = std::mem::replace(&mut *held, Arc::new(settings));
+        drop(held);
+        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+        before
+    }
+
+    /// Wakes whoever has to know that settings may have changed; unlike a subscriber it hears no events.
+    pub(crate) fn settings_changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     pub(crate) fn lang(&self) -> Lang {

@@ -1,22 +1,39 @@
-//! Browse: what lies at the stores, asked anew for the console, from a cache for menus that must never wait.
+//! Browse: what lies at the stores, asked anew for windows and the console, from memory for menus that must never wait.
+//!
+//! What is remembered for menus is in `cache`, how it stays true in `refresh` and `news`, what takes long in `jobs`.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod cache;
+mod jobs;
+mod news;
+mod picture;
+mod refresh;
+mod walk;
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use imagepic_words::browse as words;
+use serde::{Deserialize, Serialize};
 
 use super::Inner;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::event::Event;
-use crate::store::{Link, Object};
+use crate::link::{Format, Target, text};
+use crate::store::{Link, Object, Store};
 
-/// A listing older than this is asked for again when a menu shows it.
-const FRESH: Duration = Duration::from_secs(30);
-/// Objects of one place that are listed at most.
+pub(crate) use cache::Cache;
+pub use cache::{Folder, Known};
+use walk::Walk;
+
+/// Objects of one place that [`Browse::folders`] lists at most.
 const MOST: usize = 1000;
-/// Places that are remembered.
-const PLACES: usize = 512;
+/// Requests that counting a folder takes at most.
+const COUNTED: usize = 20;
+/// Bytes of a key (AWS, "Naming Amazon S3 objects").
+const LONGEST_KEY: usize = 1024;
+/// Links that go to the clipboard at once.
+const MOST_LINKS: usize = 1000;
 
 /// What lies directly in one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ts_rs::TS)]
@@ -28,6 +45,8 @@ pub struct Listing {
     pub objects: Vec<ListedObject>,
     /// There is more than is listed here.
     pub more: bool,
+    /// Give it back for more.
+    pub next: Option<String>,
 }
 
 /// An object in a listing.
@@ -40,20 +59,76 @@ pub struct ListedObject {
     pub size: u64,
     /// Written, in milliseconds since 1970.
     pub modified: Option<i64>,
+    /// What tells one content from the next, without quotes.
+    pub etag: Option<String>,
 }
 
-#[derive(Debug, Clone)]
-struct Kept<T> {
-    value: Option<T>,
-    at: Instant,
-    asking: bool,
+/// A thing in a place, as a person chose it: names alone do not tell an object from a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[ts(export)]
+pub struct Picked {
+    /// Full key, or full prefix ending in `/`.
+    pub key: String,
+    /// Everything below that prefix.
+    pub folder: bool,
 }
 
-/// What menus are filled from.
-#[derive(Debug, Default)]
-pub(crate) struct Cache {
-    buckets: Mutex<HashMap<String, Kept<Vec<String>>>>,
-    places: Mutex<HashMap<(String, String, String), Kept<Listing>>>,
+/// What a folder holds, everything below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub struct Sum {
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When the newest was written, in milliseconds since 1970.
+    pub newest: Option<i64>,
+    /// That is all; otherwise it is at least so much.
+    pub whole: bool,
+}
+
+/// Who may read without a signature.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub struct AccessView {
+    /// Prefixes that everybody may read; an empty one is the whole bucket.
+    pub public: Vec<String>,
+    /// Why nothing can be said or changed.
+    pub message: Option<String>,
+}
+
+/// An object with everything the store tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub struct ObjectView {
+    /// Full key.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// Without quotes.
+    pub etag: Option<String>,
+    /// Media type.
+    pub content_type: Option<String>,
+    /// Written, in milliseconds since 1970.
+    pub modified: Option<i64>,
+    /// Hex, where imagepic stored it.
+    pub sha256: Option<String>,
+    /// Where the bucket keeps versions.
+    pub version_id: Option<String>,
+    /// `cache-control` and the like.
+    pub headers: BTreeMap<String, String>,
+    /// What was kept with it.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A folder that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub struct NewFolder {
+    /// Its full prefix.
+    pub prefix: String,
+    /// The store keeps it though it is empty; otherwise it is there once something lies in it.
+    pub kept: bool,
 }
 
 /// Handle to what lies at the stores. A destination is given by name or id.
@@ -71,7 +146,7 @@ impl Browse {
         let id = self.id(destination)?;
         let store = self.inner.stores.of(&id).await?;
         let buckets: Vec<String> = store.buckets().await?.into_iter().map(|bucket| bucket.name).collect();
-        keep(&self.inner.browsed.buckets, id, Some(buckets.clone()));
+        self.inner.browsed.keep_buckets(&id, Ok(buckets.clone()));
         Ok(buckets)
     }
 
@@ -82,58 +157,15 @@ impl Browse {
     pub async fn folders(&self, destination: &str, bucket: &str, prefix: &str) -> Result<Listing> {
         let id = self.id(destination)?;
         let store = self.inner.stores.of(&id).await?;
-        let mut listing = Listing::default();
-        let mut cursor = None;
-        loop {
-            let page = store.list(bucket, prefix, cursor.as_deref(), 1000).await?;
-            listing.folders.extend(page.folders);
-            listing.objects.extend(page.objects.into_iter().filter(|object| object.key != prefix).map(listed));
-            cursor = page.next;
-            listing.more = cursor.is_some();
-            if cursor.is_none() || listing.folders.len() + listing.objects.len() >= MOST {
-                break;
-            }
-        }
-        keep(&self.inner.browsed.places, (id, bucket.to_owned(), prefix.to_owned()), Some(listing.clone()));
+        let listing = gather(store.as_ref(), bucket, prefix, MOST).await?;
+        self.inner.browsed.keep_place(&id, bucket, prefix, Ok(Folder::of(&listing)));
         Ok(listing)
     }
 
-    /// The same from memory, for a menu; never waits. Asks the store in the background where it is old or unknown, and tells by
-    /// [`Event::Status`] when it has come.
+    /// What is known of a destination, from memory: makes no request and waits for nothing.
     #[must_use]
-    pub fn cached_buckets(&self, destination: &str) -> Option<Vec<String>> {
-        let id = self.id(destination).ok()?;
-        let (value, ask) = look(&self.inner.browsed.buckets, &id);
-        if ask {
-            let this = self.clone();
-            self.ask(async move {
-                let asked = this.buckets(&id).await;
-                if asked.is_err() {
-                    keep(&this.inner.browsed.buckets, id, None);
-                }
-                asked.is_ok()
-            });
-        }
-        value
-    }
-
-    /// As [`cached_buckets`](Self::cached_buckets), for one place.
-    #[must_use]
-    pub fn cached_folders(&self, destination: &str, bucket: &str, prefix: &str) -> Option<Listing> {
-        let id = self.id(destination).ok()?;
-        let place = (id, bucket.to_owned(), prefix.to_owned());
-        let (value, ask) = look(&self.inner.browsed.places, &place);
-        if ask {
-            let this = self.clone();
-            self.ask(async move {
-                let asked = this.folders(&place.0, &place.1, &place.2).await;
-                if asked.is_err() {
-                    keep(&this.inner.browsed.places, place, None);
-                }
-                asked.is_ok()
-            });
-        }
-        value
+    pub fn known(&self, destination: &str) -> Known {
+        self.id(destination).map(|id| self.inner.browsed.known(&id)).unwrap_or_default()
     }
 
     /// One page, for programs that walk through everything.
@@ -151,6 +183,29 @@ impl Browse {
         self.store(destination).await?.list(bucket, prefix, cursor, limit).await
     }
 
+    /// One page for a window: one request to the store, whatever the bucket holds. What is just being removed is left out, and a folder
+    /// that was made here and holds nothing yet is there. `prefix` may be the beginning of names.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page).
+    pub async fn look(&self, destination: &str, bucket: &str, prefix: &str, cursor: Option<&str>, limit: u16) -> Result<Listing> {
+        let id = self.id(destination)?;
+        let page = self.inner.stores.of(&id).await?.list(bucket, prefix, cursor, limit).await?;
+        let mut listing = Listing { folders: page.folders, more: page.next.is_some(), next: page.next, ..Listing::default() };
+        listing.objects.extend(page.objects.into_iter().map(listed));
+        if cursor.is_none() {
+            for made in self.inner.browsed.made_below(&id, bucket, prefix) {
+                if let Err(at) = listing.folders.binary_search(&made) {
+                    listing.folders.insert(at, made);
+                }
+            }
+        }
+        let going = self.going(&id, bucket);
+        listing.folders.retain(|prefix| !going.contains(&(prefix.clone(), true)));
+        listing.objects.retain(|object| !going.contains(&(object.key.clone(), false)));
+        Ok(listing)
+    }
+
     /// What is known of an object.
     ///
     /// # Errors
@@ -159,12 +214,56 @@ impl Browse {
         self.store(destination).await?.stat(bucket, key).await
     }
 
+    /// Everything the store tells of an object.
+    ///
+    /// # Errors
+    /// `NoSuchObject`, and those of [`stat`](Self::stat).
+    pub async fn details(&self, destination: &str, bucket: &str, key: &str) -> Result<ObjectView> {
+        let found = self.store(destination).await?.details(bucket, key).await?;
+        let found = found.ok_or_else(|| Error::new(Code::NoSuchObject, words::gone(key, bucket)))?;
+        let object = found.object;
+        Ok(ObjectView {
+            key: object.key,
+            size: object.size,
+            etag: object.etag,
+            content_type: object.content_type,
+            modified: object.modified.and_then(millis),
+            sha256: object.sha256,
+            version_id: found.version_id,
+            headers: found.headers,
+            metadata: found.metadata,
+        })
+    }
+
+    /// Counts what lies below a prefix, in a bounded number of requests.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page).
+    pub async fn sum(&self, destination: &str, bucket: &str, prefix: &str) -> Result<Sum> {
+        let mut walk = Walk::below(self.store(destination).await?, bucket, prefix);
+        let mut sum = Sum::default();
+        for _ in 0..COUNTED {
+            let Some(step) = walk.next().await? else {
+                sum.whole = true;
+                break;
+            };
+            sum.objects += step.objects.len() as u64;
+            sum.bytes += step.objects.iter().map(|object| object.size).sum::<u64>();
+            sum.newest = sum.newest.max(step.objects.iter().filter_map(|object| object.modified.and_then(millis)).max());
+        }
+        Ok(sum)
+    }
+
     /// Removes an object, whoever put it there: for a person who names it.
     ///
     /// # Errors
     /// `NoSuchDestination`, `NoSuchBucket`, `Forbidden`, and the network's.
     pub async fn remove(&self, destination: &str, bucket: &str, key: &str) -> Result<()> {
-        self.store(destination).await?.remove(bucket, key).await
+        let id = self.id(destination)?;
+        self.inner.stores.of(&id).await?.remove(bucket, key).await?;
+        self.inner.browsed.gone(&id, bucket, key);
+        self.changed(&id, bucket, parent(key));
+        Ok(())
     }
 
     /// The link that opens an object, by the destination's policy.
@@ -174,6 +273,90 @@ impl Browse {
     pub async fn link(&self, destination: &str, bucket: &str, key: &str) -> Result<Link> {
         let policy = self.inner.hub.settings().find(destination)?.link.clone();
         self.store(destination).await?.link(bucket, key, &policy).await
+    }
+
+    /// The text of links in a format, one a line, in the order of `keys`, without touching the clipboard.
+    ///
+    /// # Errors
+    /// As [`link`](Self::link); `BadRequest` for none, and for more than a thousand.
+    pub async fn link_text(&self, destination: &str, bucket: &str, keys: &[String], format: Option<Format>) -> Result<String> {
+        if keys.is_empty() {
+            return Err(Error::new(Code::BadRequest, words::nothing_chosen()));
+        }
+        if keys.len() > MOST_LINKS {
+            return Err(Error::new(Code::BadRequest, words::too_many_chosen(keys.len(), MOST_LINKS)));
+        }
+        let format = format.unwrap_or(self.inner.hub.settings().link.format);
+        let mut lines = Vec::with_capacity(keys.len());
+        for key in keys {
+            let link = self.link(destination, bucket, key).await?;
+            let content_type = media_type(key);
+            lines.push(text(&Target { url: &link.url, name: name(key), content_type, width: None, height: None }, format));
+        }
+        Ok(lines.join("\n"))
+    }
+
+    /// Puts the link of an object on the clipboard, by the destination's policy, in the format of the settings; returns the text.
+    ///
+    /// # Errors
+    /// As [`link`](Self::link), and `ClipboardUnavailable`.
+    pub async fn copy_link(&self, destination: &str, bucket: &str, key: &str) -> Result<String> {
+        self.copy_links(destination, bucket, &[key.to_owned()], None).await
+    }
+
+    /// As [`copy_link`](Self::copy_link) for several, one a line.
+    ///
+    /// # Errors
+    /// As [`link_text`](Self::link_text), and `ClipboardUnavailable`.
+    pub async fn copy_links(&self, destination: &str, bucket: &str, keys: &[String], format: Option<Format>) -> Result<String> {
+        let text = self.link_text(destination, bucket, keys, format).await?;
+        self.inner.delivery.write(&text).await?;
+        Ok(text)
+    }
+
+    /// Makes a folder in a place (`prefix` is empty or ends in `/`). The name may hold slashes.
+    ///
+    /// # Errors
+    /// `BadRequest` at `name` for one that no folder can have; the store's.
+    pub async fn make_folder(&self, destination: &str, bucket: &str, prefix: &str, name: &str) -> Result<NewFolder> {
+        let id = self.id(destination)?;
+        let name = name.trim().trim_matches('/');
+        check_new(name)?;
+        let made = format!("{prefix}{name}/");
+        check_length(&made)?;
+        let kept = self.inner.stores.of(&id).await?.make_folder(bucket, &made).await?;
+        self.inner.browsed.made(&id, bucket, &made);
+        self.changed(&id, bucket, prefix);
+        Ok(NewFolder { prefix: made, kept })
+    }
+
+    /// Who may read what in a bucket without a signature. A store that knows no such rules says so in the answer.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, and the network's.
+    pub async fn access(&self, destination: &str, bucket: &str) -> Result<AccessView> {
+        match self.store(destination).await?.access(bucket).await {
+            Ok(rules) => {
+                let public = rules.into_iter().filter(|rule| rule.public).map(|rule| rule.prefix).collect();
+                Ok(AccessView { public, message: None })
+            }
+            Err(error) if matches!(error.code, Code::Unsupported | Code::Forbidden) => {
+                Ok(AccessView { public: Vec::new(), message: Some(error.message(self.inner.hub.lang())) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a folder (`prefix` ends in `/`; empty for the whole bucket) to everybody, or closes it.
+    ///
+    /// # Errors
+    /// `Unsupported` where the store cannot, or another rule would keep it open; `Forbidden`, and the network's.
+    pub async fn set_access(&self, destination: &str, bucket: &str, prefix: &str, public: bool) -> Result<()> {
+        let id = self.id(destination)?;
+        self.inner.stores.of(&id).await?.set_access(bucket, prefix, public).await?;
+        tracing::info!(destination = id, bucket, prefix, public, "who may read was changed");
+        self.changed(&id, bucket, prefix);
+        Ok(())
     }
 
     /// Makes a bucket.
@@ -188,7 +371,7 @@ impl Browse {
             Err(error) => return Err(error.at("bucket")),
             Ok(()) => {}
         }
-        self.inner.browsed.buckets.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.inner.browsed.doubt(&id, None);
         Ok(())
     }
 
@@ -196,64 +379,142 @@ impl Browse {
         Ok(self.inner.hub.settings().find(destination)?.id.clone())
     }
 
-    async fn store(&self, destination: &str) -> Result<Arc<dyn crate::store::Store>> {
+    async fn store(&self, destination: &str) -> Result<Arc<dyn Store>> {
         self.inner.stores.of(&self.id(destination)?).await
     }
 
-    fn ask(&self, asking: impl Future<Output = bool> + Send + 'static) {
-        let (hub, stop) = (Arc::clone(&self.inner.hub), self.inner.stop.clone());
-        self.inner.tasks.spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                answered = asking => if answered { hub.emit(Event::Status) },
-            }
-        });
+    /// Something changed in a place: menus ask again, windows that show it too.
+    fn changed(&self, id: &str, bucket: &str, prefix: &str) {
+        self.inner.browsed.doubt(id, Some((bucket, prefix)));
+        self.inner.tell_place(id, bucket, prefix);
     }
 }
 
 impl Inner {
     /// A destination changed: what was listed with it is worth nothing.
     pub(crate) fn forget_listings(&self, destination: &str) {
-        self.browsed.buckets.lock().unwrap_or_else(PoisonError::into_inner).remove(destination);
-        self.browsed.places.lock().unwrap_or_else(PoisonError::into_inner).retain(|(id, _, _), _| id != destination);
+        self.browsed.forget(destination);
+    }
+
+    pub(crate) fn tell_place(&self, destination: &str, bucket: &str, prefix: &str) {
+        self.hub.emit(Event::Listing {
+            destination: destination.to_owned(),
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+        });
+    }
+}
+
+/// Everything directly in a place, up to `most` entries.
+async fn gather(store: &dyn Store, bucket: &str, prefix: &str, most: usize) -> Result<Listing> {
+    let mut listing = Listing::default();
+    loop {
+        let page = store.list(bucket, prefix, listing.next.as_deref(), 1000).await?;
+        listing.folders.extend(page.folders);
+        listing.objects.extend(page.objects.into_iter().filter(|object| object.key != prefix).map(listed));
+        let again = page.next.is_some() && page.next == listing.next;
+        listing.next = page.next;
+        listing.more = listing.next.is_some();
+        if listing.next.is_none() || again || listing.folders.len() + listing.objects.len() >= most {
+            return Ok(listing);
+        }
     }
 }
 
 fn listed(object: Object) -> ListedObject {
-    let modified = object.modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    ListedObject {
-        key: object.key,
-        size: object.size,
-        modified: modified.and_then(|since| i64::try_from(since.as_millis()).ok()),
+    ListedObject { key: object.key, size: object.size, modified: object.modified.and_then(millis), etag: object.etag }
+}
+
+fn millis(at: SystemTime) -> Option<i64> {
+    at.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok())
+}
+
+/// "10:32", where this computer is.
+#[must_use]
+pub fn time_of_day(at: SystemTime) -> String {
+    chrono::DateTime::<chrono::Local>::from(at).format("%H:%M").to_string()
+}
+
+/// The place something lies in: `docs/` for `docs/a.png` and for `docs/img/`.
+fn parent(key: &str) -> &str {
+    let inside = key.strip_suffix('/').unwrap_or(key);
+    &key[..inside.rfind('/').map_or(0, |at| at + 1)]
+}
+
+/// What it is called there: `a.png`, `img`.
+fn name(key: &str) -> &str {
+    let inside = key.strip_suffix('/').unwrap_or(key);
+    &inside[parent(key).len().min(inside.len())..]
+}
+
+/// What a person may call something new. What is there already may be called anything.
+fn check_new(name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::new(Code::BadRequest, words::name_missing()).at("name"));
+    }
+    if name.split('/').any(|part| matches!(part.trim(), "" | "." | "..")) || name.chars().any(char::is_control) {
+        return Err(Error::new(Code::BadRequest, words::name_bad()).at("name"));
+    }
+    Ok(())
+}
+
+fn check_length(key: &str) -> Result<()> {
+    if key.len() > LONGEST_KEY {
+        return Err(Error::new(Code::BadRequest, words::name_too_long(key.len())).at("name"));
+    }
+    Ok(())
+}
+
+/// The media type a name promises: enough to choose between showing and naming it.
+fn media_type(key: &str) -> &'static str {
+    let extension = name(key).rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
+    match extension.as_str() {
+        "png" | "apng" => "image/png",
+        "jpg" | "jpeg" | "jfif" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "avif" => "image/avif",
+        "svg" => "image/svg+xml",
+        "bmp" => "image/bmp",
+        "ico" => "image/x-icon",
+        "tif" | "tiff" => "image/tiff",
+        "heic" | "heif" => "image/heic",
+        "qoi" => "image/qoi",
+        "jxl" => "image/jxl",
+        "mp4" => "video/mp4",
+        "webm" => "video/webm",
+        "mov" => "video/quicktime",
+        _ => "application/octet-stream",
     }
 }
 
-fn keep<K: std::hash::Hash + Eq, T>(cache: &Mutex<HashMap<K, Kept<T>>>, key: K, value: Option<T>) {
-    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
-    if cache.len() >= PLACES {
-        cache.clear();
-    }
-    let kept = cache.entry(key).or_insert(Kept { value: None, at: Instant::now(), asking: false });
-    // An answer that did not come leaves what was known.
-    if value.is_some() {
-        kept.value = value;
-    }
-    kept.at = Instant::now();
-    kept.asking = false;
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What is kept, and whether to ask anew (noted, so that nobody asks twice).
-fn look<K: std::hash::Hash + Eq + Clone, T: Clone>(cache: &Mutex<HashMap<K, Kept<T>>>, key: &K) -> (Option<T>, bool) {
-    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
-    match cache.get_mut(key) {
-        Some(kept) => {
-            let ask = !kept.asking && kept.at.elapsed() > FRESH;
-            kept.asking |= ask;
-            (kept.value.clone(), ask)
+    #[test]
+    fn a_thing_is_called_by_its_last_name_and_lies_in_the_rest() {
+        for (key, place, called) in [
+            ("a.png", "", "a.png"),
+            ("docs/a.png", "docs/", "a.png"),
+            ("docs/img/", "docs/", "img"),
+            ("docs/", "", "docs"),
+            ("docs//", "docs/", ""),
+            ("/a", "/", "a"),
+            ("../x", "../", "x"),
+            ("", "", ""),
+        ] {
+            assert_eq!((parent(key), name(key)), (place, called), "{key:?}");
         }
-        None => {
-            cache.insert(key.clone(), Kept { value: None, at: Instant::now(), asking: true });
-            (None, true)
+    }
+
+    #[test]
+    fn a_new_name_is_one_that_every_program_reads_the_same_way() {
+        for good in ["a", "设计稿", "a b", "2026/11", "...", "<script>"] {
+            assert!(check_new(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "a//b", "a/../b", "/a", "a\nb", "a/ /b"] {
+            assert!(check_new(bad).is_err(), "{bad:?}");
         }
     }
 }

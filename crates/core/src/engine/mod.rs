@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use accounts::{AccountView, Accounts, Registering, TEAM_RUNGS, TeamServer};
-pub use browse::{Browse, ListedObject, Listing};
+pub use browse::{AccessView, Browse, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Sum, time_of_day};
 pub use bucket_host::{BucketHost, HostStatus};
 pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};
 pub use settings::{SecretsPlace, SettingsHandle};
@@ -179,6 +179,7 @@ impl Engine {
             }
             engine.inner.watch_clipboard();
             engine.inner.start_hosting();
+            engine.inner.keep_browsing();
             engine.inner.queue.recover().await?;
         }
         if let Some(error) = broken {

@@ -54,7 +54,7 @@ impl Inner {
 }
 
 /// Makes and keeps one.
-fn small(bytes: &[u8], kept: &Path) -> Option<Vec<u8>> {
+pub(super) fn small(bytes: &[u8], kept: &Path) -> Option<Vec<u8>> {
     let png = crate::prepare::thumbnail(bytes)?;
     // Can be made again at any time, so a failure to keep it is no failure.
     match crate::home::write_whole(kept, &png) {

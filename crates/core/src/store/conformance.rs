@@ -3,6 +3,8 @@
 //!
 //! Links are opened as a reader would open them: by their address alone, without a key.
 
+mod browsing;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,6 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use imagepic_net::Http;
 use sha2::{Digest as _, Sha256};
+
+pub use browsing::*;
 
 use super::{Body, Page, Put, Store};
 use crate::destination::LinkPolicy;
@@ -427,6 +431,11 @@ macro_rules! conformance {
             an_empty_object_is_an_object,
             a_missing_bucket_is_named,
             a_disposition_is_kept,
+            the_beginning_of_a_name_finds_it,
+            many_are_removed_at_once,
+            a_copy_to_a_taken_name_is_refused,
+            an_object_is_read_and_told_of,
+            a_folder_is_opened_and_closed_or_refused_with_the_reason,
         );
     };
     ($open:path: $($name:ident,)*) => {

@@ -6,18 +6,22 @@
 pub mod conformance;
 mod fault;
 mod ladder;
+pub(crate) mod news;
 mod s3;
 mod team;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use imagepic_words::browse as words;
+use sha2::Digest as _;
 
 use crate::destination::LinkPolicy;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 pub use ladder::{Ladder, Suggestion};
 pub use s3::{S3Store, check_ca_file};
@@ -34,7 +38,7 @@ pub trait Store: Send + Sync {
     /// `Forbidden` where listing buckets is not allowed: the person types the name then.
     async fn buckets(&self) -> Result<Vec<Bucket>>;
 
-    /// One page of what lies directly below `prefix` (empty, or ending in `/`), in key order.
+    /// One page of what lies directly below `prefix`, in key order. What does not end in `/` is the beginning of names.
     ///
     /// # Errors
     /// `NoSuchBucket`, `Forbidden`, and the network's.
@@ -75,7 +79,99 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `NameTaken`, `NameRefused`, `Forbidden`, and the network's.
     async fn make_bucket(&self, bucket: &str) -> Result<()>;
+
+    /// Everything the store tells of an object, `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`stat`](Self::stat).
+    async fn details(&self, bucket: &str, key: &str) -> Result<Option<Details>> {
+        let object = self.stat(bucket, key).await?;
+        Ok(object.map(|object| Details { object, ..Details::default() }))
+    }
+
+    /// The object's bytes, at most `most` of them.
+    ///
+    /// # Errors
+    /// `NoSuchObject`; `TooLarge` for one that is larger than `most`; the network's.
+    async fn read(&self, bucket: &str, key: &str, most: u64) -> Result<Bytes>;
+
+    /// As [`copy`](Self::copy), where the name is free. A name that somebody else takes in this very moment may still be overwritten.
+    ///
+    /// # Errors
+    /// `NameTaken`, and those of [`copy`](Self::copy).
+    async fn copy_new(&self, bucket: &str, from: &str, to: &str) -> Result<Stored> {
+        if self.stat(bucket, to).await?.is_some() {
+            return Err(Error::new(Code::NameTaken, words::name_taken(to, bucket)));
+        }
+        self.copy(bucket, from, to).await
+    }
+
+    /// Removes up to [`MOST_REMOVED`] objects; what became of each, in order.
+    ///
+    /// # Errors
+    /// What keeps all of them: `NoSuchBucket`, and the network's.
+    async fn remove_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Result<()>>> {
+        let mut outcomes = Vec::with_capacity(keys.len());
+        for key in keys {
+            outcomes.push(self.remove(bucket, key).await);
+        }
+        Ok(outcomes)
+    }
+
+    /// Marks a folder that holds nothing yet (`prefix` ends in `/`) by an empty object of that name. `false` where the store keeps no
+    /// such marks: a folder is there as soon as something lies in it.
+    ///
+    /// # Errors
+    /// `NameRefused`, `Forbidden`, and the network's.
+    async fn make_folder(&self, bucket: &str, prefix: &str) -> Result<bool> {
+        let put = Put {
+            bucket: bucket.to_owned(),
+            key: prefix.to_owned(),
+            body: Body::Bytes(Bytes::new()),
+            size: 0,
+            sha256: sha2::Sha256::digest([]).into(),
+            // What other programs write for the same purpose.
+            content_type: "application/x-directory".to_owned(),
+            content_disposition: None,
+            if_absent: true,
+            id: None,
+        };
+        match self.put(put, Arc::new(|_| {})).await {
+            Err(error) if error.code != Code::NameTaken => Err(error),
+            _ => Ok(true),
+        }
+    }
+
+    /// Who may read what in a bucket without a signature: the rule of the whole bucket, and every prefix that is open.
+    ///
+    /// # Errors
+    /// `Unsupported` where the store knows no such rules; `Forbidden`, and the network's.
+    async fn access(&self, bucket: &str) -> Result<Vec<Rule>> {
+        Err(Error::new(Code::Unsupported, words::no_rules(bucket)))
+    }
+
+    /// Opens a prefix (empty for the whole bucket) to everybody, or closes it; every other rule stays.
+    ///
+    /// # Errors
+    /// `Unsupported` where the store knows no such rules, or where another rule would keep it open; `Forbidden`, and the network's.
+    async fn set_access(&self, bucket: &str, _prefix: &str, _public: bool) -> Result<()> {
+        Err(Error::new(Code::Unsupported, words::no_rules(bucket)))
+    }
+
+    /// Listens to what happens to a bucket's objects; `None` where the store tells nothing.
+    ///
+    /// # Errors
+    /// The network's, and `SignInNeeded`.
+    async fn listen(&self, _bucket: &str) -> Result<Option<News>> {
+        Ok(None)
+    }
 }
+
+/// Keys of one [`Store::remove_many`].
+pub const MOST_REMOVED: usize = 1000;
+
+pub use imagepic_s3::policy::Rule;
+pub use news::{Heard, News};
 
 /// Called with the number of body bytes the socket has taken so far; real bytes, never a guess. Falls back to 0 on a fresh try.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
@@ -117,6 +213,19 @@ pub struct Object {
     pub sha256: Option<String>,
     /// [`Put::id`]; only from a stat.
     pub id: Option<String>,
+}
+
+/// An object with everything the store tells of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// As a stat tells it.
+    pub object: Object,
+    /// Where the bucket keeps versions.
+    pub version_id: Option<String>,
+    /// `cache-control` and the like, where set; names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// What was kept with it (`x-amz-meta-…`, without that beginning).
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// What to store, and under which conditions.

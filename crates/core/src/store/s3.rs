@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use imagepic_net::{Http, Settings as Net};
-use imagepic_s3::{Client, Conditions, Config, encode_key};
-use imagepic_words::{destinations as words, store as say};
+use imagepic_s3::policy::{self, Stuck};
+use imagepic_s3::{Client, Conditions, Config, Kind, encode_key};
+use imagepic_words::{browse, destinations as words, store as say};
 use secrecy::SecretString;
 
 use super::fault::{Subject, fault};
-use super::{Body, Bucket, Link, Object, Page, Progress, Put, Store, Stored};
+use super::{Body, Bucket, Details, Link, Object, Page, Progress, Put, Rule, Store, Stored};
 use crate::destination::{LinkPolicy, S3Address};
 use crate::error::{Code, Error, Result};
 use crate::settings::Proxy;
@@ -196,6 +199,93 @@ impl Store for S3Store {
     async fn make_bucket(&self, bucket: &str) -> Result<()> {
         self.client.make_bucket(bucket).await.map_err(|error| fault(error, &self.at(bucket, "")))
     }
+
+    async fn details(&self, bucket: &str, key: &str) -> Result<Option<Details>> {
+        let found = self.client.look_at(bucket, key).await.map_err(|error| fault(error, &self.at(bucket, key)))?;
+        Ok(found.map(|look| Details {
+            object: Object {
+                key: key.to_owned(),
+                size: look.size,
+                etag: look.etag,
+                content_type: look.content_type,
+                modified: look.modified,
+                sha256: look.metadata.get("sha256").cloned(),
+                id: look.metadata.get("imagepic-id").cloned(),
+            },
+            version_id: look.version_id,
+            headers: look.headers,
+            metadata: look.metadata,
+        }))
+    }
+
+    async fn read(&self, bucket: &str, key: &str, most: u64) -> Result<Bytes> {
+        let failed = |error| fault(error, &self.at(bucket, key));
+        let mut opened = self.client.open(bucket, key, Vec::new()).await.map_err(failed)?;
+        let too_large = || Error::new(Code::TooLarge, browse::too_large_to_read(key));
+        if opened.body.size_hint().lower() > most {
+            return Err(too_large());
+        }
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = std::future::poll_fn(|cx| std::pin::Pin::new(&mut opened.body).poll_frame(cx)).await {
+            let Ok(piece) = frame.map_err(failed)?.into_data() else { continue };
+            if (bytes.len() + piece.len()) as u64 > most {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes.freeze())
+    }
+
+    async fn remove_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Result<()>>> {
+        let outcomes = self.client.remove_many(bucket, keys).await.map_err(|error| fault(error, &self.at(bucket, "")))?;
+        let told =
+            |(key, outcome): (&String, std::result::Result<(), _>)| outcome.map_err(|error| fault(error, &self.at(bucket, key)));
+        Ok(keys.iter().zip(outcomes).map(told).collect())
+    }
+
+    async fn access(&self, bucket: &str) -> Result<Vec<Rule>> {
+        Ok(policy::rules(bucket, self.policy(bucket).await?.as_ref()))
+    }
+
+    async fn set_access(&self, bucket: &str, prefix: &str, public: bool) -> Result<()> {
+        let before = self.policy(bucket).await?;
+        let after = policy::change(bucket, before.clone(), prefix, public).map_err(|stuck| {
+            let (code, text) = match stuck {
+                Stuck::Prefix => (Code::NameRefused, browse::rule_prefix(prefix)),
+                Stuck::Wider => (Code::Unsupported, browse::rule_wider(shown_prefix(bucket, prefix))),
+                Stuck::Unreadable => (Code::StoreRefused, browse::rule_unreadable(bucket)),
+            };
+            Error::new(code, text).because(stuck)
+        })?;
+        if after == before {
+            return Ok(());
+        }
+        let done = match &after {
+            Some(document) => self.client.set_policy(bucket, &document.to_string()).await,
+            None => self.client.remove_policy(bucket).await,
+        };
+        done.map_err(|error| self.no_rules(error, bucket))
+    }
+}
+
+impl S3Store {
+    async fn policy(&self, bucket: &str) -> Result<Option<serde_json::Value>> {
+        let text = self.client.policy(bucket).await.map_err(|error| self.no_rules(error, bucket))?;
+        let unreadable = |error| Error::new(Code::StoreRefused, browse::rule_unreadable(bucket)).because(error);
+        text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
+    }
+
+    fn no_rules(&self, error: imagepic_s3::S3Error, bucket: &str) -> Error {
+        match error.kind {
+            Kind::Unsupported => Error::new(Code::Unsupported, browse::no_rules(bucket)).because(error),
+            _ => fault(error, &self.at(bucket, "")),
+        }
+    }
+}
+
+/// `bucket / prefix`, for people.
+fn shown_prefix(bucket: &str, prefix: &str) -> String {
+    format!("{bucket}/{prefix}").trim_end_matches('/').to_owned()
 }
 
 fn object(object: imagepic_s3::Object) -> Object {

@@ -3,6 +3,7 @@
 //!
 //! What stays out: signing in and talking ([`crate::account`]).
 
+mod browse;
 mod bytes;
 mod old;
 mod send;
@@ -23,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::{Bucket, Link, Object, Page, Progress, Put, Store, Stored};
+use super::{Bucket, Details, Link, News, Object, Page, Progress, Put, Rule, Store, Stored};
 use crate::account::{About, Account, Answered, Server, Speaks, Trouble, fault};
 use crate::destination::LinkPolicy;
 use crate::error::{Code, Error, Result};
@@ -238,6 +239,39 @@ impl Store for TeamStore {
 
     async fn make_bucket(&self, _bucket: &str) -> Result<()> {
         Err(Error::new(Code::Unsupported, words::make_bucket(self.server().host())))
+    }
+
+    async fn details(&self, bucket: &str, key: &str) -> Result<Option<Details>> {
+        self.details_of(bucket, key).await
+    }
+
+    async fn read(&self, bucket: &str, key: &str, most: u64) -> Result<::bytes::Bytes> {
+        self.bytes_of(bucket, key, most).await
+    }
+
+    async fn copy_new(&self, bucket: &str, from: &str, to: &str) -> Result<Stored> {
+        self.copied_new(bucket, from, to).await
+    }
+
+    async fn remove_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Result<()>>> {
+        self.removed_many(bucket, keys).await
+    }
+
+    /// Nothing but images comes in there, and an empty object is none.
+    async fn make_folder(&self, _bucket: &str, _prefix: &str) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn access(&self, bucket: &str) -> Result<Vec<Rule>> {
+        self.rules_of(bucket).await
+    }
+
+    async fn set_access(&self, bucket: &str, prefix: &str, public: bool) -> Result<()> {
+        self.set_rule(bucket, prefix, public).await
+    }
+
+    async fn listen(&self, bucket: &str) -> Result<Option<News>> {
+        self.news_of(bucket).await
     }
 }
 

@@ -1,0 +1,129 @@
+use super::*;
+use crate::destination::Destination;
+
+fn object(key: &str, modified: i64) -> ListedObject {
+    ListedObject { key: key.to_owned(), size: 1, modified: Some(modified), etag: None }
+}
+
+fn listing(folders: &[&str], objects: &[(&str, i64)]) -> Folder {
+    Folder::of(&Listing {
+        folders: folders.iter().map(|folder| (*folder).to_owned()).collect(),
+        objects: objects.iter().map(|(key, modified)| object(key, *modified)).collect(),
+        ..Listing::default()
+    })
+}
+
+fn destination() -> Destination {
+    Destination { folder: "docs/img".to_owned(), ..Destination::this_computer("Here".to_owned()) }
+}
+
+fn places(due: &[Want]) -> Vec<String> {
+    let place = |want: &Want| match want {
+        Want::Buckets => "*".to_owned(),
+        Want::Place(bucket, prefix, here) => format!("{bucket}:{prefix}{}", if *here { "!" } else { "" }),
+    };
+    due.iter().map(place).collect()
+}
+
+#[test]
+fn what_a_menu_shows_is_asked_for_once_and_again_when_it_is_old() {
+    let (cache, destination) = (Cache::default(), destination());
+    let id = destination.id.as_str();
+    let (due, _) = cache.due(&destination, true, Instant::now());
+    assert_eq!(places(&due), ["*", "images:", "images:docs/", "images:docs/img/!"]);
+    cache.keep_buckets(id, Ok(vec!["images".to_owned(), "other".to_owned()]));
+    for prefix in ["", "docs/", "docs/img/"] {
+        cache.keep_place(id, "images", prefix, Ok(listing(&[], &[])));
+    }
+    cache.keep_place(id, "images", "docs/", Ok(listing(&["docs/img/", "docs/video/", "docs//"], &[])));
+    let (due, _) = cache.due(&destination, true, Instant::now());
+    assert_eq!(places(&due), ["images:docs/video/", "other:"], "what a listing brought, without what has no name");
+    for want in due {
+        let Want::Place(bucket, prefix, _) = want else { continue };
+        cache.keep_place(id, &bucket, &prefix, Ok(listing(&[], &[])));
+    }
+    let (due, next) = cache.due(&destination, true, Instant::now());
+    assert!(due.is_empty() && next > Instant::now() + NEAR / 2, "{due:?}");
+    let (due, _) = cache.due(&destination, true, Instant::now() + NEAR);
+    assert_eq!(places(&due), ["*", "images:", "images:docs/", "images:docs/img/!"], "the way first, the rest has time");
+}
+
+#[test]
+fn a_destination_that_is_not_in_use_is_asked_little() {
+    let (cache, destination) = (Cache::default(), destination());
+    cache.keep_buckets(&destination.id, Ok((0..200).map(|number| format!("b{number}")).collect()));
+    let (due, _) = cache.due(&destination, false, Instant::now());
+    assert_eq!(due.len(), 3 + OTHER_TOPS, "{due:?}");
+}
+
+#[test]
+fn an_outage_keeps_what_was_known_and_is_not_asked_about_all_the_time() {
+    let (cache, destination) = (Cache::default(), destination());
+    let id = destination.id.as_str();
+    cache.keep_place(id, "images", "", Ok(listing(&["docs/"], &[])));
+    let before = cache.known(id);
+    assert!(before.as_of.is_some() && before.trouble.is_none());
+    let out = || Error::new(Code::Unreachable, imagepic_words::store::unreachable("s3.example"));
+    assert!(cache.keep_place(id, "images", "", Err(out())), "that is news");
+    let known = cache.known(id);
+    assert_eq!((&known.folders, known.as_of), (&before.folders, before.as_of));
+    assert!(known.trouble.is_some());
+    assert!(!cache.keep_place(id, "images", "", Err(out())), "that is none");
+    let (due, next) = cache.due(&destination, true, Instant::now());
+    assert!(due.is_empty() && next > Instant::now() + PAUSE.0 / 2, "{due:?}");
+    assert!(!cache.due(&destination, true, Instant::now() + PAUSE.1).0.is_empty());
+    assert!(cache.keep_place(id, "images", "", Ok(listing(&["docs/"], &[]))), "it answers again");
+    assert!(cache.known(id).trouble.is_none());
+}
+
+#[test]
+fn credentials_that_may_not_list_are_no_outage() {
+    let (cache, destination) = (Cache::default(), destination());
+    cache.keep_buckets(&destination.id, Err(Error::new(Code::Forbidden, imagepic_words::store::forbidden("s3.example", "AK"))));
+    let known = cache.known(&destination.id);
+    assert_eq!((known.buckets, known.trouble), (None, None));
+    assert!(!cache.due(&destination, true, Instant::now()).0.contains(&Want::Buckets), "and not asked again at once");
+}
+
+#[test]
+fn what_was_uploaded_is_the_newest_at_once_and_its_folders_are_there() {
+    let (cache, destination) = (Cache::default(), destination());
+    let id = destination.id.as_str();
+    cache.keep_place(id, "images", "", Ok(listing(&["a/"], &[])));
+    cache.keep_place(id, "images", "docs/img/", Ok(listing(&[], &[("docs/img/old.png", 1), ("docs/img/notes.txt", 9)])));
+    assert_eq!(cache.came(id, "images", &object("docs/img/new.png", 5)), "docs/img/");
+    cache.came(id, "images", &object("docs/img/old.png", 2));
+    let known = cache.known(id);
+    let place = |prefix: &str| known.folders[&("images".to_owned(), prefix.to_owned())].clone();
+    let newest: Vec<_> = place("docs/img/").newest.iter().map(|object| (object.key.clone(), object.modified)).collect();
+    assert_eq!(newest, [("docs/img/new.png".to_owned(), Some(5)), ("docs/img/old.png".to_owned(), Some(2))]);
+    assert_eq!((place("docs/img/").images, place("").folders.clone()), (2, vec!["a/".to_owned(), "docs/".to_owned()]));
+    assert!(!cache.due(&destination, true, Instant::now()).0.contains(&Want::Place(
+        "images".to_owned(),
+        "docs/img/".to_owned(),
+        true
+    )));
+    assert!(cache.due(&destination, true, Instant::now() + CALM).0.contains(&Want::Place(
+        "images".to_owned(),
+        "docs/img/".to_owned(),
+        true
+    )));
+
+    cache.gone(id, "images", "docs/img/new.png");
+    assert_eq!(cache.known(id).folders[&("images".to_owned(), "docs/img/".to_owned())].images, 1);
+}
+
+#[test]
+fn a_folder_that_was_made_here_is_there_before_anything_lies_in_it() {
+    let cache = Cache::default();
+    cache.made("d", "b", "docs/new/deep/");
+    let below = |prefix: &str| cache.made_below("d", "b", prefix).into_iter().collect::<Vec<_>>();
+    assert_eq!(below(""), ["docs/"]);
+    assert_eq!(below("docs/"), ["docs/new/"]);
+    assert_eq!(below("docs/n"), ["docs/new/"]);
+    assert_eq!(below("docs/new/"), ["docs/new/deep/"]);
+    assert!(below("docs/x").is_empty() && below("docs/new/deep/").is_empty());
+    assert!(cache.made_below("d", "other", "").is_empty());
+    cache.unmade("d", "b", "docs/new/");
+    assert!(below("docs/").is_empty());
+}

@@ -1,0 +1,275 @@
+//! Browsing a real bucket: what menus know without asking, and what is renamed, moved, deleted and opened.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use imagepic_core::engine::{Engine, Known, Picked, Role};
+use imagepic_core::error::Code;
+use imagepic_core::event::JobPhase;
+use imagepic_core::store::{Body, Put, Store as _};
+use sha2::{Digest as _, Sha256};
+
+use super::support::*;
+
+async fn put(remote: &Remote, key: &str) {
+    let bytes = bytes::Bytes::from(image(key.len() as u64, 200));
+    let put = Put {
+        bucket: BUCKET.to_owned(),
+        key: key.to_owned(),
+        size: bytes.len() as u64,
+        sha256: Sha256::digest(&bytes).into(),
+        body: Body::Bytes(bytes),
+        content_type: "image/png".to_owned(),
+        content_disposition: None,
+        if_absent: false,
+        id: None,
+    };
+    remote.store().put(put, Arc::new(|_| {})).await.unwrap_or_else(|error| panic!("{key:?}: {error}"));
+}
+
+/// Waits until what a menu knows of "Team" is as wanted.
+async fn known(engine: &Engine, wanted: impl Fn(&Known) -> bool) -> Known {
+    let waiting = async {
+        loop {
+            let known = engine.browse().known("Team");
+            if wanted(&known) {
+                return known;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("in time")
+}
+
+fn at(prefix: &str) -> (String, String) {
+    (BUCKET.to_owned(), prefix.to_owned())
+}
+
+fn object(key: &str) -> Picked {
+    Picked { key: key.to_owned(), folder: false }
+}
+
+fn folder(key: &str) -> Picked {
+    Picked { key: key.to_owned(), folder: true }
+}
+
+async fn keys(remote: &Remote, prefix: &str) -> Vec<String> {
+    let page = remote.store().list(BUCKET, prefix, None, 1000).await.expect("a listing");
+    page.objects.into_iter().map(|object| object.key).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_menu_knows_buckets_and_folders_and_asks_nobody_when_it_is_opened() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    for key in ["docs/a.png", "docs/img/b.png", "other/c.png"] {
+        put(&remote, key).await;
+    }
+    let engine = place.with(&remote).await;
+    let seen = known(&engine, |known| known.folders.contains_key(&at("docs/img/")) && known.buckets.is_some()).await;
+    assert_eq!(seen.folders[&at("")].folders, ["docs/", "other/"]);
+    assert_eq!(seen.folders[&at("docs/")].newest[0].key, "docs/a.png");
+    // Whatever is still on its way comes to its end first.
+    let mut before = remote.tries.load(Ordering::SeqCst) + remote.received.load(Ordering::SeqCst);
+    loop {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let now = remote.tries.load(Ordering::SeqCst) + remote.received.load(Ordering::SeqCst);
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    for line in [Line::Open, Line::Stuck, Line::Dead] {
+        remote.set(line);
+        let begun = Instant::now();
+        for _ in 0..200 {
+            assert_eq!(engine.browse().known("Team").folders.len(), seen.folders.len());
+        }
+        assert!(begun.elapsed() < Duration::from_millis(500), "{line:?}: {:?}", begun.elapsed());
+    }
+    let after = remote.tries.load(Ordering::SeqCst) + remote.received.load(Ordering::SeqCst);
+    assert_eq!(after, before, "opening a menu moved bytes");
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_does_not_answer_is_told_and_what_was_known_stays() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    put(&remote, "docs/a.png").await;
+    let engine = place.with(&remote).await;
+    let before = known(&engine, |known| known.folders.contains_key(&at("docs/"))).await;
+    assert!(before.trouble.is_none() && before.as_of.is_some());
+    remote.set(Line::Dead);
+    engine.browse().make_bucket("Team", "another").await.expect_err("nobody answers");
+    // Something that makes it look again: a removal that cannot reach the store.
+    let job = engine.browse().remove_now("Team", BUCKET, vec![object("docs/a.png")]).expect("begun");
+    assert_eq!(engine.browse().finished(job.id).await.expect("over").phase, JobPhase::Failed);
+    let after = known(&engine, |known| known.trouble.is_some()).await;
+    assert_eq!(after.folders[&at("docs/")].newest.len(), 1, "what was known is still there");
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_just_uploaded_is_among_the_newest_without_asking_the_store() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    known(&engine, |known| known.folders.contains_key(&at("docs/"))).await;
+    let batch = engine.uploads().submit(vec![bytes_of(1)], quietly()).await.expect("taken");
+    let settled = engine.uploads().settled(batch.id).await.expect("settled");
+    let key = settled.uploads[0].key.clone();
+    let known = known(&engine, |known| known.folders[&at("docs/")].newest.iter().any(|newest| newest.key == key)).await;
+    assert!(known.folders[&at("")].folders.contains(&"docs/".to_owned()), "{known:?}");
+    let text = engine.browse().copy_link("Team", BUCKET, &key).await.expect("copied");
+    assert_eq!(place.clipboard.text().as_deref(), Some(text.as_str()));
+    assert_eq!(get(&text).await.0, 200);
+    engine.close().await;
+}
+
+fn bytes_of(seed: u64) -> imagepic_core::capture::Capture {
+    bytes(image(seed, 3000), Some("shot.png"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_can_be_taken_back_and_then_nothing_has_happened() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    for number in 0..7 {
+        put(&remote, &format!("docs/old/{number}.png")).await;
+    }
+    let engine = place.with(&remote).await;
+    let browse = engine.browse();
+    let job = browse.remove_later("Team", BUCKET, vec![folder("docs/old/")]).expect("begun");
+    assert_eq!((job.phase, job.until.is_some()), (JobPhase::Waiting, true));
+    assert!(browse.look("Team", BUCKET, "docs/", None, 100).await.expect("seen").folders.is_empty(), "it looks deleted");
+    browse.stop(job.id).expect("taken back");
+    let over = browse.finished(job.id).await.expect("over");
+    assert_eq!((over.phase, over.done), (JobPhase::Stopped, 0));
+    assert_eq!(browse.look("Team", BUCKET, "docs/", None, 100).await.expect("seen").folders, ["docs/old/"]);
+    assert_eq!(keys(&remote, "docs/old/").await.len(), 7);
+    assert!(browse.stop(job.id).is_err(), "over is over");
+
+    let sum = browse.sum("Team", BUCKET, "docs/").await.expect("counted");
+    assert_eq!((sum.objects, sum.whole), (7, true));
+    let job = browse.remove_now("Team", BUCKET, vec![folder("docs/old/")]).expect("begun");
+    let over = browse.finished(job.id).await.expect("over");
+    assert_eq!((over.phase, over.done, over.failed), (JobPhase::Done, 7, 0), "{over:?}");
+    assert!(keys(&remote, "docs/old/").await.is_empty());
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_moves_with_everything_below_it_and_overwrites_nothing() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    for key in ["a/1.png", "a/2.png", "a/deep/3.png", "b/a/2.png"] {
+        put(&remote, key).await;
+    }
+    let engine = place.with(&remote).await;
+    let browse = engine.browse();
+    let into_itself = browse.move_to("Team", BUCKET, vec![folder("a/")], "a/deep").expect_err("that has no end");
+    assert_eq!((into_itself.code, into_itself.field), (Code::BadRequest, Some("folder")));
+    let job = browse.move_to("Team", BUCKET, vec![folder("a/")], "b").expect("begun");
+    let over = browse.finished(job.id).await.expect("over");
+    assert_eq!((over.phase, over.done, over.failed), (JobPhase::Failed, 2, 1), "{over:?}");
+    assert!(over.message.as_deref().is_some_and(|message| message.contains("b/a/2.png")), "{over:?}");
+    assert_eq!(keys(&remote, "a/").await, ["a/2.png"], "the one whose name was taken stayed");
+    assert_eq!(keys(&remote, "b/a/").await, ["b/a/1.png", "b/a/2.png"]);
+    assert_eq!(keys(&remote, "b/a/deep/").await, ["b/a/deep/3.png"]);
+
+    let job = browse.rename("Team", BUCKET, object("b/a/1.png"), "first.png").expect("begun");
+    assert_eq!(browse.finished(job.id).await.expect("over").phase, JobPhase::Done);
+    assert_eq!(keys(&remote, "b/a/").await, ["b/a/2.png", "b/a/first.png"]);
+    for bad in ["", "..", "x/../y", "a\nb"] {
+        assert!(browse.rename("Team", BUCKET, object("b/a/2.png"), bad).is_err(), "{bad:?}");
+    }
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_of_any_name_can_be_seen_copied_renamed_and_deleted() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let long = "w".repeat(1024);
+    let names = [
+        "../x.png",
+        "<script>alert(1)</script>.png",
+        "a//b.png",
+        "line\nbreak.png",
+        "\u{202e}gnp.exe",
+        " ",
+        "..",
+        "%2e%2e/y",
+        &long,
+    ];
+    for name in names {
+        put(&remote, name).await;
+    }
+    let engine = place.with(&remote).await;
+    let browse = engine.browse();
+    let mut seen = Vec::new();
+    let mut places = vec![String::new()];
+    while let Some(prefix) = places.pop() {
+        let listing = browse.look("Team", BUCKET, &prefix, None, 100).await.expect("seen");
+        seen.extend(listing.objects.into_iter().map(|object| object.key));
+        places.extend(listing.folders);
+    }
+    seen.sort();
+    let mut wanted: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    wanted.sort();
+    assert_eq!(seen, wanted);
+    for (number, name) in names.iter().enumerate() {
+        assert_eq!(browse.details("Team", BUCKET, name).await.unwrap_or_else(|error| panic!("{name:?}: {error}")).key, *name);
+        let link = browse.link("Team", BUCKET, name).await.expect("a link");
+        assert_eq!(get(&link.url).await.0, 200, "{name:?}: {}", link.url);
+        let job = browse.rename("Team", BUCKET, object(name), &format!("plain-{number}.png")).expect("begun");
+        let over = browse.finished(job.id).await.expect("over");
+        assert_eq!(over.phase, JobPhase::Done, "{name:?}: {over:?}");
+    }
+    let all: Vec<Picked> = ["", "../", "a//", "%2e%2e/"]
+        .iter()
+        .flat_map(|prefix| (0..names.len()).map(move |number| object(&format!("{prefix}plain-{number}.png"))))
+        .collect();
+    let job = browse.remove_now("Team", BUCKET, all).expect("begun");
+    assert_eq!(browse.finished(job.id).await.expect("over").phase, JobPhase::Done);
+    let left = browse.sum("Team", BUCKET, "").await.expect("counted");
+    assert_eq!(left.objects, 0, "{left:?}");
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_is_made_opened_to_everybody_and_closed_again() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let browse = engine.browse();
+    let made = browse.make_folder("Team", BUCKET, "docs/", " 设计稿 ").await.expect("made");
+    assert_eq!((made.prefix.as_str(), made.kept), ("docs/设计稿/", true));
+    assert_eq!(browse.look("Team", BUCKET, "docs/", None, 100).await.expect("seen").folders, ["docs/设计稿/"]);
+    assert!(
+        browse.look("Team", BUCKET, "docs/设计稿/", None, 100).await.expect("seen").objects.is_empty(),
+        "its mark is no thing in it"
+    );
+    let refused = browse.make_folder("Team", BUCKET, "docs/", "..").await.expect_err("no folder");
+    assert_eq!(refused.field, Some("name"));
+
+    put(&remote, "docs/设计稿/a.png").await;
+    let open = format!("{}/{BUCKET}/docs/%E8%AE%BE%E8%AE%A1%E7%A8%BF/a.png", remote.address);
+    assert_eq!(get(&open).await.0, 403);
+    browse.set_access("Team", BUCKET, "docs/设计稿/", true).await.expect("opened");
+    assert_eq!(get(&open).await.0, 200, "anybody may read it");
+    assert_eq!(browse.access("Team", BUCKET).await.expect("told").public, ["docs/设计稿/"]);
+    browse.set_access("Team", BUCKET, "", true).await.expect("opened");
+    browse.set_access("Team", BUCKET, "docs/设计稿/", false).await.expect_err("the whole bucket is open");
+    browse.set_access("Team", BUCKET, "", false).await.expect("closed");
+    browse.set_access("Team", BUCKET, "docs/设计稿/", false).await.expect("closed");
+    assert_eq!(get(&open).await.0, 403);
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_console_browses_and_keeps_no_lists() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    put(&remote, "docs/a.png").await;
+    drop(place.with(&remote).await.close().await);
+    let engine = place.open(Role::Console).await;
+    let page = engine.browse().look("Team", BUCKET, "docs/a", None, 100).await.expect("seen");
+    assert_eq!(page.objects.len(), 1, "the beginning of a name is enough, all of it too");
+    assert!(engine.browse().known("Team").folders.is_empty());
+    engine.close().await;
+}

@@ -1,0 +1,185 @@
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use imagepic_core::destination::Kind;
+use imagepic_core::engine::{Folder, Known, ListedObject};
+
+use super::*;
+
+fn place(bucket: &str, folder: &str) -> Place {
+    Place {
+        destination: "atelier".to_owned(),
+        name: "Atelier".to_owned(),
+        bucket: bucket.to_owned(),
+        folder: folder.to_owned(),
+        max_bytes: None,
+        only_here: false,
+    }
+}
+
+fn atelier() -> Destination {
+    Destination { id: "atelier".to_owned(), kind: Kind::ThisComputer, ..Destination::this_computer("Atelier".to_owned()) }
+}
+
+fn object(key: &str) -> ListedObject {
+    ListedObject { key: key.to_owned(), size: 1, modified: Some(1), etag: None }
+}
+
+fn folder(folders: &[&str], newest: &[&str]) -> Folder {
+    Folder {
+        folders: folders.iter().map(|name| (*name).to_owned()).collect(),
+        newest: newest.iter().map(|key| object(key)).collect(),
+        images: newest.len(),
+        more: false,
+    }
+}
+
+fn known(buckets: &[&str], folders: Vec<(&str, &str, Folder)>) -> Known {
+    let folders = folders.into_iter().map(|(bucket, prefix, folder)| ((bucket.to_owned(), prefix.to_owned()), Arc::new(folder)));
+    Known {
+        buckets: Some(Arc::new(buckets.iter().map(|name| (*name).to_owned()).collect())),
+        folders: folders.collect(),
+        ..Known::default()
+    }
+}
+
+fn made(place: &Place, known: Known) -> Vec<Entry> {
+    let places = Places::with("atelier", known, SystemTime::now());
+    upload_to(place, &[atelier()], &places, Lang::En)
+}
+
+/// The labels on the way down, and whether each is there.
+fn find<'a>(entries: &'a [Entry], way: &[&str]) -> Option<&'a Entry> {
+    let (first, rest) = way.split_first()?;
+    let found = entries.iter().find(|entry| match entry {
+        Entry::Words(label) | Entry::Item(label, _) | Entry::Check(label, ..) | Entry::Menu(label, _) => label == first,
+        Entry::Separator => false,
+    })?;
+    match found {
+        Entry::Menu(_, below) if !rest.is_empty() => find(below, rest),
+        found => rest.is_empty().then_some(found),
+    }
+}
+
+fn labels(entries: &[Entry]) -> String {
+    let mut out = String::new();
+    for entry in entries {
+        let _ = match entry {
+            Entry::Separator => write!(out, "--|"),
+            Entry::Words(label) => write!(out, "({label})|"),
+            Entry::Item(label, _) | Entry::Check(label, ..) => write!(out, "{label}|"),
+            Entry::Menu(label, _) => write!(out, "{label} >|"),
+        };
+    }
+    out
+}
+
+fn below<'a>(entries: &'a [Entry], way: &[&str]) -> &'a [Entry] {
+    match find(entries, way) {
+        Some(Entry::Menu(_, below)) => below,
+        found => panic!("no menu at {way:?}: {found:?}"),
+    }
+}
+
+fn count(entries: &[Entry]) -> usize {
+    let inside = |entry: &Entry| if let Entry::Menu(_, below) = entry { count(below) } else { 0 };
+    entries.iter().map(|entry| 1 + inside(entry)).sum()
+}
+
+#[test]
+fn the_present_place_is_in_the_menu_before_any_list_has_come() {
+    let menu = upload_to(&place("assets", "docs/new"), &[atelier()], &Places::default(), Lang::En);
+    let way = ["✓ Atelier", "✓ assets", "✓ docs", "✓ new", "Upload here"];
+    assert!(matches!(find(&menu, &way), Some(Entry::Check(_, true, _))), "{menu:?}");
+}
+
+#[test]
+fn a_folder_whose_name_only_begins_like_the_present_one_is_not_marked() {
+    let menu =
+        made(&place("assets", "docs"), known(&["assets"], vec![("assets", "", folder(&["doc/", "docs/", "docs-old/"], &[]))]));
+    let drawn = labels(below(&menu, &["✓ Atelier", "✓ assets"]));
+    assert_eq!(drawn, "Upload here|New folder…|--|doc >|✓ docs >|docs-old >|");
+}
+
+#[test]
+fn the_newest_images_of_a_folder_copy_their_links() {
+    let newest = ["docs/a.png", "docs/截图.webp", "docs/c.gif", "docs/d.png", "docs/e.png", "docs/f.png", "docs/g.png"];
+    let menu = made(&place("assets", "docs"), known(&["assets"], vec![("assets", "docs/", folder(&["docs/img/"], &newest))]));
+    let docs = below(&menu, &["✓ Atelier", "✓ assets", "✓ docs"]);
+    assert_eq!(
+        labels(docs),
+        "Upload here|New folder…|--|img >|--|(Newest: choosing one copies its link)|a.png|截图.webp|c.gif|d.png|e.png|--|2 more in the library…|"
+    );
+    let action =
+        Action::CopyObject { destination: "atelier".to_owned(), bucket: "assets".to_owned(), key: "docs/截图.webp".to_owned() };
+    assert_eq!(find(docs, &["截图.webp"]), Some(&Entry::Item("截图.webp".to_owned(), action)));
+    let action = Action::Browse { destination: "atelier".to_owned(), bucket: "assets".to_owned(), folder: "docs".to_owned() };
+    assert_eq!(docs.last(), Some(&Entry::Item("2 more in the library…".to_owned(), action)));
+    let action =
+        Action::NewFolder { destination: "atelier".to_owned(), bucket: "assets".to_owned(), folder: "docs/img".to_owned() };
+    assert_eq!(find(docs, &["img", "New folder…"]), Some(&Entry::Item("New folder…".to_owned(), action)));
+}
+
+#[test]
+fn what_is_old_says_since_when_and_what_does_not_answer_says_so() {
+    let at = SystemTime::now() - Duration::from_secs(5 * 3600);
+    let as_of = i64::try_from(at.duration_since(UNIX_EPOCH).expect("after 1970").as_millis()).ok();
+    let time = imagepic_core::engine::time_of_day(at);
+    let old = Known { as_of, ..known(&["assets"], vec![]) };
+    let menu = made(&place("assets", ""), old.clone());
+    assert_eq!(labels(below(&menu, &["✓ Atelier"])), format!("(As of {time})|--|✓ assets >|"));
+    let trouble = Some(imagepic_words::store::unreachable("s3.example"));
+    let menu = made(&place("assets", ""), Known { trouble: trouble.clone(), ..old });
+    assert_eq!(labels(below(&menu, &["✓ Atelier"])), format!("(Atelier cannot be reached; as of {time})|--|✓ assets >|"));
+    let menu = made(&place("assets", ""), Known { trouble, ..Known::default() });
+    assert_eq!(labels(below(&menu, &["✓ Atelier"])), "(Atelier cannot be reached)|--|✓ assets >|");
+}
+
+#[test]
+fn two_hundred_buckets_and_five_thousand_folders_make_a_short_menu_quickly() {
+    let names = ["docs", "截图", "скриншоты", "صور", "चित्र", "画像 ", "이미지", "r&d", "<b>", "a\u{202e}gnp", "../x"];
+    let buckets: Vec<String> = (0..200).map(|number| format!("bucket-{number:03}")).collect();
+    let tops: Vec<String> = (0..5000).map(|number| format!("{}-{number}/", names[number % names.len()])).collect();
+    let many = |prefix: &str| Folder {
+        folders: tops.iter().map(|name| format!("{prefix}{name}")).collect(),
+        newest: (0..10).map(|number| object(&format!("{prefix}{number}.png"))).collect(),
+        images: 100_000,
+        more: false,
+    };
+    let mut folders = HashMap::new();
+    for bucket in &buckets {
+        folders.insert((bucket.clone(), String::new()), Arc::new(many("")));
+    }
+    for top in &tops[..200] {
+        folders.insert((buckets[0].clone(), top.clone()), Arc::new(many(top)));
+    }
+    let known = Known { buckets: Some(Arc::new(buckets)), folders, ..Known::default() };
+    let present = place("bucket-000", "docs-4994/deep/er");
+    let places = Places::with("atelier", known, SystemTime::now());
+    let destinations = [atelier()];
+    let fastest = (0..5)
+        .map(|_| {
+            let begun = Instant::now();
+            std::hint::black_box(upload_to(&present, &destinations, &places, Lang::En));
+            begun.elapsed()
+        })
+        .min();
+    let menu = upload_to(&present, &destinations, &places, Lang::En);
+    assert!(fastest < Some(Duration::from_millis(30)), "{fastest:?} unoptimised");
+    assert!(count(&menu) < 2 * LINES, "{} lines", count(&menu));
+    let top = below(&menu, &["✓ Atelier"]);
+    assert_eq!(top.iter().filter(|entry| matches!(entry, Entry::Menu(..))).count(), LONGEST_LIST);
+    assert!(find(top, &["180 more in the library…"]).is_some(), "{}", labels(top));
+    let first = below(&menu, &["✓ Atelier", "✓ bucket-000"]);
+    assert!(labels(first).contains("✓ docs-4994 >"), "the present folder is in sight: {}", labels(first));
+    assert!(find(&menu, &["✓ Atelier", "✓ bucket-000", "✓ docs-4994", "✓ deep", "✓ er", "Upload here"]).is_some());
+}
+
+#[test]
+fn a_list_that_was_cut_off_does_not_pretend_to_know_how_much_is_left() {
+    let cut = Folder { more: true, ..folder(&["a/"], &[]) };
+    let menu = made(&place("assets", ""), known(&["assets"], vec![("assets", "", cut)]));
+    assert_eq!(labels(below(&menu, &["✓ Atelier", "✓ assets"])), "Upload here|New folder…|--|a >|--|More in the library…|");
+}
