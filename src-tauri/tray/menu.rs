@@ -100,8 +100,8 @@ pub(super) fn menu(now: &Snapshot, destinations: &[Destination], places: &Places
         item(words::upload_files(), Action::UploadFiles),
         Entry::Separator,
         Entry::Menu(words::recent().to(lang), recent(&now.recent, lang)),
-        Entry::Menu(words::upload_to().to(lang), upload_to(&now.place, destinations, places, lang)),
-        Entry::Menu(words::link_as().to(lang), formats(now.format, lang)),
+        Entry::Menu(words::upload_to().to(lang), upload_to(now, destinations, places, lang)),
+        Entry::Menu(words::link_as().to(lang), formats(now, lang)),
         Entry::Separator,
         Entry::Menu(words::watch_clipboard().to(lang), watch(now.clipboard, lang)),
         Entry::Check(words::pause().to(lang), now.paused, Action::Pause(!now.paused)),
@@ -145,11 +145,9 @@ fn recent(uploads: &[Upload], lang: Lang) -> Vec<Entry> {
     entries
 }
 
-fn formats(chosen: Format, lang: Lang) -> Vec<Entry> {
-    [Format::Url, Format::Markdown, Format::Html, Format::Bbcode, Format::Css, Format::Jsx]
-        .into_iter()
-        .map(|format| Entry::Check(format_name(format).to(lang), format == chosen, Action::Format(format)))
-        .collect()
+fn formats(now: &Snapshot, lang: Lang) -> Vec<Entry> {
+    let entry = |format: &Format| Entry::Check(format_name(*format).to(lang), *format == now.format, Action::Format(*format));
+    now.formats.iter().map(entry).collect()
 }
 
 /// What people call a format.
@@ -161,6 +159,7 @@ pub(crate) fn format_name(format: Format) -> Text {
         Format::Bbcode => words::format_bbcode(),
         Format::Css => words::format_css(),
         Format::Jsx => words::format_jsx(),
+        Format::Own(name) => imagepic_words::links::own(name),
     }
 }
 

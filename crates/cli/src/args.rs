@@ -1,6 +1,7 @@
 //! The command line as data. Built at run time, so that its help speaks the person's language.
 
 mod accounts;
+mod formats;
 mod serve;
 mod team;
 
@@ -82,7 +83,7 @@ impl Make {
     }
 
     fn format(self, help: Text) -> Arg {
-        self.option("as", "FORMAT", help).value_parser(PossibleValuesParser::new(Format::ALL.map(Format::name)))
+        self.option("as", "FORMAT", help).value_parser(formats::Formats)
     }
 }
 

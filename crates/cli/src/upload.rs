@@ -39,7 +39,7 @@ impl Asked {
 pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     let given = |id: &str| args.get_one::<String>(id).cloned();
     let how = How {
-        format: given("as").and_then(|name| Format::named(&name)),
+        format: args.get_one::<Format>("as").copied(),
         copy: args.get_flag("copy"),
         quiet: args.get_flag("quiet"),
         json: args.get_flag("json"),

@@ -177,7 +177,7 @@ async fn stop(engine: &Engine, id: i64) -> Result<Text> {
 
 pub(crate) async fn retry(engine: &Engine, outside: &Outside, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     let how = How {
-        format: args.get_one::<String>("as").and_then(|name| Format::named(name)),
+        format: args.get_one::<Format>("as").copied(),
         copy: false,
         quiet: args.get_flag("quiet"),
         json: args.get_flag("json"),

@@ -14,7 +14,7 @@ use crate::capture::{Capture, Content as Captured, Source};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, Offer, Settled};
 use crate::journal::{Deliver, Row, RowState};
-use crate::link::{Format, Target, text};
+use crate::link::{Format, LinkTemplate, Target, text};
 use crate::outside::{ClipboardPort, Mark};
 use crate::queue::Queue;
 use crate::store::Link;
@@ -139,7 +139,7 @@ impl Delivery {
         let mut lines = Vec::new();
         for row in rows.iter().filter(|row| row.state == RowState::Done) {
             match self.link(row).await {
-                Ok(link) => lines.push(line(row, &link.url, format)),
+                Ok(link) => lines.push(line(row, &link.url, format, &hub.settings().link.templates)),
                 Err(error) => tracing::warn!(id = row.id, %error, "no link could be made for an upload that is done"),
             }
         }
@@ -279,9 +279,9 @@ impl Delivery {
 }
 
 /// One upload's link in a format.
-pub(crate) fn line(row: &Row, url: &str, format: Format) -> String {
+pub(crate) fn line(row: &Row, url: &str, format: Format, own: &[LinkTemplate]) -> String {
     let name = if row.name.is_empty() { row.key.rsplit('/').next().unwrap_or_default() } else { &row.name };
-    text(&Target { url, name, content_type: &row.content_type, width: row.width, height: row.height }, format)
+    text(&Target { url, name, content_type: &row.content_type, width: row.width, height: row.height }, format, own)
 }
 
 /// Clipboard content as captures of now; empty where it holds nothing of ours.

@@ -95,6 +95,8 @@ pub struct Snapshot {
     pub offer: Option<Offer>,
     /// The format links are copied in.
     pub format: Format,
+    /// Every format there is, one's own templates last.
+    pub formats: Vec<Format>,
 }
 
 /// The tray icon's states.

@@ -3,13 +3,19 @@
 //! Names and addresses come from files and servers: every format escapes them for the place they end up in, so that a picture's name can
 //! close no tag, no bracket and no string.
 
+mod template;
+
+use std::borrow::Cow;
+use std::fmt;
+
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use template::{LONGEST_TEMPLATE, LinkTemplate, MOST_TEMPLATES, PLACEHOLDERS, Template, TemplateName};
 
 /// `link.format`: what is put on the clipboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ts_rs::TS)]
-#[serde(rename_all = "kebab-case")]
-#[ts(export)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ts_rs::TS)]
+#[ts(export, type = "\"url\" | \"markdown\" | \"html\" | \"bbcode\" | \"css\" | \"jsx\" | `custom:${string}`")]
 pub enum Format {
     /// The bare address.
     #[default]
@@ -24,15 +30,29 @@ pub enum Format {
     Css,
     /// `<img src={…} />`
     Jsx,
+    /// The template of that name in `link.templates`; written `custom:NAME`.
+    Own(TemplateName),
 }
 
+/// What stands before the name of a template of one's own.
+const OWN: &str = "custom:";
+
 impl Format {
-    /// All of them, in the order menus show them.
+    /// Those that are always there, in the order menus show them; templates of one's own come after them.
     pub const ALL: [Self; 6] = [Self::Url, Self::Markdown, Self::Html, Self::Bbcode, Self::Css, Self::Jsx];
 
     /// As in the settings and on the command line.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Own(name) => Cow::Owned(format!("{OWN}{name}")),
+            fixed => Cow::Borrowed(fixed.word()),
+        }
+    }
+
+    /// The name of one of [`ALL`](Self::ALL), `custom` for the others.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
         match self {
             Self::Url => "url",
             Self::Markdown => "markdown",
@@ -40,13 +60,41 @@ impl Format {
             Self::Bbcode => "bbcode",
             Self::Css => "css",
             Self::Jsx => "jsx",
+            Self::Own(_) => "custom",
         }
     }
 
-    /// The format called `name`.
+    /// The format called `name`, whatever its case; `custom:NAME` is one whether there is such a template or not.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
+        let name = name.trim();
+        if let Some(fixed) = Self::ALL.into_iter().find(|format| format.word().eq_ignore_ascii_case(name)) {
+            return Some(fixed);
+        }
+        let (head, rest) = name.split_at_checked(OWN.len())?;
+        if head.eq_ignore_ascii_case(OWN) { TemplateName::new(rest).map(Self::Own) } else { None }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| {
+            let known = Self::ALL.map(|format| format.word()).join(", ");
+            serde::de::Error::custom(format_args!("unknown link format \"{name}\", expected one of {known}, custom:NAME"))
+        })
     }
 }
 
@@ -72,9 +120,10 @@ const NOT_IN_URL: &AsciiSet =
 /// Brackets that would end a Markdown destination or a BBCode tag. Encoded they mean the same to every server.
 const NOT_IN_BRACKETS: &AsciiSet = &NOT_IN_URL.add(b'(').add(b')').add(b'[').add(b']').add(b'\'');
 
-/// The text for one link.
+/// The text for one link. `own` are the templates of the settings; a format whose template is not among them gives the bare address,
+/// so that a link is never lost with its template.
 #[must_use]
-pub fn text(target: &Target<'_>, format: Format) -> String {
+pub fn text(target: &Target<'_>, format: Format, own: &[LinkTemplate]) -> String {
     let url = utf8_percent_encode(target.url, NOT_IN_URL).to_string();
     let bare = utf8_percent_encode(target.url, NOT_IN_BRACKETS).to_string();
     let picture = target.content_type.starts_with("image/");
@@ -82,6 +131,10 @@ pub fn text(target: &Target<'_>, format: Format) -> String {
     let alt = alt(target.name);
     match format {
         Format::Url => url,
+        Format::Own(name) => {
+            let template = own.iter().find(|one| one.name == name).and_then(|one| Template::parse(&one.text).ok());
+            template.map_or(url, |template| template.fill(target))
+        }
         Format::Markdown => format!("{}[{}]({bare})", if picture { "!" } else { "" }, markdown(&alt)),
         Format::Html => {
             let (url, alt, size) = (entities(&url), entities(&alt), size(target, |length| format!("\"{length}\"")));
@@ -111,20 +164,31 @@ pub fn text(target: &Target<'_>, format: Format) -> String {
 
 /// One text for several links, one a line, in order.
 #[must_use]
-pub fn texts<'a>(targets: impl IntoIterator<Item = Target<'a>>, format: Format) -> String {
-    targets.into_iter().map(|target| text(&target, format)).collect::<Vec<_>>().join("\n")
+pub fn texts<'a>(targets: impl IntoIterator<Item = Target<'a>>, format: Format, own: &[LinkTemplate]) -> String {
+    targets.into_iter().map(|target| text(&target, format, own)).collect::<Vec<_>>().join("\n")
+}
+
+/// The name without folders.
+fn last(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or_default()
+}
+
+/// The name without folders and extension.
+fn stem(name: &str) -> &str {
+    let last = last(name);
+    last.rfind('.').filter(|dot| *dot > 0).map_or(last, |dot| &last[..dot])
 }
 
 /// The file's stem without its density mark, on one line.
 fn alt(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let stem = last.rfind('.').filter(|dot| *dot > 0).map_or(last, |dot| &last[..dot]);
-    let stem = density(stem).0;
-    stem.chars()
-        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    one_line(density(stem(name)).0)
+}
+
+/// Without line ends, other control characters and the marks that turn writing around: a name reads as what it is, on one line.
+fn one_line(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain = |c: char| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c };
+    text.chars().filter(|c| !turns(*c)).map(plain).collect::<String>().trim().to_owned()
 }
 
 /// `shot@2x` → (`shot`, 2).
@@ -135,12 +199,17 @@ fn density(stem: &str) -> (&str, u32) {
     }
 }
 
-/// ` width=… height=…` in CSS pixels: divided by the density the name tells.
+/// ` width=… height=…` in CSS pixels.
 fn size(target: &Target<'_>, quoted: impl Fn(u32) -> String) -> String {
-    let (Some(width), Some(height)) = (target.width, target.height) else { return String::new() };
-    let stem = target.name.rfind('.').filter(|dot| *dot > 0).map_or(target.name, |dot| &target.name[..dot]);
-    let factor = density(stem).1;
-    format!(" width={} height={}", quoted(width.div_ceil(factor)), quoted(height.div_ceil(factor)))
+    let (Some(width), Some(height)) = shown(target) else { return String::new() };
+    format!(" width={} height={}", quoted(width), quoted(height))
+}
+
+/// Width and height in CSS pixels: divided by the density the name tells.
+fn shown(target: &Target<'_>) -> (Option<u32>, Option<u32>) {
+    let factor = density(stem(target.name)).1;
+    let divided = |length: Option<u32>| length.map(|length| length.div_ceil(factor));
+    (divided(target.width), divided(target.height))
 }
 
 /// CommonMark 2.4: any ASCII punctuation may be escaped by a backslash.
@@ -176,88 +245,4 @@ fn script(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn target<'a>(url: &'a str, name: &'a str) -> Target<'a> {
-        Target { url, name, content_type: "image/png", width: Some(801), height: Some(600) }
-    }
-
-    #[test]
-    fn each_format_is_what_its_readers_expect() {
-        let target = target("https://cdn.example/a%20b.png?X=1&Y=2", "shot.png");
-        for (format, expected) in [
-            (Format::Url, "https://cdn.example/a%20b.png?X=1&Y=2"),
-            (Format::Markdown, "![shot](https://cdn.example/a%20b.png?X=1&Y=2)"),
-            (Format::Html, r#"<img src="https://cdn.example/a%20b.png?X=1&amp;Y=2" alt="shot" width="801" height="600">"#),
-            (Format::Bbcode, "[img]https://cdn.example/a%20b.png?X=1&Y=2[/img]"),
-            (Format::Css, r#"url("https://cdn.example/a%20b.png?X=1&Y=2")"#),
-            (Format::Jsx, r#"<img src={"https://cdn.example/a%20b.png?X=1&Y=2"} alt={"shot"} width={801} height={600} />"#),
-        ] {
-            assert_eq!(text(&target, format), expected);
-        }
-    }
-
-    #[test]
-    fn pictures_for_dense_screens_are_shown_at_their_intended_size() {
-        let html = text(&target("https://x.example/a.png", "shot@2x.png"), Format::Html);
-        assert_eq!(html, r#"<img src="https://x.example/a.png" alt="shot" width="401" height="300">"#);
-    }
-
-    #[test]
-    fn what_is_no_picture_is_linked_and_not_shown() {
-        let film = Target { content_type: "video/mp4", ..target("https://x.example/a.mp4", "a.mp4") };
-        assert_eq!(text(&film, Format::Markdown), "[a](https://x.example/a.mp4)");
-        assert_eq!(
-            text(&film, Format::Html),
-            r#"<video src="https://x.example/a.mp4" width="801" height="600" controls></video>"#
-        );
-        let paper = Target { content_type: "application/pdf", ..target("https://x.example/a.pdf", "a.pdf") };
-        assert_eq!(text(&paper, Format::Bbcode), "[url=https://x.example/a.pdf]a[/url]");
-        assert_eq!(text(&paper, Format::Jsx), r#"<a href={"https://x.example/a.pdf"}>{"a"}</a>"#);
-    }
-
-    #[test]
-    fn a_hostile_name_or_address_breaks_out_of_nothing() {
-        let name = "x](y)\"><script>alert(1)</script>{`[/img].png";
-        let url = "https://x.example/a)b\"]'><script>\n[/img]{}\\.png";
-        let hostile = target(url, name);
-        assert_eq!(text(&hostile, Format::Url), "https://x.example/a)b%22]'%3E%3Cscript%3E%0A[/img]%7B%7D%5C.png");
-        let bare = "https://x.example/a%29b%22%5D%27%3E%3Cscript%3E%0A%5B/img%5D%7B%7D%5C.png";
-        assert!(text(&hostile, Format::Markdown).ends_with(&format!("]({bare})")));
-        assert_eq!(text(&hostile, Format::Bbcode), format!("[img]{bare}[/img]"));
-        assert_eq!(text(&hostile, Format::Css), format!("url(\"{bare}\")"));
-        assert!(!text(&hostile, Format::Html).contains("<script"));
-    }
-
-    #[test]
-    fn several_links_come_one_a_line_in_order() {
-        let both = [target("https://x.example/1", "1"), target("https://x.example/2", "2")];
-        assert_eq!(texts(both, Format::Url), "https://x.example/1\nhttps://x.example/2");
-    }
-
-    #[test]
-    fn every_format_is_found_by_its_name() {
-        for format in Format::ALL {
-            assert_eq!(Format::named(format.name()), Some(format));
-            assert_eq!(serde_json::to_value(format).expect("serialises"), format.name());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_link_is_one_line_and_keeps_its_frame(url in "https://x\\.example/\\PC*", name in ".*") {
-            for format in Format::ALL {
-                let text = text(&target(&url, &name), format);
-                prop_assert!(!text.contains(['\n', '\r']));
-                match format {
-                    Format::Html => prop_assert_eq!(text.matches(['<', '>']).count(), 2),
-                    Format::Bbcode => prop_assert_eq!(text.matches(['[', ']']).count(), 4),
-                    Format::Css => prop_assert_eq!(text.matches(['"', '(', ')']).count(), 4),
-                    _ => {}
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -221,6 +221,7 @@ impl Live {
             clipboard: settings.capture.clipboard,
             offer: self.offer.clone(),
             format: settings.link.format,
+            formats: settings.link.formats(),
         }
     }
 

@@ -7,12 +7,12 @@ pub mod file;
 pub mod keys;
 pub mod watch;
 
-use imagepic_words::{Lang, destinations as words};
+use imagepic_words::{Lang, destinations as words, links};
 use serde::{Deserialize, Serialize};
 
 use crate::destination::{Destination, Kind, THIS_COMPUTER};
 use crate::error::{Code, Error, Result};
-use crate::link::Format;
+use crate::link::{Format, LinkTemplate, MOST_TEMPLATES};
 
 /// Everything a person can set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
@@ -140,6 +140,57 @@ pub enum ClipboardMode {
 pub struct Link {
     /// `link.format`
     pub format: Format,
+    /// `[[link.templates]]`: formats of one's own, in the order menus show them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<LinkTemplate>>", optional)]
+    pub templates: Vec<LinkTemplate>,
+}
+
+impl Link {
+    /// Every format there is: those that are always there, and one's own.
+    #[must_use]
+    pub fn formats(&self) -> Vec<Format> {
+        Format::ALL.into_iter().chain(self.templates.iter().map(|template| Format::Own(template.name))).collect()
+    }
+
+    /// Whether there is such a format.
+    ///
+    /// # Errors
+    /// `BadRequest` at `format` for a template that is none, naming those there are.
+    pub fn check(&self, format: Format) -> Result<()> {
+        match format {
+            Format::Own(name) if self.templates.iter().all(|template| template.name != name) => {
+                let names: Vec<_> = self.templates.iter().map(|template| template.name.to_string()).collect();
+                let text = if names.is_empty() { links::none(name) } else { links::no_such(name, names.join(", ")) };
+                Err(Error::new(Code::BadRequest, text).at("format"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes these templates, checked; where the chosen one is no more, links are bare addresses again.
+    ///
+    /// # Errors
+    /// `BadRequest` for one that cannot be understood, two of one name, or too many.
+    pub fn set_templates(&mut self, templates: Vec<LinkTemplate>) -> Result<()> {
+        if templates.len() > MOST_TEMPLATES {
+            return Err(Error::new(Code::BadRequest, links::too_many(MOST_TEMPLATES)));
+        }
+        let mut checked: Vec<LinkTemplate> = Vec::with_capacity(templates.len());
+        for template in templates {
+            let template = LinkTemplate::new(template.name.as_str(), &template.text)?;
+            let lower = template.name.as_str().to_lowercase();
+            if checked.iter().any(|other| other.name.as_str().to_lowercase() == lower) {
+                return Err(Error::new(Code::BadRequest, links::name_taken(template.name)).at("name"));
+            }
+            checked.push(template);
+        }
+        self.templates = checked;
+        if self.check(self.format).is_err() {
+            self.format = Format::Url;
+        }
+        Ok(())
+    }
 }
 
 /// `destination.*`

@@ -6,6 +6,8 @@ use super::Inner;
 use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::link::{self, Format, LinkTemplate, Target};
+use crate::naming::Template;
 use crate::queue::blocking;
 use crate::settings::Settings;
 
@@ -53,6 +55,37 @@ impl SettingsHandle {
         super::destinations::name_preview(destination)
     }
 
+    /// What is wrong with a destination's naming templates, in this order: for files, for the clipboard.
+    #[must_use]
+    pub fn name_faults(&self, destination: &Destination) -> (Option<Error>, Option<Error>) {
+        let fault = |template: &str, field| Template::parse(template).err().map(|error| error.at(field));
+        (fault(&destination.names.file, "file"), fault(&destination.names.clipboard, "clipboard"))
+    }
+
+    /// What the link of a screenshot at the present place would look like as text; with `template`, in that and not in `format`.
+    ///
+    /// # Errors
+    /// `BadRequest` at `text` for a template that cannot be understood, at `format` for one that is none.
+    pub fn link_preview(&self, format: Format, template: Option<&str>) -> Result<String> {
+        let settings = self.inner.hub.settings();
+        let place = settings.current();
+        let (key, _) = super::destinations::name_preview(place);
+        let base = match &place.link {
+            crate::destination::LinkPolicy::Public { base: Some(base) } => base.trim_end_matches('/').to_owned(),
+            _ => format!("https://images.example/{}", place.bucket),
+        };
+        let url = format!("{base}/{}", imagepic_s3::encode_key(&key));
+        let target =
+            Target { url: &url, name: "screenshot@2x.png", content_type: "image/png", width: Some(2560), height: Some(1440) };
+        match template {
+            Some(template) => Ok(link::Template::parse(template)?.fill(&target)),
+            None => {
+                let (format, own) = self.inner.format(Some(format))?;
+                Ok(link::text(&target, format, &own))
+            }
+        }
+    }
+
     /// Where secrets are kept.
     pub async fn where_secrets(&self) -> SecretsPlace {
         self.inner.outside.secrets.place().await
@@ -60,6 +93,18 @@ impl SettingsHandle {
 }
 
 impl Inner {
+    /// The format that was asked for, or the settings', and the templates it may be one of.
+    ///
+    /// # Errors
+    /// `BadRequest` at `format` where it was asked for and is a template that is none.
+    pub(crate) fn format(&self, asked: Option<Format>) -> Result<(Format, Vec<LinkTemplate>)> {
+        let settings = self.hub.settings();
+        if let Some(asked) = asked {
+            settings.link.check(asked)?;
+        }
+        Ok((asked.unwrap_or(settings.link.format), settings.link.templates.clone()))
+    }
+
     /// Changes the file under its lock and takes what it then holds.
     pub(crate) async fn change_settings<T: Send + 'static>(
         self: &Arc<Self>,

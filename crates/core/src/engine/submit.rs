@@ -77,6 +77,7 @@ impl Inner {
         mut held: Option<Holding>,
     ) -> Result<Batch> {
         let destination = Arc::new(self.place(&how)?);
+        self.format(how.format)?;
         let templates = Arc::new((Template::parse(&destination.names.file)?, Template::parse(&destination.names.clipboard)?));
         let items = if captures.iter().all(|capture| matches!(capture.content, crate::capture::Content::Bytes { .. })) {
             intake::expand(captures)

@@ -235,14 +235,14 @@ impl Uploads {
     /// Puts the links on the clipboard, one a line, in the order of `ids`; returns the text.
     ///
     /// # Errors
-    /// As [`link`](Self::link), and `ClipboardUnavailable`.
+    /// As [`link`](Self::link), `BadRequest` for a template that is none, and `ClipboardUnavailable`.
     pub async fn copy_link(&self, ids: &[i64], format: Option<Format>) -> Result<String> {
-        let format = format.unwrap_or(self.inner.hub.settings().link.format);
+        let (format, own) = self.inner.format(format)?;
         let mut lines = Vec::with_capacity(ids.len());
         for id in ids {
             let row = self.inner.ended(*id).await?;
             let link = self.link(*id).await?;
-            lines.push(crate::deliver::line(&row, &link.url, format));
+            lines.push(crate::deliver::line(&row, &link.url, format, &own));
         }
         let text = lines.join("\n");
         self.inner.delivery.write(&text).await?;
@@ -252,11 +252,11 @@ impl Uploads {
     /// The text of one upload's link in a format, without touching the clipboard.
     ///
     /// # Errors
-    /// As [`link`](Self::link).
+    /// As [`link`](Self::link); `BadRequest` for a template that is none.
     pub async fn link_text(&self, id: i64, format: Option<Format>) -> Result<String> {
-        let format = format.unwrap_or(self.inner.hub.settings().link.format);
+        let (format, own) = self.inner.format(format)?;
         let row = self.inner.ended(id).await?;
-        Ok(crate::deliver::line(&row, &self.link(id).await?.url, format))
+        Ok(crate::deliver::line(&row, &self.link(id).await?.url, format, &own))
     }
 
     /// What was uploaded, newest first.

@@ -1,23 +1,28 @@
 //! Every setting by its name, for `imagepic settings get|set` and whoever else speaks in text.
 
-use imagepic_words::settings as words;
+use imagepic_words::{links, settings as words};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Proxy, Settings};
 use crate::destination::{Destination, Kind, LONGEST_PRESIGN, LinkPolicy, S3Address};
 use crate::error::{Code, Error, Result};
+use crate::link::{Format, LinkTemplate};
 
 /// The settings that are not a destination's.
-pub const KEYS: [&str; 7] = [
+pub const KEYS: [&str; 8] = [
     "capture.clipboard",
     "general.language",
     "general.theme",
     "general.notifications",
     "general.proxy",
     "link.format",
+    "link.templates",
     "destination.current",
 ];
+
+/// `link.templates.NAME` is one template's text; an empty one removes it.
+const TEMPLATE: &str = "link.templates.";
 
 /// What stands behind `destinations.<id>.`; those from `endpoint` on are of one kind of destination only.
 pub const FIELDS: [&str; 19] = [
@@ -82,7 +87,8 @@ impl Settings {
             let id = destination.id.clone();
             FIELDS[..COMMON].iter().chain(own).map(move |field| format!("destinations.{id}.{field}"))
         };
-        KEYS.iter().map(|key| (*key).to_owned()).chain(self.destinations.iter().flat_map(fields)).collect()
+        let templates = self.link.templates.iter().map(|template| format!("{TEMPLATE}{}", template.name));
+        KEYS.iter().map(|key| (*key).to_owned()).chain(templates).chain(self.destinations.iter().flat_map(fields)).collect()
     }
 
     /// The value of a setting as [`set_key`](Self::set_key) takes it.
@@ -97,7 +103,14 @@ impl Settings {
             "general.notifications" => word(&self.general.notifications),
             "general.proxy" => word(&self.general.proxy),
             "link.format" => word(&self.link.format),
+            "link.templates" => serde_json::to_string(&self.link.templates).unwrap_or_default(),
             "destination.current" => self.current().id.clone(),
+            _ if key.starts_with(TEMPLATE) => {
+                let format = template_of(key)?;
+                self.link.check(format)?;
+                let found = self.link.templates.iter().find(|template| Format::Own(template.name) == format);
+                found.map(|template| template.text.clone()).unwrap_or_default()
+            }
             _ => {
                 let (id, field) = split(key)?;
                 field_of(self.find(id)?, key, field)?
@@ -120,8 +133,33 @@ impl Settings {
             "general.theme" => self.general.theme = one_of(key, value)?,
             "general.notifications" => self.general.notifications = one_of(key, value)?,
             "general.proxy" => self.general.proxy = proxy(key, value)?,
-            "link.format" => self.link.format = one_of(key, value)?,
+            "link.format" => {
+                let format = Format::named(value).ok_or_else(|| {
+                    let formats: Vec<_> = self.link.formats().iter().map(|format| format.name().into_owned()).collect();
+                    wrong(key, formats.join(" | "), value)
+                })?;
+                self.link.check(format)?;
+                self.link.format = format;
+            }
+            "link.templates" => {
+                let list = if value.is_empty() { "[]" } else { value };
+                let templates =
+                    serde_json::from_str(list).map_err(|error| Error::new(Code::BadRequest, links::list_bad(error)))?;
+                self.link.set_templates(templates)?;
+            }
             "destination.current" => self.destination.current = self.find(value)?.id.clone(),
+            _ if key.starts_with(TEMPLATE) => {
+                let format = template_of(key)?;
+                let mut templates = self.link.templates.clone();
+                let at = templates.iter().position(|template| Format::Own(template.name) == format);
+                match at {
+                    Some(at) if value.is_empty() => drop(templates.remove(at)),
+                    None if value.is_empty() => self.link.check(format)?,
+                    Some(at) => templates[at] = LinkTemplate::new(&key[TEMPLATE.len()..], value)?,
+                    None => templates.push(LinkTemplate::new(&key[TEMPLATE.len()..], value)?),
+                }
+                self.link.set_templates(templates)?;
+            }
             _ => {
                 let (id, field) = split(key)?;
                 let mut destination = self.find(id)?.clone();
@@ -149,6 +187,12 @@ fn split(key: &str) -> Result<(&str, &str)> {
         .and_then(|rest| rest.rsplit_once('.'))
         .filter(|(id, field)| !id.is_empty() && FIELDS.contains(field))
         .ok_or_else(|| unknown(key))
+}
+
+/// The format `link.templates.NAME` is about.
+fn template_of(key: &str) -> Result<Format> {
+    let name = key.strip_prefix(TEMPLATE).unwrap_or_default();
+    Format::named(&format!("custom:{name}")).ok_or_else(|| unknown(key))
 }
 
 fn word(value: &impl Serialize) -> String {
@@ -326,6 +370,10 @@ mod tests {
             ("general.proxy", "socks5://127.0.0.1:1080"),
             ("general.proxy", "none"),
             ("link.format", "markdown"),
+            ("link.templates", r#"[{"name":"wiki","text":"[[{url}|{alt}]]"},{"name":"two words","text":"{url}"}]"#),
+            ("link.format", "custom:two words"),
+            ("link.templates.wiki", "{url} {alt}"),
+            ("link.templates.新 v1.2", "{url}"),
             ("destination.current", "team"),
             ("destinations.team.name", "Team two"),
             ("destinations.team.bucket", "shots"),
@@ -360,6 +408,19 @@ mod tests {
     }
 
     #[test]
+    fn with_the_template_that_was_chosen_its_format_goes_and_no_other() {
+        let mut settings = settings();
+        settings.set_key("link.templates.wiki", "[[{url}]]").expect("set");
+        settings.set_key("link.templates.other", "{url}").expect("set");
+        settings.set_key("link.format", "CUSTOM:wiki").expect("chosen");
+        settings.set_key("link.templates.other", "").expect("removed");
+        assert_eq!(settings.get_key("link.format").expect("set"), "custom:wiki");
+        settings.set_key("link.templates.wiki", "").expect("removed");
+        assert_eq!(settings.get_key("link.format").expect("set"), "url");
+        assert_eq!(settings.get_key("link.templates").expect("set"), "[]");
+    }
+
+    #[test]
     fn destinations_answer_to_their_names_dots_and_all() {
         let mut settings = settings();
         settings.set_key("destinations.team V1.2.folder", "x").expect("by name");
@@ -374,6 +435,13 @@ mod tests {
             ("general.colour", "x", "general.theme"),
             ("general.proxy", "http://u:hunter2@proxy:1", "without user"),
             ("general.proxy", "proxy", "socks5"),
+            ("link.format", "custom:wiki", "none has been made"),
+            ("link.format", "latex", "markdown | html"),
+            ("link.templates", "{}", "[{\"name\""),
+            ("link.templates", r#"[{"name":"a","text":"{ulr}"}]"#, "{ulr}"),
+            ("link.templates", r#"[{"name":"a","text":"{url}"},{"name":"A","text":"{url}"}]"#, "two link templates"),
+            ("link.templates.wiki", "{alt}", "{url} is missing"),
+            ("link.templates.wiki", "", "none has been made"),
             ("destination.current", "nowhere", "Team v1.2"),
             ("destinations.team.secret", "x", "destinations.NAME.bucket"),
             ("destinations.team.presign", "604801", "604800"),
