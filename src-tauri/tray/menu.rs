@@ -100,7 +100,7 @@ pub(super) fn menu(now: &Snapshot, destinations: &[Destination], places: &Places
         item(words::upload_files(), Action::UploadFiles),
         Entry::Separator,
         Entry::Menu(words::recent().to(lang), recent(&now.recent, lang)),
-        Entry::Menu(words::upload_to().to(lang), upload_to(now, destinations, places, lang)),
+        Entry::Menu(words::upload_to().to(lang), upload_to(&now.place, destinations, places, lang)),
         Entry::Menu(words::link_as().to(lang), formats(now, lang)),
         Entry::Separator,
         Entry::Menu(words::watch_clipboard().to(lang), watch(now.clipboard, lang)),
