@@ -48,6 +48,16 @@ const shots = [
   ...["capture", "links", "general"].map((pane) => ({ name: `set-${pane}`, window: "settings", state: "", size: SET, hash: pane })),
   { name: "set-proxy", window: "settings", state: "proxy", size: SET, hash: "general" },
   { name: "set-over", window: "settings", state: "over", size: SET },
+  ...[["grid", "", null], ["list", "", (page) => page.click(".seg.icons label:nth-child(2)")], ["folder", "", (page) => page.click("[data-id='f:docs/img/设计稿/']")],
+    ["object", "", (page) => page.click("[data-id='o:docs/img/checkout-empty-state-9f3a1c7e.png']")],
+    ["several", "", async (page) => { await page.click("[data-id='o:docs/img/checkout-empty-state-9f3a1c7e.png']"); await page.click("[data-id='f:docs/img/tmp/']", { modifiers: ["Control"] }); }],
+    ["deleted", "", async (page) => { await page.click("[data-id='f:docs/img/tmp/']"); await page.keyboard.press("Delete"); }],
+    ["rename", "", async (page) => { await page.click("[data-id='o:docs/img/登录页-深色-b04d7712.png']"); await page.keyboard.press("F2"); }],
+    ["move", "", async (page) => { await page.click("[data-id='f:docs/img/tmp/']"); await page.keyboard.press("Control+m"); }],
+    ["wrong", "bucket-new", async (page) => { await page.fill("dialog input", ".."); await page.keyboard.press("Enter"); await page.waitForSelector("dialog .error"); }],
+    ["empty", "bucket-empty", null], ["forbidden", "bucket-forbidden", null], ["hostile", "bucket-hostile", (page) => page.click(".seg.icons label:nth-child(2)")], ["rules", "bucket-rules", null],
+  ].map(([name, state, act]) => ({ name: `bucket-${name}`, window: "library", state, size: { width: 1080, height: 720 }, hash: "buckets/atelier/assets/docs%2Fimg%2F", act: async (page) => { await page.waitForTimeout(400); await act?.(page); await page.waitForTimeout(350); } })),
+  { name: "bucket-buckets", window: "library", state: "", size: { width: 1080, height: 720 }, hash: "buckets/atelier//" },
 ];
 
 if (!existsSync(browserPath)) throw new Error(`no browser at ${browserPath}; say where with CHROMIUM=…`);

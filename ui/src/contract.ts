@@ -1,5 +1,13 @@
 // What crosses between windows and engine: commands with their arguments and answers, events with their payloads.
 
+import type { AccessView } from "./bindings/AccessView";
+import type { Aim } from "./bindings/Aim";
+import type { Job } from "./bindings/Job";
+import type { Listing } from "./bindings/Listing";
+import type { NewFolder } from "./bindings/NewFolder";
+import type { ObjectView } from "./bindings/ObjectView";
+import type { Picked } from "./bindings/Picked";
+import type { Sum } from "./bindings/Sum";
 import type { AccountView } from "./bindings/AccountView";
 import type { Destination } from "./bindings/Destination";
 import type { Event } from "./bindings/Event";
@@ -65,6 +73,23 @@ export interface Commands {
   library_rename(args: { id: number; name: string }): Upload;
   library_open(args: { id: number }): void;
   library_show_file(args: { id: number }): void;
+  browse_buckets(args: { destination: string }): string[];
+  browse_page(args: { destination: string; bucket: string; prefix: string; cursor: string | null; limit: number }): Listing;
+  browse_details(args: { destination: string; bucket: string; key: string }): ObjectView;
+  browse_sum(args: { destination: string; bucket: string; prefix: string }): Sum;
+  browse_access(args: { destination: string; bucket: string }): AccessView;
+  browse_set_access(args: { destination: string; bucket: string; prefix: string; public: boolean }): void;
+  browse_new_folder(args: { destination: string; bucket: string; prefix: string; name: string }): NewFolder;
+  browse_remove(args: { destination: string; bucket: string; items: Picked[] }): Job;
+  browse_move(args: { destination: string; bucket: string; items: Picked[]; folder: string }): Job;
+  browse_rename(args: { destination: string; bucket: string; item: Picked; name: string }): Job;
+  browse_stop(args: { id: number }): void;
+  browse_jobs(): Job[];
+  browse_copy(args: { destination: string; bucket: string; keys: string[]; format: Format | null }): void;
+  browse_open(args: { destination: string; bucket: string; key: string }): void;
+  browse_here(args: { aim: Aim | null }): void;
+  browse_asked(): Aim | null;
+  browse_upload(args: { aim: Aim }): void;
   open_window(args: { name: "drop-zone" | "library" | "settings" }): void;
   close_window(): void;
   quit(): void;
@@ -75,4 +100,6 @@ export interface Events {
   engine: Event;
   drag: Drag;
   "ask-drop": AskDrop;
+  /** The library shall go where `browse_asked` says. */
+  browse: null;
 }

@@ -6,6 +6,7 @@ import type { Place } from "@/bindings/Place";
 import type { Snapshot } from "@/bindings/Snapshot";
 import type { Upload } from "@/bindings/Upload";
 import { library } from "./library";
+import { browsing } from "./buckets";
 import type { Commands, Events, SettingsView, TestReport } from "@/contract";
 
 const names = { file: "{stem}-{hash:8}.{ext}", clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{hash:8}.{ext}" };
@@ -97,6 +98,7 @@ export function scene(asked: URLSearchParams): Answers {
     snapshot: () => snapshot,
     settings: () => view,
     list_buckets: () => ["assets", "release", "screenshots"],
+    ...browsing(state, zh, () => (globalThis as unknown as { fake: { tell: <K extends keyof Events>(name: K, event: Events[K]) => void } }).fake.tell),
     list_folders: () => ["docs/img/", "docs/video/"],
     probe_team: ({ address }) => {
       if (address.server.startsWith("http:") && !address.allow_plain_http) throw { code: "plain_http", field: "server", message: zh ? "到 images.atelier.example 的连接未加密：途中任何人都能读到你的密码和图片。改用 https://，或确认对此服务器使用明文 http。" : "images.atelier.example is to be reached without encryption: everybody on the way can read your password and your images. Use https://, or confirm that plain http is meant for this server." };

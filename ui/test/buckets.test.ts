@@ -1,0 +1,130 @@
+import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { HOSTILE } from "@/fake/buckets";
+import { answers, asked, refusal, tell } from "@/fake/ipc";
+import { scene } from "@/fake/scenes";
+import { i18n } from "@/i18n";
+import { begin, said } from "@/state/live";
+import * as here from "@/windows/library/buckets/here";
+import { jobs } from "@/windows/library/buckets/jobs";
+import { last, parent, shown } from "@/windows/library/buckets/names";
+import Library from "@/windows/library/Library.vue";
+import { go } from "@/windows/library/route";
+
+let view: VueWrapper;
+const sentTo = (name: string) => asked.filter((one) => one.name === name).map(({ args }) => args);
+const settle = async () => {
+  for (let at = 0; at < 6; at++) await flushPromises();
+};
+const open = async (state = "") => {
+  Object.assign(answers, scene(new URLSearchParams({ state })));
+  go({ at: "buckets", destination: "atelier", bucket: "assets", prefix: "docs/img/" });
+  view = mount(Library, { global: { plugins: [i18n] }, attachTo: document.body });
+  await settle();
+};
+
+await begin();
+// jsdom knows no sizes: the list takes what it is told.
+Object.defineProperty(HTMLElement.prototype, "offsetHeight", { configurable: true, value: 600 });
+Object.defineProperty(HTMLElement.prototype, "offsetWidth", { configurable: true, value: 600 });
+beforeEach(() => {
+  asked.length = 0;
+  said.text = "";
+  jobs.clear();
+  Object.assign(here.state, { begins: "", sort: "name", down: false, list: true });
+});
+afterEach(() => {
+  view?.unmount();
+  go({ at: "uploads", shelf: "all" });
+});
+
+describe("names", () => {
+  it("belong to the folder before the last slash", () => {
+    expect([parent("docs/img/"), last("docs/img/"), parent("a.png"), last("a//"), parent("a//")]).toEqual(["docs/", "img", "", "", "a/"]);
+  });
+  it("show what would hide, break a line or turn its neighbours round", () => {
+    expect(shown("a\u202egnp.exe")).toBe("a\u2426gnp.exe");
+    expect(shown("line\nbreak\u0000")).toBe("line\u240abreak\u2400");
+    expect(shown("  ")).toBe("\u2423\u2423");
+    expect(shown("设计稿 مرحبا")).toBe("设计稿 مرحبا");
+  });
+});
+
+describe("a bucket", () => {
+  it("is browsed, and drops go where it is looked at", async () => {
+    await open();
+    expect(here.entries.value.map(({ key }) => key)).toContain("docs/img/设计稿/");
+    expect(sentTo("browse_here")).toContainEqual({ aim: { destination: "atelier", bucket: "assets", folder: "docs/img", new_folder: false } });
+    tell("drag", { phase: "enter", count: 2, refusals: [], first: "a.png" });
+    await settle();
+    expect(view.find(".drop-over").text()).toContain("Atelier / assets / docs/img");
+  });
+
+  it("of a million objects is asked for one page and draws what is in sight", async () => {
+    await open("bucket-many");
+    expect(sentTo("browse_page").filter((args) => (args as { prefix: string }).prefix === "docs/img/" && (args as { limit: number }).limit === 500).length).toBeLessThanOrEqual(2);
+    expect(here.objectEntries.value.length).toBeLessThanOrEqual(1000);
+    expect(view.findAll("[role=option]").length).toBeLessThan(120);
+    await here.sortBy("date");
+    await settle();
+    expect(here.objectEntries.value.length).toBe(10_000);
+    expect(view.text()).toContain("10,000");
+  });
+
+  it("with hostile names shows them as text", async () => {
+    await open("bucket-hostile");
+    expect(here.objectEntries.value.length).toBe(HOSTILE.length);
+    expect(document.querySelector("img[src=x]")).toBeNull();
+    here.only(`o:${HOSTILE[1]}`);
+    await settle();
+    expect(view.find(".details .title").text()).toContain("<img src=x onerror=alert(1)>");
+    expect(view.html()).not.toContain("\u202e" + "gnp.exe</span>");
+  });
+
+  it("lets a deletion be taken back for as long as it says", async () => {
+    await open();
+    here.only("f:docs/img/tmp/");
+    await settle();
+    await view.find(".scroll").trigger("keydown", { key: "Delete" });
+    await settle();
+    expect(sentTo("browse_remove")).toEqual([{ destination: "atelier", bucket: "assets", items: [{ key: "docs/img/tmp/", folder: true }] }]);
+    expect(here.entries.value.some(({ key }) => key === "docs/img/tmp/")).toBe(false);
+    expect(view.find(".bulk").text()).toContain("tmp and 41 objects deleted from img");
+    await view.find(".bulk .undo").trigger("click");
+    expect(sentTo("browse_stop")).toEqual([{ id: 1 }]);
+  });
+
+  it("shows what the engine says against a name at the name", async () => {
+    await open();
+    answers.browse_rename = () => {
+      throw refusal("That name is taken.", "name");
+    };
+    here.only("o:docs/img/gateway-sso-flow-77ab03e1.svg");
+    await settle();
+    await view.find(".scroll").trigger("keydown", { key: "F2" });
+    await settle();
+    const field = view.find<HTMLInputElement>("dialog input");
+    expect(field.element.value).toBe("gateway-sso-flow-77ab03e1.svg");
+    await field.setValue("taken.svg");
+    await view.find("dialog form").trigger("submit");
+    await settle();
+    expect(view.find("dialog .error").text()).toContain("That name is taken.");
+  });
+
+  it("that may not be listed says so, and the tree stays usable", async () => {
+    await open("bucket-forbidden");
+    expect(view.find(".empty").text()).toContain("You may not list img");
+    expect(view.findAll(".tree .node").length).toBeGreaterThan(3);
+  });
+
+  it("is opened at a place for a new folder, which becomes the place of uploads", async () => {
+    await open("bucket-new");
+    await settle();
+    const field = view.find<HTMLInputElement>("dialog input");
+    await field.setValue("2026");
+    await view.find("dialog form").trigger("submit");
+    await settle();
+    expect(sentTo("browse_new_folder")).toEqual([{ destination: "atelier", bucket: "assets", prefix: "docs/img/", name: "2026" }]);
+    expect(sentTo("use_destination")).toEqual([{ id: "atelier", bucket: "assets", folder: "docs/img/2026" }]);
+  });
+});
