@@ -286,12 +286,12 @@ impl Browse {
         if keys.len() > MOST_LINKS {
             return Err(Error::new(Code::BadRequest, words::too_many_chosen(keys.len(), MOST_LINKS)));
         }
-        let format = format.unwrap_or(self.inner.hub.settings().link.format);
+        let (format, own) = self.inner.format(format)?;
         let mut lines = Vec::with_capacity(keys.len());
         for key in keys {
             let link = self.link(destination, bucket, key).await?;
             let content_type = media_type(key);
-            lines.push(text(&Target { url: &link.url, name: name(key), content_type, width: None, height: None }, format));
+            lines.push(text(&Target { url: &link.url, name: name(key), content_type, width: None, height: None }, format, &own));
         }
         Ok(lines.join("\n"))
     }
