@@ -5,6 +5,7 @@
 //! disk flush. What a store has confirmed is committed without a flush of its own ([`Last::Soon`]). What stays out: deciding what a row becomes next (the queue does) and the image bytes (the spool has them).
 
 mod changes;
+mod library;
 mod queries;
 mod rows;
 mod schema;
@@ -25,6 +26,7 @@ use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
+pub use library::{Brief, Chore, ChoreKind};
 pub use rows::{Change, Deliver, Reference, Row, RowState, Search, Twin};
 pub use schema::VERSION;
 

@@ -254,7 +254,7 @@ fn stem(name: Option<&str>) -> String {
 }
 
 /// Without slashes, control characters and the marks that turn writing around, so that a name reads as what it is; other writing is kept.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffd}')

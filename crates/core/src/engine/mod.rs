@@ -6,6 +6,7 @@ pub mod accounts;
 mod browse;
 mod bucket_host;
 mod destinations;
+pub mod library;
 mod listen;
 mod settings;
 mod submit;
@@ -23,6 +24,7 @@ pub use accounts::{AccountView, Accounts, Registering, TEAM_RUNGS, TeamServer};
 pub use browse::{AccessView, Browse, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Sum, time_of_day};
 pub use bucket_host::{BucketHost, HostStatus};
 pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};
+pub use library::{Library, LibraryQuery};
 pub use settings::{SecretsPlace, SettingsHandle};
 pub use uploads::{Batch, Each, HistoryQuery, Submit, Uploads, files};
 
@@ -75,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) queue: Arc<Queue>,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) browsed: browse::Cache,
+    pub(crate) catalog: library::Catalog,
+    pub(crate) leavers: library::Leavers,
     pub(crate) tasks: TaskTracker,
     /// For what begins on a thread that has none: file events come on those.
     runtime: tokio::runtime::Handle,
@@ -159,6 +163,8 @@ impl Engine {
             queue,
             delivery,
             browsed: browse::Cache::default(),
+            catalog: library::Catalog::default(),
+            leavers: library::Leavers::default(),
             tasks,
             runtime: tokio::runtime::Handle::current(),
             stop,
@@ -181,6 +187,12 @@ impl Engine {
             engine.inner.start_hosting();
             engine.inner.keep_browsing();
             engine.inner.queue.recover().await?;
+            let inner = Arc::clone(&engine.inner);
+            engine.inner.tasks.spawn(async move {
+                if let Err(error) = inner.finish_chores().await {
+                    tracing::warn!(%error, "what an earlier run of the library began is looked at again at the next start");
+                }
+            });
         }
         if let Some(error) = broken {
             engine.inner.notice(&error);
@@ -228,6 +240,12 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> SettingsHandle {
         SettingsHandle { inner: Arc::clone(&self.inner) }
+    }
+
+    /// Everything that was uploaded: found, renamed, deleted.
+    #[must_use]
+    pub fn library(&self) -> Library {
+        Library { inner: Arc::clone(&self.inner) }
     }
 
     /// Buckets, folders and objects at the stores.

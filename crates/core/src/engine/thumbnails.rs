@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use imagepic_words::errors;
+use tokio::sync::Semaphore;
 
-use super::Inner;
+use super::{Browse, Inner};
 use crate::error::{Code, Error, Result};
-use crate::journal::Row;
+use crate::journal::{Row, RowState};
 use crate::queue::blocking;
 
 /// Bytes of an image that is decoded at most.
@@ -16,8 +17,26 @@ const DECODED_AT_MOST: u64 = 128 << 20;
 /// Small pictures that are kept at most; the oldest go first, and can be made again while their bytes are here.
 const KEPT_AT_MOST: usize = 2000;
 
+/// Decoding takes memory by the picture, so two at a time, however fast somebody scrolls.
+static DECODING: Semaphore = Semaphore::const_new(2);
+
 impl Inner {
-    pub(super) async fn thumbnail(&self, row: &Row) -> Result<Vec<u8>> {
+    /// From the bytes that are here; where they are not, from the store.
+    pub(super) async fn thumbnail(self: &std::sync::Arc<Self>, row: &Row) -> Result<Vec<u8>> {
+        let here = self.thumbnail_here(row).await;
+        let elsewhere = matches!(&here, Err(error) if matches!(error.code, Code::NoSuchObject | Code::FileChanged | Code::FileMissing | Code::FileUnreadable));
+        if !elsewhere || row.state != RowState::Done || self.catalog.lacks_picture(row.id) {
+            return here;
+        }
+        let browse = Browse { inner: std::sync::Arc::clone(self) };
+        let picture = browse.picture(&row.destination, &row.bucket, &row.key, &hex::encode(row.prepared)).await;
+        if picture.is_err() {
+            self.catalog.had_no_picture(row.id);
+        }
+        picture
+    }
+
+    async fn thumbnail_here(&self, row: &Row) -> Result<Vec<u8>> {
         // By content, so that the same picture is made small once.
         // Just done: its bytes are on their way to the spool, or have come there since the row was read.
         let fresh = if row.spool.is_none() { self.queue.fresh.get(row.id) } else { None };
@@ -27,7 +46,13 @@ impl Inner {
         let spool = row.spool.as_ref().map(|name| self.queue.spool_file(name));
         let reference = row.reference.clone();
         let name = row.name.clone();
+        let made = kept.clone();
+        if let Some(png) = blocking(move || Ok(fs::read(&made).ok())).await? {
+            return Ok(png);
+        }
+        let _turn = DECODING.acquire().await.map_err(|_| Error::new(Code::NoSuchObject, errors::no_thumbnail(&name)))?;
         blocking(move || {
+            // Another one may have wanted the same.
             if let Ok(png) = fs::read(&kept) {
                 return Ok(png);
             }

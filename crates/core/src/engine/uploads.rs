@@ -88,7 +88,10 @@ impl Uploads {
             Deliver::ByHand | Deliver::IfUnchanged => Some(tokio::spawn(async move { delivery.mark().await })),
             Deliver::No | Deliver::Always => None,
         };
-        self.inner.submit(captures, how, held).await
+        let files = super::library::files_of(&captures);
+        let batch = self.inner.submit(captures, how, held).await?;
+        self.inner.remember_files(&files, &batch).await;
+        Ok(batch)
     }
 
     /// Uploads what the clipboard holds: an image's bytes, or the files that were copied.
@@ -97,7 +100,10 @@ impl Uploads {
     /// `ClipboardEmpty`, `ClipboardUnavailable`, and those of [`submit`](Self::submit).
     pub async fn submit_clipboard(&self, how: Submit) -> Result<Batch> {
         let (captures, held) = self.inner.delivery.read_clipboard().await?;
-        self.inner.submit(captures, how, Some(tokio::spawn(async { Some(held) }))).await
+        let files = super::library::files_of(&captures);
+        let batch = self.inner.submit(captures, how, Some(tokio::spawn(async { Some(held) }))).await?;
+        self.inner.remember_files(&files, &batch).await;
+        Ok(batch)
     }
 
     /// Answers "ask": uploads what was offered, or lets it be.

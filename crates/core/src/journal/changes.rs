@@ -174,7 +174,8 @@ impl Journal {
     /// The database's.
     pub async fn linked(&self, id: i64, expires_at: Option<i64>) -> Result<()> {
         self.write(move |connection| {
-            connection.execute("UPDATE uploads SET expires_at = ?2 WHERE id = ?1", params![id, expires_at]).map(|_| ())
+            let renewed = format!("UPDATE uploads SET expires_at = ?2, changed = {NEXT_CHANGE} WHERE id = ?1");
+            connection.execute(&renewed, params![id, expires_at]).map(|_| ())
         })
         .await
     }

@@ -11,19 +11,19 @@ use super::rows::{Row, RowState};
 use super::table::{NEXT_CHANGE, all, unword, word};
 use crate::error::Result;
 
-/// Version 4: what is still to be done to objects of finished uploads.
+/// Version 3: what is still to be done to objects of finished uploads.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE chores (
-    upload INTEGER PRIMARY KEY,
+    upload INTEGER NOT NULL,
     kind TEXT NOT NULL,
     old TEXT NOT NULL,
-    new TEXT NOT NULL
+    new TEXT NOT NULL,
+    PRIMARY KEY (upload, kind)
 );
 CREATE TABLE origins (
     upload INTEGER PRIMARY KEY,
     path BLOB NOT NULL
 );
-CREATE INDEX uploads_taken ON uploads (taken_at, id) WHERE state <> 'gone';
 ";
 
 /// A row, as far as it can be searched.
@@ -128,7 +128,7 @@ impl Journal {
     /// # Errors
     /// The database's.
     pub async fn newest(&self, limit: u32) -> Result<Vec<Row>> {
-        self.read(move |connection| all(connection, "WHERE state <> 'gone' ORDER BY taken_at DESC, id DESC LIMIT ?1", [limit])).await
+        self.read(move |connection| all(connection, "WHERE state <> 'gone' ORDER BY id DESC LIMIT ?1", [limit])).await
     }
 
     /// These rows, in no order; those that are gone are left out.
@@ -186,7 +186,7 @@ impl Journal {
     pub async fn chores(&self) -> Result<Vec<Chore>> {
         self.read(|connection| {
             connection
-                .prepare("SELECT upload, kind, old, new FROM chores ORDER BY upload")?
+                .prepare("SELECT upload, kind, old, new FROM chores ORDER BY upload, kind")?
                 .query_map([], |sql| {
                     let kind: Option<ChoreKind> = unword(sql, "kind")?;
                     Ok(kind.map(|kind| (sql.get(0), kind, sql.get(2), sql.get(3))))
@@ -201,15 +201,15 @@ impl Journal {
         .await
     }
 
-    /// Notes what is about to be done; on disk when this returns. An upload has one chore at most.
+    /// Notes what is about to be done; on disk when this returns.
     ///
     /// # Errors
-    /// The database's; also where one of the uploads has a chore already.
+    /// The database's.
     pub async fn begin_chores(&self, chores: Vec<Chore>) -> Result<()> {
         self.write(move |connection| {
             for chore in chores {
                 connection
-                    .prepare_cached("INSERT INTO chores (upload, kind, old, new) VALUES (?1, ?2, ?3, ?4)")?
+                    .prepare_cached("INSERT OR REPLACE INTO chores (upload, kind, old, new) VALUES (?1, ?2, ?3, ?4)")?
                     .execute(params![chore.upload, word(chore.kind), chore.old, chore.new])?;
             }
             Ok(())
@@ -221,10 +221,12 @@ impl Journal {
     ///
     /// # Errors
     /// The database's.
-    pub async fn end_chores(&self, uploads: Vec<i64>) -> Result<()> {
+    pub async fn end_chores(&self, uploads: Vec<i64>, kind: ChoreKind) -> Result<()> {
         self.write(move |connection| {
             for upload in uploads {
-                connection.prepare_cached("DELETE FROM chores WHERE upload = ?1")?.execute([upload])?;
+                connection
+                    .prepare_cached("DELETE FROM chores WHERE upload = ?1 AND kind = ?2")?
+                    .execute(params![upload, word(kind)])?;
             }
             Ok(())
         })

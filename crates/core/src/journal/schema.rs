@@ -10,7 +10,7 @@ use super::fault;
 use crate::error::{Code, Error, Result};
 
 /// The form of the table that this build reads and writes (`PRAGMA user_version`).
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// The table as version 1 has it. `changed` grows with every change, so that another process can ask for what is new.
 const SCHEMA_1: &str = "
@@ -94,6 +94,9 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
         }
         if version < 2 {
             connection.execute_batch(SCHEMA_2)?;
+        }
+        if version < 3 {
+            connection.execute_batch(super::library::SCHEMA)?;
         }
         connection.execute_batch(&format!("PRAGMA user_version = {VERSION}"))
     };

@@ -10,6 +10,7 @@ use crate::destination::Kind;
 use crate::error::{Code, Error, Result, Waiting};
 use crate::event::Event;
 use crate::journal::{Change, Row, RowState};
+use crate::store::Object;
 
 impl Queue {
     async fn row(&self, id: i64) -> Result<Row> {
@@ -104,6 +105,14 @@ impl Queue {
         }
         let store = self.stores.of(&row.destination).await?;
         let Some(object) = store.stat(&row.bucket, &row.key).await? else { return Ok(()) };
+        if !self.may_remove(row, &naming, &object) {
+            return Err(Error::new(Code::StoreRefused, errors::object_changed(&row.key)));
+        }
+        store.remove(&row.bucket, &row.key).await
+    }
+
+    /// Whether an object is the one a row put, unchanged; `naming` are the rows that name its key.
+    pub(crate) fn may_remove(&self, row: &Row, naming: &[Row], object: &Object) -> bool {
         let mark = match (&object.id, &object.sha256) {
             // Whichever row of this home put it: the duty may have been passed on.
             (Some(id), _) => naming.iter().any(|maker| self.journal.object_id(maker) == *id),
@@ -113,16 +122,27 @@ impl Queue {
             (None, None) => object.etag.is_some() && row.etag.is_some(),
         };
         let hash = object.sha256.as_ref().is_none_or(|sha256| *sha256 == hex::encode(row.prepared));
-        let same = mark && hash && (row.etag.is_none() || object.etag.is_none() || object.etag == row.etag);
-        if !same {
-            return Err(Error::new(Code::StoreRefused, errors::object_changed(&row.key)));
+        mark && hash && (row.etag.is_none() || object.etag.is_none() || object.etag == row.etag)
+    }
+
+    /// Takes an upload off the list for good and leaves its object where it is; the duty to remove that goes to another who counts on it.
+    pub(crate) async fn forget(&self, id: i64) -> Result<()> {
+        let row = self.row(id).await?;
+        if matches!(row.state, RowState::Queued | RowState::Waiting) {
+            self.cancel(id).await?;
         }
-        store.remove(&row.bucket, &row.key).await
+        if row.state == RowState::Done && row.created {
+            let naming = self.journal.naming(row.bucket.clone(), row.key.clone()).await?;
+            if let Some(other) = self.sharer(&row, &naming) {
+                self.journal.pass_on(other.id).await?;
+            }
+        }
+        self.go(&self.row(id).await?).await
     }
 
     /// Another finished upload that counts on the row's object, of all that name its key. Destinations may be one and the same place
     /// under several names; what a destination that is gone stood for is not known, so it counts.
-    pub(super) fn sharer<'a>(&self, row: &Row, naming: &'a [Row]) -> Option<&'a Row> {
+    pub(crate) fn sharer<'a>(&self, row: &Row, naming: &'a [Row]) -> Option<&'a Row> {
         let settings = self.hub.settings();
         let place = |id: &str| {
             let known = settings.destinations.iter().find(|destination| destination.id == id)?;

@@ -6,6 +6,7 @@ mod crash;
 mod disk;
 mod foreign;
 mod lasting;
+mod library;
 mod several;
 mod single;
 mod support;
