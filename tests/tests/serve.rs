@@ -4,11 +4,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine as _;
 use imagepic_tests::desktop::{built, root, tool};
 use imagepic_tests::pictures;
 use imagepic_tests::team::{Team, TeamSetup};
 use imagepic_tests::wait::{PATIENCE, eventually};
 use serde_json::json;
+use sha2::Digest as _;
 
 const PHONE: &str = "13800138000";
 const PASSWORD: &str = "abc12345";
@@ -30,6 +32,51 @@ async fn with_nothing_set_it_is_a_whole_service_and_says_how_to_begin() {
     let link =
         team.post("object/presignedGetObject", Some(&token), &json!({"bucketName": "images", "objectName": "shots/a.png"})).await;
     imagepic_tests::http::gives_back(link["data"].as_str().expect("a link"), &picture, "image/png").await;
+}
+
+/// As behind a proxy that hands on the host it was asked for.
+#[tokio::test]
+async fn the_embedded_bucket_answers_below_the_public_address_to_what_was_signed_for_it() {
+    let team = TeamSetup::default().set("IMAGEPIC_PUBLIC_URL", "https://pics.example.com").start().await;
+    team.register(PHONE, PASSWORD).await;
+    let token = team.login(PHONE, PASSWORD).await;
+    let picture = pictures::png(7, 40, 30);
+    assert_eq!(team.put(&token, "images", "截图", "a b.png", picture.clone()).await["code"], "0");
+    let at = json!({"bucketName": "images", "objectName": "截图/a b.png"});
+    let link = team.post("object/presignedGetObject", Some(&token), &at).await;
+    let link = link["data"].as_str().expect("a link");
+    let path = link.strip_prefix("https://pics.example.com/").unwrap_or_else(|| panic!("{link}"));
+    assert!(path.starts_with("images/%E6%88%AA%E5%9B%BE/a%20b.png?"), "{link}");
+    let get = async |path: &str, host: &str| {
+        let answer = team.http.get(format!("{}/{path}", team.url)).header("host", host).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.bytes().await.expect("a body"))
+    };
+    assert_eq!(get(path, "pics.example.com").await, (200, picture.clone().into()));
+    let plain = path.split('?').next().expect("a path");
+    assert_eq!(get(plain, "pics.example.com").await.0, 403, "nobody reads without a signature");
+    assert_eq!(get(&path.replace("a%20b", "b"), "pics.example.com").await.0, 403, "nor with one for something else");
+    assert_eq!(get(path, "127.0.0.1").await.0, 403, "nor under another name");
+    assert_eq!(get(path, "evil.example").await.0, 421);
+
+    // And what was granted is put there in the same way.
+    let (sha256, md5) = (sha2::Sha256::digest(&picture), md5::Md5::digest(&picture));
+    let wish = json!({
+        "bucketName": "images", "objectName": "granted.png", "contentType": "image/png", "size": picture.len(),
+        "sha256": hex::encode(sha256), "md5": base64::prelude::BASE64_STANDARD.encode(md5),
+    });
+    let grant = team.post("object/presignedPutObject", Some(&token), &wish).await;
+    let url = grant["data"]["url"].as_str().unwrap_or_else(|| panic!("{grant}"));
+    let path = url.strip_prefix("https://pics.example.com/").unwrap_or_else(|| panic!("{url}"));
+    let mut put = team.http.put(format!("{}/{path}", team.url)).header("host", "pics.example.com").body(picture.clone());
+    for (name, value) in grant["data"]["headers"].as_object().expect("headers") {
+        if name != "content-length" {
+            put = put.header(name, value.as_str().expect("text"));
+        }
+    }
+    assert_eq!(put.send().await.expect("an answer").status(), 200);
+    let at = json!({"bucketName": "images", "objectName": "granted.png"});
+    let done = team.post("object/putCompleted", Some(&token), &at).await;
+    assert_eq!((&done["code"], &done["data"]["objectName"]), (&json!("0"), &json!("granted.png")), "{done}");
 }
 
 #[tokio::test]
@@ -130,15 +177,23 @@ async fn the_program_runs_in_a_root_with_nothing_but_what_the_image_has() {
     assert!(first.starts_with("imagepic listening on http://127.0.0.1:"), "{first}{}", String::from_utf8_lossy(&ended.stderr));
 }
 
-/// Requests made up from the OpenAPI document, signed in and not: no hang, no fault of the server, no answer it does not tell of.
+/// Requests made up from the OpenAPI document, without a token, of a member and of an admin: no hang, no fault of the server, no answer it does not tell of.
 #[tokio::test]
 #[ignore = "takes minutes: cargo xtask test --all"]
 async fn whatever_its_description_allows_finds_no_fault() {
     let team = Team::start().await;
     team.register(PHONE, PASSWORD).await;
     let token = team.login(PHONE, PASSWORD).await;
+    team.register("13800138001", PASSWORD).await;
+    let promoted = Command::new(built("imagepic"))
+        .args(["accounts", "role", "13800138001", "admin"])
+        .env("IMAGEPIC_DATA", &team.data)
+        .status()
+        .expect("the program is built");
+    assert!(promoted.success());
+    let admin = team.login("13800138001", PASSWORD).await;
     let folder = tempfile::tempdir().expect("a folder");
-    for authorization in [None, Some(token)] {
+    for (who, authorization) in [("nobody", None), ("a member", Some(token)), ("an admin", Some(admin))] {
         let mut command = tokio::process::Command::new(tool("schemathesis"));
         command.args([
             "run",
@@ -154,12 +209,7 @@ async fn whatever_its_description_allows_finds_no_fault() {
         command.arg(format!("{}/imagepic/openapi.json", team.url)).current_dir(folder.path()).kill_on_drop(true);
         let ended = tokio::time::timeout(Duration::from_secs(900), command.output()).await.expect("it ends").expect("it starts");
         let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-        assert!(
-            ended.status.success(),
-            "signed in: {}\n{said}{}",
-            authorization.is_some(),
-            String::from_utf8_lossy(&ended.stderr)
-        );
+        assert!(ended.status.success(), "as {who}\n{said}{}", String::from_utf8_lossy(&ended.stderr));
     }
     assert!(!team.said().contains("a fault of the server"), "{}", team.said());
 }

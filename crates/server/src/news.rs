@@ -133,7 +133,7 @@ async fn hear(pool: PgPool, mut listener: PgListener, me: uuid::Uuid, here: broa
                     let _ = here.send(Heard::Missed);
                 }
             },
-            // The line was lost and is sought again; what was told meanwhile is gone.
+            // The line was lost and is found again; what was told meanwhile is gone.
             Ok(None) => {
                 let _ = here.send(Heard::Missed);
             }
@@ -146,6 +146,8 @@ async fn hear(pool: PgPool, mut listener: PgListener, me: uuid::Uuid, here: broa
                         break listener;
                     }
                 };
+                // What was told since is gone as well: whoever looked when the line broke looks once more.
+                let _ = here.send(Heard::Missed);
             }
         }
     }

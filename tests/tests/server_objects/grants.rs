@@ -155,6 +155,8 @@ async fn a_wish_that_cannot_be_granted_is_refused_with_its_reason() {
         ("objectName", json!(["a"]), 400, "bad_request"),
         ("bucketName", json!("a/b"), 404, "no_such_bucket"),
         ("bucketName", json!("another-bucket"), 404, "no_such_bucket"),
+        // Offered, and not there: whoever put under such a grant would hear it from a store whose address is nobody's business.
+        ("bucketName", json!("nope-bucket"), 404, "no_such_bucket"),
         ("contentType", json!("text/html"), 415, "type_refused"),
         ("contentType", json!("image/png\r\nx: y"), 415, "type_refused"),
         ("contentType", json!("application/pdf"), 415, "type_refused"),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use imagepic_tests::servers::postgres;
+use imagepic_tests::team::Team;
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -16,12 +18,20 @@ struct Listening {
 
 impl Listening {
     async fn begin(place: &Place, token: &str, query: &str) -> Response {
-        let url = format!("{}/imagepic/notification/listen?{query}", place.team.url);
-        place.team.http.get(url).header("authorization", token).send().await.expect("an answer")
+        Self::begin_at(&place.team, token, query).await
+    }
+
+    async fn begin_at(team: &Team, token: &str, query: &str) -> Response {
+        let url = format!("{}/imagepic/notification/listen?{query}", team.url);
+        team.http.get(url).header("authorization", token).send().await.expect("an answer")
     }
 
     async fn new(place: &Place, query: &str) -> Self {
-        let answer = Self::begin(place, &place.token, query).await;
+        Self::at(&place.team, &place.token, query).await
+    }
+
+    async fn at(team: &Team, token: &str, query: &str) -> Self {
+        let answer = Self::begin_at(team, token, query).await;
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
         Self { answer, text: String::new() }
@@ -105,6 +115,82 @@ async fn nobody_listens_without_a_token_too_often_or_beyond_its_end() {
     let (name, data) = first.next().await.expect("an event");
     assert_eq!((name.as_str(), &data), ("end", &json!({ "error": "token_revoked" })));
     assert!(first.next().await.is_none());
+}
+
+/// Two servers over one PostgreSQL; the database comes along.
+async fn pair(name: &str) -> (Place, Team, String) {
+    let url = postgres().database(name);
+    let place = Place::with(Store::Embedded, |setup, _| setup.set("IMAGEPIC_ACCOUNTS", &url)).await;
+    let other = place.replica().await;
+    (place, other, url)
+}
+
+/// The key of the next event, where it is one about an object.
+async fn next_key(listening: &mut Listening) -> String {
+    let (name, changed) = listening.next().await.expect("an event");
+    changed["objectName"].as_str().map_or(name, str::to_owned)
+}
+
+#[tokio::test]
+async fn what_happens_at_one_server_is_heard_at_the_other_once() {
+    let (place, other, _) = pair("news").await;
+    let query = format!("bucketName={}", place.bucket);
+    let (mut here, mut there) = (Listening::new(&place, &query).await, Listening::at(&other, &place.token, &query).await);
+    for name in ["a.png", "b.png"] {
+        assert_eq!(place.team.put(&place.token, &place.bucket, "", name, png(300)).await["code"], "0");
+    }
+    assert_eq!(other.put(&place.token, &place.bucket, "", "c.png", png(300)).await["code"], "0");
+    for listening in [&mut here, &mut there] {
+        let mut keys = [next_key(listening).await, next_key(listening).await, next_key(listening).await];
+        // What a server tells itself is not behind what comes from the other one.
+        keys.sort();
+        assert_eq!(keys, ["a.png", "b.png", "c.png"]);
+    }
+    assert_eq!(place.team.put(&place.token, &place.bucket, "", "d.png", png(300)).await["code"], "0");
+    assert_eq!(
+        (next_key(&mut here).await, next_key(&mut there).await),
+        ("d.png".to_owned(), "d.png".to_owned()),
+        "and not twice"
+    );
+}
+
+#[tokio::test]
+async fn who_listens_learns_of_what_happened_while_the_database_was_away() {
+    let (place, other, url) = pair("news_away").await;
+    let mut there = Listening::at(&other, &place.token, &format!("bucketName={}", place.bucket)).await;
+    let form = [file("late.png", &png(5000)), END.to_vec()].concat();
+    let length = form.len().to_string();
+    let headers: [(&str, &[u8]); 3] = [
+        ("content-type", b"multipart/form-data; boundary=bound"),
+        ("content-length", length.as_bytes()),
+        ("expect", b"100-continue"),
+    ];
+    let mut line = place.begin(&headers).await;
+    // The token was looked at once the server asks for the body.
+    let mut go_on = [0; 25];
+    tokio::io::AsyncReadExt::read_exact(&mut line, &mut go_on).await.expect("to go on");
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let name = url.rsplit('/').next().expect("a name").to_owned();
+    let ask = |query: &str| postgres().query("postgres://127.0.0.1/postgres", query);
+    let _ = ask(&format!("alter database {name} allow_connections false"));
+    let _ = ask(&format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"));
+    tokio::io::AsyncWriteExt::write_all(&mut line, &form).await.expect("the form");
+    assert_eq!(crate::place::answer(&mut line).await.body["code"], "0", "the store has it");
+    // Both know that something is wrong before it is mended.
+    assert_eq!(next_key(&mut there).await, "missed");
+    imagepic_tests::within(LONG, "the first server has tried to tell", async || {
+        place.team.said().contains("cannot be told").then_some(())
+    })
+    .await;
+    let _ = ask(&format!("alter database {name} allow_connections true"));
+    // Which of the two servers finds the database first is open: the news itself is heard, or that there was some.
+    let heard = next_key(&mut there).await;
+    assert!(["missed", "late.png"].contains(&heard.as_str()), "{heard}");
+    assert_eq!(place.team.put(&place.token, &place.bucket, "", "next.png", png(300)).await["code"], "0");
+    let mut heard = String::new();
+    while heard != "next.png" {
+        heard = next_key(&mut there).await;
+    }
 }
 
 #[tokio::test]

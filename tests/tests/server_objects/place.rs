@@ -29,7 +29,7 @@ pub(crate) struct Place {
     pub(crate) empty: String,
     pub(crate) token: String,
     setup: TeamSetup,
-    _data: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// What came, whatever it is.
@@ -46,7 +46,8 @@ impl Came {
     }
 }
 
-async fn embedded() -> S3Server {
+/// A bucket server of this process, as others reach it and as itself.
+pub(crate) async fn embedded() -> (S3Server, imagepic_bucket::Server) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = imagepic_bucket::Config {
         dir: folder.path().to_owned(),
@@ -59,17 +60,19 @@ async fn embedded() -> S3Server {
     let running = server.bind(None).await.expect("binds");
     let port = running.addr().port();
     // All three live as long as the test's runtime does.
+    let itself = server.clone();
     tokio::spawn(async move {
         let _alive = (running, server, folder);
         std::future::pending::<()>().await;
     });
-    S3Server {
+    let reached = S3Server {
         endpoint: format!("http://127.0.0.1:{port}"),
         region: "us-east-1",
         access_key: "embedded",
         secret_key: "embeddedsecret",
         port,
-    }
+    };
+    (reached, itself)
 }
 
 impl Place {
@@ -80,10 +83,15 @@ impl Place {
     /// With further settings; the second argument of `more` is the bucket.
     pub(crate) async fn with(store: Store, more: impl FnOnce(TeamSetup, &str) -> TeamSetup) -> Self {
         let server = match store {
-            Store::Embedded => embedded().await,
+            Store::Embedded => embedded().await.0,
             Store::Ceph => servers::ceph(),
             Store::Swift => servers::swift(),
         };
+        Self::over(server, more).await
+    }
+
+    /// Over a server that is there.
+    pub(crate) async fn over(server: S3Server, more: impl FnOnce(TeamSetup, &str) -> TeamSetup) -> Self {
         let config = Config {
             endpoint: server.endpoint.clone(),
             region: server.region.to_owned(),
@@ -103,7 +111,7 @@ impl Place {
         let team = setup.clone().start().await;
         team.register(PHONE, PASSWORD).await;
         let token = team.login(PHONE, PASSWORD).await;
-        Self { team, direct, bucket, empty, token, setup, _data: data }
+        Self { team, direct, bucket, empty, token, setup, folder: data }
     }
 
     /// Stops the server, does something to its data folder, and starts it again.
@@ -113,6 +121,11 @@ impl Place {
         work(&self.team.data);
         self.team = self.setup.clone().start().await;
         self.token = self.team.login(PHONE, PASSWORD).await;
+    }
+
+    /// Another server with the same settings, but for its data folder.
+    pub(crate) async fn replica(&self) -> Team {
+        self.setup.clone().data(&self.folder.path().join("replica")).start().await
     }
 
     /// JSON to a route below `/imagepic/`, signed in.
@@ -161,7 +174,7 @@ impl Place {
     /// How many objects lie below a prefix, in the store itself.
     pub(crate) async fn count(&self, prefix: &str) -> usize {
         let page = self.direct.list(&self.bucket, prefix, None, 1000).await.expect("a listing");
-        page.objects.iter().filter(|object| !object.key.ends_with(".imagepic-test.txt")).count() + page.folders.len()
+        page.objects.iter().filter(|object| !object.key.contains(".imagepic-test-")).count() + page.folders.len()
     }
 
     /// A request for `putObject`, byte by byte: headers behind the fixed ones, then the body as it is.

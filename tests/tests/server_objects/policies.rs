@@ -74,6 +74,31 @@ async fn ceph_one_prefix_is_opened_and_closed() {
     one_prefix_is_opened_and_closed(Store::Ceph).await;
 }
 
+/// A policy is one document: of two servers that change it at once neither may undo the other's rule.
+#[tokio::test]
+async fn rules_that_two_servers_set_at_once_are_all_there() {
+    let url = imagepic_tests::servers::postgres().database("policies");
+    let place = Place::with(Store::Embedded, |setup, _| setup.set("IMAGEPIC_ACCOUNTS", &url)).await;
+    let done = std::process::Command::new(imagepic_tests::desktop::built("imagepic"))
+        .args(["accounts", "role", crate::place::PHONE, "admin"])
+        .env("IMAGEPIC_DATA", &place.team.data)
+        .env("IMAGEPIC_ACCOUNTS", &url)
+        .status();
+    assert!(done.expect("the program is built").success());
+    let other = place.replica().await;
+    let set = |at: usize| {
+        let body = json!({ "bucketName": place.bucket, "prefix": format!("{at:02}/"), "access": "public-read" });
+        let (team, token) = (if at.is_multiple_of(2) { &place.team } else { &other }, &place.token);
+        async move { team.post("policy/setBucketPolicy", Some(token), &body).await }
+    };
+    for answer in futures::future::join_all((0..24).map(set)).await {
+        assert_eq!(answer["code"], "0", "{answer}");
+    }
+    let told = place.data("policy/getBucketPolicy", json!({ "bucketName": place.bucket })).await;
+    let open: Vec<_> = told["access"].as_array().expect("a list").iter().filter(|rule| rule["access"] == "public-read").collect();
+    assert_eq!(open.len(), 24, "{told}");
+}
+
 #[tokio::test]
 async fn a_store_without_policies_says_so() {
     let place = promoted(Place::new(Store::Swift).await).await;

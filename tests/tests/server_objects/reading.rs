@@ -95,3 +95,17 @@ async fn readers_without_a_token_are_let_in_where_that_was_chosen() {
     let removed = place.team.post("object/removeObject", None, &place.at("a.png")).await;
     assert_eq!(removed["error"], "token_missing", "and nothing else");
 }
+
+/// Browsers resolve such parts before they ask, so that the link would ask for something else than was signed.
+#[tokio::test]
+async fn no_link_is_made_that_no_browser_would_follow() {
+    let place = Place::new(Store::Embedded).await;
+    for key in ["../other/a.png", "a/../b.png", "a/.", "..", "./a.png"] {
+        let came = place.ask("object/presignedGetObject", place.at(key)).await;
+        assert_eq!((came.status, came.error()), (400, "name_refused"), "{key}");
+    }
+    for key in ["a..png", "..a/b.png", "...", "nothing/is/here.png"] {
+        let link = place.data("object/presignedGetObject", place.at(key)).await;
+        assert!(link.as_str().is_some_and(|link| link.contains("X-Amz-Signature")), "{key}: {link}");
+    }
+}

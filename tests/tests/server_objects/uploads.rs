@@ -309,3 +309,22 @@ async fn a_store_that_is_gone_is_named_in_the_old_form() {
     let answer = team.http.get(format!("{}/imagepic/bucket/listBuckets", team.url)).header("authorization", &token).send().await;
     assert_eq!(answer.expect("an answer").status(), 502);
 }
+
+/// A client that was interrupted finds by its mark what it had put, and removes nothing of anybody else's.
+#[tokio::test]
+async fn an_upload_carries_the_mark_of_who_put_it() {
+    let place = Place::new(Store::Embedded).await;
+    for (name, size) in [("small.png", 700), ("large.png", 3 * MIB)] {
+        let form = [file(name, &png(size)), END.to_vec()].concat();
+        let came = place.form(&[("x-imagepic-id", b"01J-mark/7")], &form).await;
+        assert_eq!((came.status, came.body["code"].as_str()), (200, Some("0")), "{}", came.body);
+        let stat = place.data("object/statObject", place.at(name)).await;
+        assert_eq!(stat["metaData"]["imagepic-id"], "01J-mark/7", "{name}");
+    }
+    let form = [file("odd.png", &png(700)), END.to_vec()].concat();
+    for odd in [&b""[..], b"a b", "\u{e9}".as_bytes(), &[b'x'; 129]] {
+        let came = place.form(&[("x-imagepic-id", odd)], &form).await;
+        assert_eq!((came.status, came.error()), (400, "bad_request"), "{odd:?}");
+    }
+    assert!(place.stored("odd.png").await.is_none());
+}
