@@ -104,9 +104,7 @@ mod tests {
         assert_eq!(line(&["--show", "settings"]), Line::Start(Request { show: Some(Name::Settings), files: Vec::new() }));
         assert_eq!(line(&["--show=drop-zone"]), Line::Start(Request { show: Some(Name::DropZone), files: Vec::new() }));
         for (arguments, key) in [
-            (&["--show", "welcome"][..], "desktop.no_such_window_yet"),
-            (&["--show=library"], "desktop.no_such_window_yet"),
-            (&["--show", "attic"], "desktop.no_such_window"),
+            (&["--show", "attic"][..], "desktop.no_such_window"),
             (&["--show"], "desktop.show_needs_a_window"),
             (&["--shew"], "desktop.unknown_option"),
         ] {

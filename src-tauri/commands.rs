@@ -21,6 +21,9 @@ use crate::pointing::Pointing;
 use crate::shell::Shell;
 use crate::windows::{self, Name};
 
+mod welcome;
+
+
 type Answer<T> = Result<T, Failure>;
 
 /// What a command that failed rejects with.
@@ -93,6 +96,10 @@ impl From<RegisterForm> for Registering {
 pub(crate) struct NamePreview {
     file: String,
     clipboard: String,
+    /// Why there is none, where the template cannot be understood.
+    file_error: Option<String>,
+    /// As `file_error`.
+    clipboard_error: Option<String>,
 }
 
 impl Shell {
@@ -133,6 +140,13 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         change_password,
         sign_out,
         name_preview,
+        link_preview,
+        welcome::welcome,
+        welcome::keep_welcome,
+        welcome::finish_welcome,
+        welcome::make_bucket,
+        welcome::upload_sample,
+        welcome::read_back,
         buckets::browse_buckets,
         buckets::browse_page,
         buckets::browse_details,
@@ -303,8 +317,16 @@ async fn sign_out(shell: State<'_, Shell>, address: TeamAddress) -> Answer<bool>
 
 #[tauri::command]
 fn name_preview(shell: State<'_, Shell>, destination: Destination) -> NamePreview {
-    let (file, clipboard) = shell.engine.settings().name_preview(&destination);
-    NamePreview { file, clipboard }
+    let settings = shell.engine.settings();
+    let (file, clipboard) = settings.name_preview(&destination);
+    let (bad_file, bad_clipboard) = settings.name_faults(&destination);
+    let said = |fault: Option<Error>| fault.map(|fault| fault.message(shell.engine.lang()));
+    NamePreview { file, clipboard, file_error: said(bad_file), clipboard_error: said(bad_clipboard) }
+}
+
+#[tauri::command]
+fn link_preview(shell: State<'_, Shell>, format: Format, template: Option<String>) -> Answer<String> {
+    shell.answer(shell.engine.settings().link_preview(format, template.as_deref()))
 }
 
 #[tauri::command]

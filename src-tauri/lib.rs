@@ -34,6 +34,7 @@ mod remote_thumbnails;
 mod shell;
 mod thumbnails;
 mod tray;
+mod welcome;
 mod windows;
 
 /// Exit code of a command line that cannot be done.
@@ -89,6 +90,12 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
     let runtime = tauri::async_runtime::handle();
     let _inside = runtime.inner().enter();
 
+    // Before the engine makes a home of the folder.
+    let mut welcome = welcome::Kept::of(&home);
+    // Whoever asks for something gets that, and is welcomed another time.
+    welcome.due &= request.is_bare();
+    let greets = welcome.due;
+
     // Disk and display are opened at the same time: what a person waits for is the tray.
     let opening = tauri::async_runtime::spawn({
         let home = home.clone();
@@ -107,7 +114,7 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
     let (notifier, orders) = Notifier::new();
     // The first who subscribes hears what the engine had to say while it opened; from here on nothing is missed.
     let events = events::gather(engine.subscribe());
-    let shell = Shell::new(engine.clone(), &home, notifier);
+    let shell = Shell::new(engine.clone(), &home, notifier, welcome);
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())
         .manage(shell)
@@ -138,6 +145,9 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
             tauri::async_runtime::spawn(bus::announce(home.id()));
             tauri::async_runtime::spawn(actions::quit_when_told(app.clone()));
             actions::asked(app, request.clone());
+            if greets {
+                welcome::begin(app);
+            }
             Ok(())
         })
         .build(tauri::generate_context!())

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use crate::drops::Drops;
 use crate::notifications::Notifier;
 use crate::tray::Tray;
+use crate::welcome::Kept;
 
 /// Managed by tauri; one for the process.
 pub(crate) struct Shell {
@@ -20,6 +21,7 @@ pub(crate) struct Shell {
     pub(crate) drops: Drops,
     pub(crate) notifier: Notifier,
     pub(crate) tray: Tray,
+    pub(crate) welcome: Kept,
     /// Quit was chosen: the last window's end ends the app.
     pub(crate) quitting: AtomicBool,
     /// Held for reading by everything a person asked for, until the engine has it.
@@ -28,12 +30,13 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
-    pub(crate) fn new(engine: Engine, home: &Home, notifier: Notifier) -> Self {
+    pub(crate) fn new(engine: Engine, home: &Home, notifier: Notifier, welcome: Kept) -> Self {
         Self {
             engine,
             drops: Drops::default(),
             notifier,
             tray: Tray::default(),
+            welcome,
             quitting: AtomicBool::new(false),
             under_way: Arc::default(),
             place: Remembered::of(home.data().join("windows.json")),

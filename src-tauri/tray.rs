@@ -91,8 +91,11 @@ pub(crate) fn begin(app: &AppHandle, started: Instant) {
         Err(error) => {
             tracing::warn!(%error, "this desktop has no tray; the drop zone is opened instead");
             let shell = app.state::<Shell>();
-            shell.notifier.show(said::no_tray(shell.engine.lang()));
-            windows::open(app, Name::DropZone);
+            // The welcome says it in words of its own, and leads to the drop zone.
+            if !shell.welcome.due {
+                shell.notifier.show(said::no_tray(shell.engine.lang()));
+                windows::open(app, Name::DropZone);
+            }
             #[cfg(target_os = "linux")]
             tauri::async_runtime::spawn(host::wait(app.clone()));
         }

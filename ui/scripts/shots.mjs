@@ -24,7 +24,10 @@ const test = async (page) => {
 const DROP = { width: 300, height: 220 };
 const SET = { width: 880, height: 640 };
 const shots = [
-  ...["idle", "over", "refusing", "refused", "asking", "offer", "working", "many", "paused", "paused-work", "paused-wait", "waiting", "wait-done", "offer-done", "done", "one", "failed", "notice"].map((state) => ({ name: `drop-${state}`, window: "drop-zone", state, size: DROP })),
+  ...["wel-team-1", "wel-here-1", "wel-team-3", "wel-team-4", "wel-s3-2", "wel-team-4-shut", "wel-here-3", "wel-here-5", "wel-here-6", "wel-here-6-done", "wel-here-7", "wel-bare-7"].map((state) => ({ name: state, window: "welcome", state, size: WEL, act: (page) => page.waitForTimeout(700) })),
+  { name: "wel-team-2", window: "welcome", state: "wel-team-1", size: WEL, act: async (page) => { await page.waitForTimeout(200); await page.click(".foot .primary"); await page.waitForSelector("#field-phone"); await page.fill("#field-password", "wrong"); await page.keyboard.press("Enter"); await page.waitForSelector("#field-password-said"); } },
+  ...["idle", "over", "refusing", "refused", "asking", "question", "question-done", "offer", "many", "paused", "paused-work", "paused-wait", "waiting", "wait-done", "offer-done", "done", "one", "failed", "notice"].map((state) => ({ name: `drop-${state}`, window: "drop-zone", state, size: DROP })),
+  { name: "drop-working", window: "drop-zone", state: "working", size: DROP, act: (page) => page.waitForSelector(".rate") },
   { name: "drop-place", window: "drop-zone", state: "idle", size: DROP, act: (page) => page.click(".where") },
   { name: "drop-more", window: "drop-zone", state: "idle", size: DROP, act: (page) => page.click(".dz-foot > .floats:last-child button") },
   { name: "drop-done-focus", window: "drop-zone", state: "done", size: DROP, act: (page) => page.focus(".thumb:nth-child(2)") },

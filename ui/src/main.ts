@@ -7,6 +7,7 @@ import { begin, failure, said } from "./state/live";
 const windows = {
   "drop-zone": { view: () => import("./windows/drop-zone/DropZone.vue"), title: "title.drop-zone" },
   library: { view: () => import("./windows/library/Library.vue"), title: "title.library" },
+  welcome: { view: () => import("./windows/welcome/Welcome.vue"), title: "title.welcome" },
   settings: { view: () => import("./windows/settings/Settings.vue"), title: "title.settings" },
 };
 

@@ -10,6 +10,7 @@
 mod account;
 pub mod capture;
 mod deliver;
+pub mod deployment;
 pub mod destination;
 pub mod engine;
 pub mod error;

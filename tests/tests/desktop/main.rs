@@ -16,4 +16,5 @@ mod steps;
 mod team;
 mod trouble;
 mod wayland;
+mod welcome;
 mod windows;

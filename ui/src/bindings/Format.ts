@@ -3,4 +3,4 @@
 /**
  * `link.format`: what is put on the clipboard.
  */
-export type Format = "url" | "markdown" | "html" | "bbcode" | "css" | "jsx";
+export type Format = "url" | "markdown" | "html" | "bbcode" | "css" | "jsx" | `custom:${string}`;

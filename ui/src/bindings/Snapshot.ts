@@ -45,4 +45,8 @@ offer: Offer | null,
 /**
  * The format links are copied in.
  */
-format: Format, };
+format: Format, 
+/**
+ * Every format there is, one's own templates last.
+ */
+formats: Array<Format>, };

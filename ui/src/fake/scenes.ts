@@ -6,6 +6,7 @@ import type { Place } from "@/bindings/Place";
 import type { Snapshot } from "@/bindings/Snapshot";
 import type { Upload } from "@/bindings/Upload";
 import { library } from "./library";
+import { tries, welcome } from "./welcome";
 import { browsing } from "./buckets";
 import type { Commands, Events, SettingsView, TestReport } from "@/contract";
 
@@ -118,6 +119,7 @@ export function scene(asked: URLSearchParams): Answers {
       if (key === "general.theme") view.theme = value as "dark";
       if (key === "general.language") view.language = value === "zh-CN" ? "zh-CN" : "en";
     },
+    ...welcome(state, zh),
   };
 }
 
@@ -126,6 +128,7 @@ export function begins(asked: URLSearchParams, tell: <K extends keyof Events>(na
   const state = asked.get("state");
   const zh = asked.get("lang") === "zh-CN";
   const settled = (uploads: Upload[], copied = true) => tell("engine", { type: "settled", batch: 1, uploads, refused: [], copied });
+  if (state === "wel-here-6-done") tries(tell, { ...upload(9, "latency-p95.png", 91_000) });
   if (state === "over") tell("drag", { phase: "enter", count: 3, refusals: [], first: "checkout-empty-state.png" });
   if (state === "refusing") tell("drag", { phase: "enter", count: 0, first: null, refusals: [{ name: "roadmap-2027.key", code: "not_an_image", message: zh ? "Atelier 团队接收 PNG、JPEG、GIF、WebP、AVIF 和 SVG，最大 50 MB。" : "Atelier takes PNG, JPEG, GIF, WebP, AVIF and SVG, up to 50 MB." }] });
   if (state === "refused") tell("engine", { type: "refused", refusals: [{ name: "roadmap-2027.key", code: "not_an_image", message: zh ? "这不是图片，Atelier 团队只接收图片。" : "This is not an image. Atelier takes images only." }] });

@@ -349,6 +349,23 @@ impl Destinations {
         }
     }
 
+    /// Makes a bucket with a form's credentials, before it is saved.
+    ///
+    /// # Errors
+    /// `BadRequest` at `bucket` for a name no bucket can have; `NameTaken` at `bucket`, `Forbidden`, and the network's.
+    pub async fn make_bucket(&self, draft: Draft, bucket: &str) -> Result<()> {
+        let bucket = bucket.trim();
+        crate::destination::check::bucket(bucket, false)?;
+        let made = match &draft.destination.kind {
+            Kind::ThisComputer => self.inner.stores.make_bucket(THIS_COMPUTER, bucket).await,
+            Kind::S3(_) => self.store(&draft).await?.make_bucket(bucket).await,
+            Kind::Team(address) => self.accounts().store(address)?.make_bucket(bucket).await,
+        };
+        made.map_err(|error| error.at("bucket"))?;
+        self.inner.forget_listings(&draft.destination.id);
+        Ok(())
+    }
+
     fn accounts(&self) -> super::Accounts {
         super::Accounts { inner: Arc::clone(&self.inner) }
     }

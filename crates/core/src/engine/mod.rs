@@ -8,6 +8,7 @@ mod bucket_host;
 mod destinations;
 pub mod library;
 mod listen;
+mod reading;
 mod settings;
 mod submit;
 mod thumbnails;
@@ -24,7 +25,7 @@ pub use accounts::{AccountView, Accounts, Registering, TEAM_RUNGS, TeamServer};
 pub use browse::{AccessView, Browse, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Sum, time_of_day};
 pub use bucket_host::{BucketHost, HostStatus};
 pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};
-pub use library::{Library, LibraryQuery};
+pub use reading::Reading;
 pub use settings::{SecretsPlace, SettingsHandle};
 pub use uploads::{Batch, Each, HistoryQuery, Submit, Uploads, files};
 

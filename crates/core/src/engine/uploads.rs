@@ -308,7 +308,7 @@ impl Uploads {
 
 impl Inner {
     /// As [`row`](Self::row), from memory where the upload came to its end in this process a moment ago.
-    async fn ended(&self, id: i64) -> Result<Row> {
+    pub(crate) async fn ended(&self, id: i64) -> Result<Row> {
         match self.hub.with(|live| live.ended.as_ref()?.get(&id).cloned()) {
             Some(row) => Ok(row),
             None => self.row(id).await,

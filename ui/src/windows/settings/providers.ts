@@ -19,6 +19,8 @@ export const providers: Provider[] = [
   one("oss", "https://s3.oss-{region}.aliyuncs.com", "cn-hangzhou", false, /\.aliyuncs\.com$/),
   one("cos", "https://cos.{region}.myqcloud.com", "ap-shanghai", false, /\.myqcloud\.com$/),
   one("b2", "https://s3.{region}.backblazeb2.com", "us-west-004", false, /\.backblazeb2\.com$/),
+  one("wasabi", "https://s3.{region}.wasabisys.com", "us-east-1", false, /(^|\.)wasabisys\.com$/),
+  one("spaces", "https://{region}.digitaloceanspaces.com", "nyc3", false, /(^|\.)digitaloceanspaces\.com$/),
   one("minio", "", "us-east-1", true, null, "http://127.0.0.1:9000"),
   one("ceph", "", "us-east-1", true, null, "https://rgw.example"),
   one("garage", "", "garage", true, null, "http://127.0.0.1:3900"),

@@ -1,0 +1,164 @@
+//! The first start, as a person has it: three ways to a working upload, and a welcome that does not come back.
+
+use imagepic_tests::team::Team;
+use imagepic_tests::web::Session;
+use imagepic_tests::{Desktop, Setup, display, eventually};
+
+use crate::steps::{BUCKET, Elsewhere, history, link_on_clipboard};
+
+const TITLE: &str = "imagepic";
+
+async fn first_time() -> Desktop {
+    Desktop::with(&Setup { first_start: true, ..Setup::default() }).await
+}
+
+async fn fill(session: &Session, field: &str, text: &str) {
+    let input = session.find_soon(&format!("#field-{field}")).await;
+    input.clear().await.expect("a field");
+    input.send_keys(text).await.expect("a field");
+}
+
+async fn choose(session: &Session, way: &str) {
+    session.find_soon(&format!("input[value={way}]")).await;
+    session
+        .execute(&format!("document.querySelector('input[value={way}]').click()"), Vec::new())
+        .await
+        .expect("the page takes the choice");
+}
+
+/// From the habits on all ways are one: the sample goes up, its link is opened as a reader would, and the welcome is over.
+async fn try_and_finish(desktop: &Desktop, session: &Session) -> String {
+    session.text_with("the habits", |text| text.contains("How you work")).await;
+    session.press("Continue").await;
+    session.press("Take the sample").await;
+    session.text_with("the link to be opened", |text| text.contains("It works")).await;
+    let link = link_on_clipboard(desktop, None).await;
+    session.press("Continue").await;
+    session.press("Done").await;
+    display::wait_until_closed(&desktop.machine, TITLE).await;
+    let kept = std::fs::read_to_string(desktop.home().join("welcome.json")).expect("kept");
+    assert!(kept.contains("\"done\":true"), "{kept}");
+    link
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_welcome_opens_by_itself_at_the_very_first_start_and_never_after_it_was_done() {
+    let desktop = first_time().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    display::wait_for_window(&desktop.machine, TITLE).await;
+    app.quit();
+    display::wait_until_closed(&desktop.machine, TITLE).await;
+    // Closed midway it comes back; who asks for another window gets that one alone.
+    let app = desktop.launch(&["--show", "settings"]).await;
+    display::wait_for_window(&desktop.machine, "Settings").await;
+    assert!(display::windows(&desktop.machine).iter().all(|shown| shown.title != TITLE));
+    app.quit();
+    let app = desktop.launch::<&str>(&[]).await;
+    display::wait_for_window(&desktop.machine, TITLE).await;
+    app.quit();
+    imagepic_tests::desktop::greeted(desktop.home());
+    let app = desktop.launch::<&str>(&[]).await;
+    desktop.tray().wait_for(&["Settings"]).await;
+    assert!(display::windows(&desktop.machine).is_empty(), "{:?}", display::windows(&desktop.machine));
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn this_computer_leads_to_a_link_that_opens_without_anything_filled_in() {
+    let desktop = first_time().await;
+    let session = Session::start(&desktop, &["--show", "welcome"]).await;
+    session.press("Continue").await;
+    session.text_with("the list of buckets", |text| text.contains("Which bucket and folder?") && text.contains(BUCKET)).await;
+    session.press("Continue").await;
+    let link = try_and_finish(&desktop, &session).await;
+    assert!(link.starts_with("http://127.0.0.1:"), "{link}");
+    assert_eq!(history(&desktop).len(), 1);
+    let settings = std::fs::read_to_string(desktop.home().join("settings.toml")).expect("kept");
+    assert!(settings.contains("clipboard = \"ask\""), "what was proposed is set: {settings}");
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_team_server_named_by_the_deployment_leads_from_registering_to_a_link() {
+    let mut desktop = first_time().await;
+    let server = Team::start().await;
+    let defaults = format!("version = 1\n[team]\nserver = \"{}\"\nname = \"Studio\"\n", server.url);
+    let defaults = desktop.file("defaults.toml", defaults.as_bytes());
+    desktop.set_env("IMAGEPIC_DEFAULTS", &defaults.display().to_string());
+    let session = Session::start(&desktop, &["--show", "welcome"]).await;
+    session.text_with("the server to be found", |text| text.contains("answers")).await;
+    session.press("Continue").await;
+    session.text_with("the sign-in", |text| text.contains("Sign in to Studio")).await;
+    session.click_text("Register").await;
+    fill(&session, "phone", "13800138000").await;
+    fill(&session, "email", "me@example.com").await;
+    fill(&session, "password", "first-pass-1").await;
+    session.press("Register").await;
+    session.text_with("the place to be writable", |text| text.contains("You may write to")).await;
+    session.press("Continue").await;
+    session.text_with("the question of readers", |text| text.contains("Who will open your links?")).await;
+    session.press("Continue").await;
+    try_and_finish(&desktop, &session).await;
+    let settings = std::fs::read_to_string(desktop.home().join("settings.toml")).expect("kept");
+    assert!(settings.contains("current = \"studio\"") && !settings.contains("first-pass-1"), "{settings}");
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_s3_store_with_a_key_leads_to_a_link_and_a_wrong_key_is_said_at_its_field() {
+    let desktop = first_time().await;
+    let store = Elsewhere::start(&desktop).await;
+    store.make_bucket(&desktop);
+    let session = Session::start(&desktop, &["--show", "welcome"]).await;
+    choose(&session, "s3").await;
+    session.press("Continue").await;
+    fill(&session, "endpoint", &store.endpoint()).await;
+    fill(&session, "region", "us-east-1").await;
+    fill(&session, "access_key", &store.access_key).await;
+    fill(&session, "secret", "not-the-secret-key").await;
+    session.press("Test and continue").await;
+    session.text_with("the wrong key to be named", |text| text.contains("The secret key is wrong")).await;
+    fill(&session, "secret", &store.secret_key).await;
+    session.press("Test and continue").await;
+    session.text_with("the place to be writable", |text| text.contains("You may write to")).await;
+    session.press("Continue").await;
+    session.text_with("the question of readers", |text| text.contains("Who will open your links?")).await;
+    session.press("Continue").await;
+    let link = try_and_finish(&desktop, &session).await;
+    assert!(link.starts_with(&store.endpoint()), "{link}");
+    for file in ["settings.toml", "welcome.json", "logs/imagepic.log"] {
+        let bytes = std::fs::read(desktop.home().join(file)).unwrap_or_default();
+        let secret = store.secret_key.as_bytes();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret), "the secret key in {file}");
+    }
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_welcome_closed_midway_goes_on_where_it_was_and_skipping_leads_through() {
+    let desktop = first_time().await;
+    let session = Session::start(&desktop, &["--show", "welcome"]).await;
+    choose(&session, "s3").await;
+    session.press("Continue").await;
+    fill(&session, "endpoint", "https://s3.kept.example").await;
+    eventually("what was typed to be written down", async || {
+        std::fs::read_to_string(desktop.home().join("welcome.json")).ok()?.contains("s3.kept.example").then_some(())
+    })
+    .await;
+    session.close().await;
+    eventually("imagepic to end", async || (!desktop.has_app()).then_some(())).await;
+    let session = Session::start(&desktop, &["--show", "welcome"]).await;
+    let endpoint = session.find_soon("#field-endpoint").await;
+    eventually("what was typed to be there", async || {
+        (endpoint.prop("value").await.ok().flatten().as_deref() == Some("https://s3.kept.example")).then_some(())
+    })
+    .await;
+    for question in ["How you work", "Try it", "imagepic lives in the tray"] {
+        session.press("Skip").await;
+        session.text_with(question, |text| text.contains(question)).await;
+    }
+    session.press("Done").await;
+    display::wait_until_closed(&desktop.machine, TITLE).await;
+    assert!(history(&desktop).is_empty());
+    session.close().await;
+}

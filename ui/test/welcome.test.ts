@@ -1,0 +1,140 @@
+import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { answers, asked, refusal, tell } from "@/fake/ipc";
+import { scene, upload } from "@/fake/scenes";
+import { i18n } from "@/i18n";
+import * as boards from "@/state/board";
+import { begin, board, said } from "@/state/live";
+import Welcome from "@/windows/welcome/Welcome.vue";
+import { fresh, freshTeam } from "@/windows/settings/drafts";
+import { bad, forms, found, report, step, view as known, way } from "@/windows/welcome/way";
+
+let view: VueWrapper;
+async function open(state: string) {
+  Object.assign(answers, scene(new URLSearchParams({ state })));
+  view = mount(Welcome, { global: { plugins: [i18n] }, attachTo: document.body });
+  await flushPromises();
+}
+const title = () => view.find("h1").text();
+const press = async (text: string) => {
+  const found = view.findAll("button").find((one) => one.text() === text);
+  if (!found) throw new Error(`no button ${text} in ${view.text()}`);
+  await found.trigger("click");
+  await flushPromises();
+};
+const sentTo = (name: string) => asked.filter((one) => one.name === name).map(({ args }) => args);
+
+await begin();
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  board.value = boards.empty();
+  said.text = "";
+  step.value = 1;
+  way.value = "here";
+  known.value = undefined;
+  found.value = bad.value = report.value = null;
+  Object.assign(forms, { team: freshTeam(fresh("other")), s3: fresh("minio"), provider: "minio", secret: "" });
+  asked.length = 0;
+});
+afterEach(() => {
+  view?.unmount();
+  vi.useRealTimers();
+});
+
+describe("the welcome", () => {
+  it("leads through this computer to an upload whose link opens, and asks nothing it need not", async () => {
+    await open("wel-here-1");
+    await press("Continue");
+    expect(title()).toBe("Which bucket and folder?");
+    await press("Continue");
+    expect(sentTo("use_destination")).toEqual([{ id: "this-computer", bucket: null, folder: null }]);
+    expect(title()).toBe("How you work");
+    await press("Continue");
+    expect(sentTo("set_setting")).toContainEqual({ key: "capture.clipboard", value: "ask" });
+    expect(title()).toBe("Try it");
+    await press("Take the sample");
+    expect(sentTo("upload_sample")).toHaveLength(1);
+    tell("engine", { type: "upload", ...upload(9, "a.png", 91_000, { stage: "done", done_at: 300, taken_at: 90 }) });
+    await flushPromises();
+    expect(sentTo("read_back")).toEqual([{ id: 9 }]);
+    expect(title()).toBe("It works");
+    await press("Continue");
+    await press("Done");
+    expect(sentTo("finish_welcome")).toHaveLength(1);
+    expect(sentTo("close_window")).toHaveLength(1);
+  });
+
+  it("chooses the team's server where the deployment names one, and stays at a wrong password", async () => {
+    await open("wel-team-1");
+    expect(view.find<HTMLInputElement>("#field-server").element.value).toBe("https://imagepic.atelier.example");
+    expect(view.text()).toContain("answers");
+    await press("Continue");
+    await view.find("#field-phone").setValue("13800138000");
+    await view.find("#field-password").setValue("wrong");
+    const signIn = view.find(".foot .primary");
+    expect(signIn.text()).toBe("Sign in");
+    await signIn.trigger("click");
+    await flushPromises();
+    expect(view.find("#field-password-said").text()).toContain("do not belong together");
+    expect(document.activeElement?.id).toBe("field-password");
+    expect(step.value).toBe(2);
+  });
+
+  it("names the one wrong field of a key, and takes a right one to the list of buckets", async () => {
+    await open("wel-here-1");
+    await view.find('input[value="s3"]').setValue(true);
+    await press("Continue");
+    answers.test_destination = () => ({ rungs: [{ rung: "address", state: "ok" }, { rung: "secret", state: "bad" }], code: "wrong_secret_key", message: "It is wrong.", suggestion: null, public: null, took_ms: 9, team: false });
+    await view.find("#field-endpoint").setValue("http://127.0.0.1:9000");
+    await view.find("#field-access_key").setValue("AK");
+    await view.find("#field-secret").setValue("no");
+    await press("Test and continue");
+    expect(view.find("#field-secret-said").text()).toContain("It is wrong.");
+    answers.test_destination = () => ({ rungs: [{ rung: "address", state: "ok" }, { rung: "bucket", state: "bad" }], code: "no_such_bucket", message: "", suggestion: null, public: null, took_ms: 9, team: false });
+    await view.find("#field-secret").setValue("yes");
+    await press("Test and continue");
+    expect(title()).toBe("Which bucket and folder?");
+    // The key is saved with the first bucket there is: closing the window now loses nothing.
+    expect(sentTo("save_destination")).toMatchObject([{ draft: { secret: "yes", destination: { bucket: "assets", endpoint: "http://127.0.0.1:9000" } } }]);
+    expect(forms.secret).toBe("");
+  });
+
+  it("can be skipped and gone back to at every step, and keeps what was typed", async () => {
+    await open("wel-here-1");
+    await view.find('input[value="s3"]').setValue(true);
+    await press("Continue");
+    await view.find("#field-endpoint").setValue("https://s3.kept.example");
+    await press("Back");
+    await press("Continue");
+    expect(view.find<HTMLInputElement>("#field-endpoint").element.value).toBe("https://s3.kept.example");
+    await press("Skip");
+    expect(title()).toBe("How you work");
+    expect(sentTo("save_destination")).toEqual([]);
+    await press("Skip");
+    expect(sentTo("set_setting")).toEqual([]);
+    await press("Skip");
+    await press("Done");
+    expect(sentTo("finish_welcome")).toHaveLength(1);
+  });
+
+  it("begins where it was closed, and writes down where that is without a secret", async () => {
+    await open("wel-s3-2");
+    expect(title()).toBe("Which store, and which key?");
+    expect(view.find<HTMLInputElement>("#field-access_key").element.value).toBe("AKIA4ATELIERQ7DM");
+    await view.find("#field-secret").setValue("hunter2");
+    await vi.runAllTimersAsync();
+    const kept = sentTo("keep_welcome");
+    expect(kept.length).toBeGreaterThan(0);
+    expect(JSON.stringify(kept)).not.toContain("hunter2");
+  });
+
+  it("says at its place what an address refuses", async () => {
+    await open("wel-here-1");
+    await view.find('input[value="team"]').setValue(true);
+    answers.probe_team = () => Promise.reject(refusal("Nobody answers at nowhere.example.", "server", "unreachable"));
+    await view.find("#field-server").setValue("https://nowhere.example");
+    await press("Continue");
+    expect(view.find("#field-server-said").text()).toContain("Nobody answers");
+    expect(step.value).toBe(1);
+  });
+});
