@@ -92,7 +92,8 @@ export function scene(asked: URLSearchParams): Answers {
   };
   const snapshot: Snapshot = {
     state: "idle", line: "", place: place(zh), open: openIn(state, zh), recent: [], paused: state.startsWith("paused"), clipboard: "ask",
-    offer: state.startsWith("offer") ? { id: 7, size: 83_000, width: 1200, height: 800, files: 0 } : null, format: "markdown",
+    questions: state.startsWith("question") ? [question(zh)] : [],
+    offer: state.startsWith("offer") ? { id: 7, size: 83_000, width: 1200, height: 800, files: 0 } : null, format: "markdown", formats: ["url", "markdown", "html", "bbcode", "css", "jsx"],
   };
   return {
     ...library(state, zh),
@@ -133,7 +134,10 @@ export function begins(asked: URLSearchParams, tell: <K extends keyof Events>(na
   if (state === "refusing") tell("drag", { phase: "enter", count: 0, first: null, refusals: [{ name: "roadmap-2027.key", code: "not_an_image", message: zh ? "Atelier 团队接收 PNG、JPEG、GIF、WebP、AVIF 和 SVG，最大 50 MB。" : "Atelier takes PNG, JPEG, GIF, WebP, AVIF and SVG, up to 50 MB." }] });
   if (state === "refused") tell("engine", { type: "refused", refusals: [{ name: "roadmap-2027.key", code: "not_an_image", message: zh ? "这不是图片，Atelier 团队只接收图片。" : "This is not an image. Atelier takes images only." }] });
   if (state === "asking") tell("ask-drop", { id: 3, paths: ["~/Pictures/passport-scan.jpg"] });
-  if (state === "working") tell("engine", { type: "upload", ...done(1) });
+  if (state === "working") {
+    tell("engine", { type: "upload", ...done(1) });
+    setTimeout(() => tell("engine", { type: "progress", id: 3, sent: 1_960_000, total: 4_600_000 }), 800);
+  }
   if (state === "wait-done") {
     tell("engine", { type: "upload", ...done(1) });
     tell("engine", { type: "upload", ...openIn("waiting", zh)[1]!, id: 7 });
