@@ -7,18 +7,19 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use imagepic_core::Result;
-use imagepic_core::capture::{Capture, Content, Source};
+use imagepic_core::capture::{Capture, Content, Near, Source};
 use imagepic_core::engine::{Deliver, Engine, Submit};
 use imagepic_core::event::{Event, Refusal};
 use imagepic_core::settings::ClipboardMode;
 use imagepic_words::desktop as words;
-use tauri::{AppHandle, Manager};
-use tauri_plugin_dialog::{DialogExt, FilePath};
+use tauri::{AppHandle, Manager, Url};
+use tauri_plugin_dialog::FilePath;
 
 use crate::args::Request;
 use crate::events;
 use crate::instance::First;
 use crate::notifications::{Button, said};
+use crate::picker;
 use crate::pointing::{self, Aim};
 use crate::shell::Shell;
 use crate::tray::menu::Action;
@@ -35,6 +36,7 @@ const PICKED: [&str; 16] =
 pub(crate) fn chosen(app: &AppHandle, action: Action) {
     match action {
         Action::Offer { id, upload } => answer_offer(app, id, upload),
+        Action::Answer { id, yes } => answer(app, id, yes),
         Action::UploadClipboard => upload_clipboard(app),
         Action::UploadFiles => choose_files(app),
         Action::CopyLink(id) => copy_links(app, vec![id]),
@@ -95,6 +97,7 @@ pub(crate) fn pressed(app: &AppHandle, button: Button) {
             });
         }
         Button::Offer { id, upload } => answer_offer(app, id, upload),
+        Button::Answer { id, yes } => answer(app, id, yes),
         Button::Open(name) => windows::open(app, name),
     }
 }
@@ -126,7 +129,17 @@ pub(crate) fn give_files(app: &AppHandle, files: Vec<PathBuf>, source: Source) -
 /// As [`give_files`], for the place that `how` names.
 pub(crate) fn give_files_to(app: &AppHandle, files: Vec<PathBuf>, source: Source, how: Submit) -> bool {
     let at = SystemTime::now();
-    let captures = files.into_iter().map(|path| Capture { content: Content::Path(path), source, at }).collect();
+    give(app, files.into_iter().map(|path| Capture { content: Content::Path(path), source, at }).collect(), how)
+}
+
+/// Fetches pictures by their addresses and takes them in. Where one lies in a network around this computer, a person is asked first.
+pub(crate) fn give_addresses_to(app: &AppHandle, addresses: Vec<Url>, how: Submit) -> bool {
+    let at = SystemTime::now();
+    let capture = |url| Capture { content: Content::Url { url, near: Near::Ask }, source: Source::Url, at };
+    give(app, addresses.into_iter().map(capture).collect(), how)
+}
+
+fn give(app: &AppHandle, captures: Vec<Capture>, how: Submit) -> bool {
     let (handle, engine) = (app.clone(), engine(app));
     begin(app, async move {
         let batch = engine.uploads().submit(captures, how).await?;
@@ -173,8 +186,7 @@ pub(crate) fn choose_files(app: &AppHandle) {
 pub(crate) fn choose_files_for(app: &AppHandle, how: Submit) {
     let lang = app.state::<Shell>().engine.lang();
     let handle = app.clone();
-    app.dialog()
-        .file()
+    picker::begin(app)
         .set_title(words::choose_title().to(lang))
         .add_filter(words::choose_images().to(lang), &PICKED)
         .add_filter(words::choose_all().to(lang), &["*"])
@@ -185,11 +197,17 @@ pub(crate) fn choose_files_for(app: &AppHandle, how: Submit) {
                 give_files_to(&handle, files, Source::Picker, how);
             }
         });
+                picker::remember(&handle, &files);
 }
 
 fn answer_offer(app: &AppHandle, id: u64, upload: bool) {
     let engine = engine(app);
     perform(app, async move { engine.uploads().answer_offer(id, upload).await.map(drop) });
+fn answer(app: &AppHandle, id: u64, yes: bool) {
+    let engine = engine(app);
+    perform(app, async move { engine.sources().answer(id, yes) });
+}
+
 }
 
 fn copy_links(app: &AppHandle, ids: Vec<i64>) {

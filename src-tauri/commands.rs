@@ -4,6 +4,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "tauri hands commands their arguments by value")]
 
 mod buckets;
+mod sources;
 
 use imagepic_core::destination::{Destination, TeamAddress};
 use imagepic_core::engine::{AccountView, Draft, Registering, SecretsPlace, TeamServer, TestReport};
@@ -127,6 +128,11 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         dismiss_upload,
         copy_links,
         set_paused,
+        sources::answer_question,
+        sources::watched_folders,
+        sources::watch_folder,
+        sources::unwatch_folder,
+        sources::upload_watched,
         save_destination,
         remove_destination,
         use_destination,

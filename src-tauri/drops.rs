@@ -1,7 +1,9 @@
-//! What is dragged onto a window: which of it is a file of this computer, what is refused and why, and who has to be asked first.
+//! What is dragged onto a window: which of it is a file of this computer, which is a picture on the web, what is refused and why, and
+//! who has to be asked first.
 //!
 //! A web page can put any `file:` address into a drag. So a drop that carries a page's marks asks before anything is read, and only
-//! complete paths of this computer count. What is inside the files is the engine's business.
+//! complete paths of this computer count. Pictures of the page itself come by their addresses, which the engine fetches: it judges where
+//! they lead. What is inside is the engine's business.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -9,12 +11,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use imagepic_core::Code;
-use imagepic_core::capture::Source;
+use imagepic_core::capture::{self, Source};
 use imagepic_core::error::Error;
 use imagepic_core::event::Refusal;
 use imagepic_words::{Lang, Text, desktop as words};
 use serde::Serialize;
-use tauri::{AppHandle, DragDropEvent, Emitter, Manager};
+use tauri::{AppHandle, DragDropEvent, Emitter, Manager, Url};
 
 use crate::figures::middle_cut;
 use crate::pointing::Pointing;
@@ -24,6 +26,9 @@ use crate::shell::Shell;
 const MOST: usize = 5_000;
 /// Drops that wait for an answer at once; the oldest gives way.
 const MOST_ASKING: usize = 8;
+/// What a browser puts beside a drag is read up to this, in bytes.
+#[cfg(target_os = "linux")]
+const MOST_TEXT: usize = 1 << 20;
 /// The longest name in a refusal, in characters.
 const LONGEST_NAME: usize = 60;
 
@@ -33,7 +38,7 @@ const LONGEST_NAME: usize = 60;
 pub(crate) struct Drag {
     /// Where the drag stands.
     phase: Phase,
-    /// Files and folders that would be taken.
+    /// Files, folders and pictures that would be taken.
     count: u32,
     /// What would not, and why.
     refusals: Vec<Refusal>,
@@ -75,12 +80,17 @@ pub(crate) struct Drops {
 struct Held {
     addresses: Vec<String>,
     by_a_page: bool,
+    /// The picture a page says it is, where a link around it is what is dragged.
+    picture: Option<Url>,
+    /// An address by another way than a list of them: some browsers give no list.
+    other: Option<Url>,
 }
 
 /// What a drop comes to.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Sorted {
     files: Vec<PathBuf>,
+    addresses: Vec<Url>,
     refusals: Vec<Refusal>,
 }
 
@@ -93,31 +103,116 @@ fn made_by_a_page<'a>(targets: impl IntoIterator<Item = &'a str>) -> bool {
     targets.into_iter().any(|target| PAGE_MARKS.iter().any(|mark| target.eq_ignore_ascii_case(mark)))
 }
 
+/// The one picture in what a page says of a drag, if it is one: a page is dragged as often by the link around its picture.
+fn picture_in(html: &str) -> Option<Url> {
+    let lower = html.to_ascii_lowercase();
+    let at = lower.find("<img")?;
+    if lower[at + 4..].contains("<img") {
+        return None;
+    }
+    let tag = &html[at..at + lower[at..].find('>').unwrap_or(html.len() - at)];
+    let lower = tag.to_ascii_lowercase();
+    let start = lower
+        .match_indices("src")
+        .find(|(at, _)| lower[..*at].ends_with(char::is_whitespace) && lower[at + 3..].trim_start().starts_with('='))?;
+    let value = tag[start.0 + 3..].trim_start().strip_prefix('=')?.trim_start();
+    let value = match value.chars().next()? {
+        quote @ ('"' | '\'') => value[1..].split(quote).next()?,
+        _ => value.split(char::is_whitespace).next()?.trim_end_matches('/'),
+    };
+    let plain = value.replace("&amp;", "&").replace("&#38;", "&");
+    capture::address(&plain).or_else(|| picture_inside(&plain))
+}
+
+/// A picture that is inside its own address.
+fn picture_inside(address: &str) -> Option<Url> {
+    let begins = address.get(..11).is_some_and(|head| head.eq_ignore_ascii_case("data:image/"));
+    begins.then(|| Url::parse(address).ok()).flatten()
+}
+
 /// Listens on the widget for what the toolkit's event leaves out.
 ///
-/// The event decodes addresses on its own and drops the bytes of names that are no UTF-8; and it does not say what else the source
-/// offers. This runs before the event arrives.
+/// The event decodes addresses on its own and drops the bytes of names that are no UTF-8; it does not say what else the source offers;
+/// and it does not come at all where a browser offers no list of addresses. This runs before the event arrives.
 #[cfg(target_os = "linux")]
 pub(crate) fn listen(window: &tauri::WebviewWindow) -> tauri::Result<()> {
+    use gtk::gdk::DragAction;
     use gtk::prelude::WidgetExt;
     let (app, label) = (window.app_handle().clone(), window.label().to_owned());
     window.with_webview(move |view| {
-        view.inner().connect_drag_data_received(move |_, drag, _, _, data, _, _| {
+        let view = view.inner();
+        let (held_by, of) = (app.clone(), label.clone());
+        view.connect_drag_data_received(move |_, drag, _, _, data, _, _| {
             let targets: Vec<_> = drag.list_targets().iter().map(|target| target.name()).collect();
-            let held = Held {
-                addresses: data.uris().iter().map(|address| address.as_str().to_owned()).collect(),
-                by_a_page: made_by_a_page(targets.iter().map(gtk::glib::GString::as_str)),
+            let by_a_page = made_by_a_page(targets.iter().map(gtk::glib::GString::as_str));
+            let text = || {
+                let bytes = data.data();
+                (bytes.len() <= MOST_TEXT).then(|| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
             };
-            if !held.addresses.is_empty() {
-                app.state::<Shell>().drops.hold(&label, held);
+            let drops = &held_by.state::<Shell>().drops;
+            drops.hold(&of, |held| {
+                held.by_a_page = by_a_page;
+                match data.target().name().as_str() {
+                    "text/uri-list" => held.addresses = data.uris().iter().map(|address| address.as_str().to_owned()).collect(),
+                    "text/html" => held.picture = picture_in(&text()),
+                    "_NETSCAPE_URL" => held.other = text().lines().next().and_then(capture::address),
+                    _ => held.other = held.other.take().or_else(|| capture::address(&text())),
+                }
+            });
+            if !targets.iter().any(|target| target == "text/uri-list") && drops.is_only_an_address(&of) {
+                tell(&held_by, &of, Phase::Enter, &drops.only_address(&of));
             }
+        });
+        let (held_by, of) = (app.clone(), label.clone());
+        view.connect_drag_motion(move |_, drag, _, _, time| {
+            let ours = held_by.state::<Shell>().drops.is_only_an_address(&of);
+            if ours {
+                drag.drag_status(DragAction::COPY, time);
+            }
+            ours
+        });
+        let (held_by, of) = (app.clone(), label.clone());
+        view.connect_drag_drop(move |_, drag, _, _, time| {
+            let drops = &held_by.state::<Shell>().drops;
+            let ours = drops.is_only_an_address(&of);
+            if ours {
+                let sorted = drops.only_address(&of);
+                drops.forget(&of);
+                drag.drop_finish(true, time);
+                dropped(&held_by, &of, sorted, false);
+            }
+            ours
+        });
+        view.connect_drag_leave(move |_, _, _| {
+            // A drop comes right behind its leaving.
+            let (app, label) = (app.clone(), label.clone());
+            gtk::glib::idle_add_local_once(move || {
+                let drops = &app.state::<Shell>().drops;
+                if drops.is_only_an_address(&label) {
+                    tell(&app, &label, Phase::Leave, &Sorted::default());
+                }
+                drops.forget(&label);
+            });
         });
     })
 }
 
 impl Drops {
-    fn hold(&self, label: &str, held: Held) {
-        lock(&self.held).insert(label.to_owned(), held);
+    #[cfg(target_os = "linux")]
+    fn hold(&self, label: &str, change: impl FnOnce(&mut Held)) {
+        change(lock(&self.held).entry(label.to_owned()).or_default());
+    }
+
+    /// What is dragged has no list of addresses, and the toolkit's own event will not come.
+    #[cfg(target_os = "linux")]
+    fn is_only_an_address(&self, label: &str) -> bool {
+        self.held(label).is_some_and(|held| held.addresses.is_empty() && (held.picture.is_some() || held.other.is_some()))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn only_address(&self, label: &str) -> Sorted {
+        let address = self.held(label).and_then(|held| held.picture.or(held.other));
+        Sorted { addresses: address.into_iter().collect(), ..Sorted::default() }
     }
 
     fn held(&self, label: &str) -> Option<Held> {
@@ -163,36 +258,45 @@ pub(crate) fn dragged(app: &AppHandle, label: &str, event: &DragDropEvent) {
     let lang = shell.engine.lang();
     match event {
         DragDropEvent::Enter { paths, .. } => {
-            let sorted = sort(shell.drops.held(label).map(|held| held.addresses).as_deref(), paths, lang);
+            let sorted = sort(shell.drops.held(label).as_ref(), paths, lang);
             tell(app, label, Phase::Enter, &sorted);
         }
         DragDropEvent::Drop { paths, .. } => {
             let held = shell.drops.held(label);
             shell.drops.forget(label);
-            let sorted = sort(held.as_ref().map(|held| held.addresses.as_slice()), paths, lang);
-            tell(app, label, Phase::Drop, &sorted);
-            crate::actions::turned_away(app, sorted.refusals);
-            if sorted.files.is_empty() {
-                return;
-            }
-            if held.is_some_and(|held| held.by_a_page) {
-                ask(app, label, sorted.files);
-            } else {
-                let how = app.state::<Pointing>().by_hand_at(label);
-                crate::actions::give_files_to(app, sorted.files, Source::Drop, how);
-            }
+            let sorted = sort(held.as_ref(), paths, lang);
+            dropped(app, label, sorted, held.is_some_and(|held| held.by_a_page));
         }
         DragDropEvent::Leave => tell(app, label, Phase::Leave, &Sorted::default()),
         _ => {}
     }
 }
 
+/// Takes what was dropped. Files that a page may have named go only once a person has said so; its pictures have no such secret, and
+/// the engine asks where their addresses lead somewhere that has.
+fn dropped(app: &AppHandle, label: &str, sorted: Sorted, by_a_page: bool) {
+    tell(app, label, Phase::Drop, &sorted);
+    crate::actions::turned_away(app, sorted.refusals);
+    let how = || app.state::<Pointing>().by_hand_at(label);
+    if !sorted.addresses.is_empty() {
+        crate::actions::give_addresses_to(app, sorted.addresses, how());
+    }
+    if sorted.files.is_empty() {
+        return;
+    }
+    if by_a_page {
+        ask(app, label, sorted.files);
+    } else {
+        crate::actions::give_files_to(app, sorted.files, Source::Drop, how());
+    }
+}
+
 fn tell(app: &AppHandle, label: &str, phase: Phase, sorted: &Sorted) {
     let drag = Drag {
         phase,
-        count: u32::try_from(sorted.files.len()).unwrap_or(u32::MAX),
+        count: u32::try_from(sorted.files.len() + sorted.addresses.len()).unwrap_or(u32::MAX),
         refusals: sorted.refusals.clone(),
-        first: sorted.files.first().map(|path| name(path)),
+        first: sorted.files.first().map(|path| name(path)).or_else(|| sorted.addresses.first().map(capture::shown_address)),
     };
     if let Err(error) = app.emit_to(label, "drag", drag) {
         tracing::warn!(%error, window = label, "the window was not told of a drag");
@@ -208,8 +312,16 @@ fn ask(app: &AppHandle, label: &str, files: Vec<PathBuf>) {
     }
 }
 
+/// One thing that was dragged.
+#[derive(Debug, PartialEq, Eq)]
+enum Thing {
+    File(PathBuf),
+    Picture(Url),
+}
+
 /// Addresses as they were sent where they are known, paths as the toolkit read them otherwise.
-fn sort(addresses: Option<&[String]>, paths: &[PathBuf], lang: Lang) -> Sorted {
+fn sort(held: Option<&Held>, paths: &[PathBuf], lang: Lang) -> Sorted {
+    let addresses = held.map(|held| held.addresses.as_slice()).filter(|addresses| !addresses.is_empty());
     let count = addresses.map_or(paths.len(), <[String]>::len);
     if count > MOST {
         let refusal = Refusal {
@@ -217,22 +329,37 @@ fn sort(addresses: Option<&[String]>, paths: &[PathBuf], lang: Lang) -> Sorted {
             code: Code::BadRequest,
             message: words::drop_too_many(count, MOST).to(lang),
         };
-        return Sorted { files: Vec::new(), refusals: vec![refusal] };
+        return Sorted { refusals: vec![refusal], ..Sorted::default() };
     }
     let mut sorted = Sorted::default();
-    let mut put = |name: String, read: Result<PathBuf, Text>| match read {
-        Ok(path) => sorted.files.push(path),
+    let mut put = |name: String, read: Result<Thing, Text>| match read {
+        Ok(Thing::File(path)) => sorted.files.push(path),
+        Ok(Thing::Picture(address)) => sorted.addresses.push(address),
         Err(text) => sorted.refusals.push(Refusal { name, code: Code::BadRequest, message: text.to(lang) }),
     };
     match addresses {
         Some(addresses) => addresses.iter().for_each(|address| put(bare(address), from_address(address))),
         None => paths.iter().for_each(|path| put(bare(&path.to_string_lossy()), from_path(path))),
     }
+    // Of a picture inside a link both are dragged at once; the picture is meant.
+    if let ([_], [], [], Some(picture)) =
+        (&sorted.addresses[..], &sorted.files[..], &sorted.refusals[..], held.and_then(|held| held.picture.clone()))
+    {
+        sorted.addresses = vec![picture];
+    }
     sorted
 }
 
-/// The path behind a `file:` address (RFC 8089), byte for byte.
-fn from_address(address: &str) -> Result<PathBuf, Text> {
+/// What an address means: a picture on the web or inside the address itself, or the path behind a `file:` address (RFC 8089), byte for
+/// byte.
+fn from_address(address: &str) -> Result<Thing, Text> {
+    if let Some(url) = capture::address(address).or_else(|| picture_inside(address)) {
+        return Ok(Thing::Picture(url));
+    }
+    file_at(address).map(Thing::File)
+}
+
+fn file_at(address: &str) -> Result<PathBuf, Text> {
     let Some((scheme, rest)) = address.split_once(':') else { return Err(words::drop_relative(bare(address))) };
     match scheme.to_ascii_lowercase().as_str() {
         "file" => {}
@@ -272,9 +399,9 @@ fn path_of(bytes: Vec<u8>) -> Option<PathBuf> {
 }
 
 /// A path as a toolkit hands it over: a web address arrives as one too.
-fn from_path(path: &Path) -> Result<PathBuf, Text> {
+fn from_path(path: &Path) -> Result<Thing, Text> {
     if path.is_absolute() {
-        return Ok(path.to_owned());
+        return Ok(Thing::File(path.to_owned()));
     }
     let text = path.to_string_lossy();
     if text.contains(":/") { from_address(&text) } else { Err(words::drop_relative(bare(&text))) }

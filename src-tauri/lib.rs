@@ -31,6 +31,7 @@ mod instance;
 mod notifications;
 mod pointing;
 mod remote_thumbnails;
+mod picker;
 mod shell;
 mod thumbnails;
 mod tray;

@@ -39,6 +39,8 @@ pub(crate) enum Matter {
     Offer,
     Waiting,
     Refused,
+    /// Something only a person can decide.
+    Question(u64),
     /// A second trouble does not push the first one off the screen.
     Problem(Code),
     Desktop,
@@ -75,6 +77,7 @@ pub(crate) enum Button {
     Offer { id: u64, upload: bool },
     Open(Name),
 }
+    Answer { id: u64, yes: bool },
 
 #[derive(Debug)]
 pub(crate) enum Order {

@@ -136,6 +136,7 @@ fn present(shell: &Shell) -> Present {
     let destinations = engine.destinations().list();
     let places = places::known(&engine.browse(), &destinations, std::time::SystemTime::now());
     let mut entries = menu::offer(now.offer.as_ref(), lang);
+    entries.extend(menu::questions(&now.questions));
     let above = entries.len();
     entries.extend(menu::menu(&now, &destinations, &places, lang));
     Present { state: now.state, ink: *lock(&shell.tray.ink), line: now.line, lang, entries, above }

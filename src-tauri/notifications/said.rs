@@ -1,7 +1,7 @@
 //! What notifications say: pure functions from what happened to title, body and buttons.
 
 use imagepic_core::error::Waiting;
-use imagepic_core::event::{Offer, Place, Refusal, Settled, Stage, Upload};
+use imagepic_core::event::{Offer, Place, Question, Refusal, Settled, Stage, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::{Code, Error};
 use imagepic_words::{Lang, notifications as words};
@@ -185,6 +185,21 @@ pub(crate) fn offer(offer: &Offer, to: &Place, lang: Lang) -> Notification {
 
 /// Something a person asked for was not done.
 pub(crate) fn not_done(error: &Error, lang: Lang) -> Notification {
+    }
+}
+
+/// Something that only a person can decide; its words are the engine's.
+pub(crate) fn question(question: &Question) -> Notification {
+    Notification {
+        matter: Matter::Question(question.id),
+        weight: Weight::Question,
+        title: question.title.clone(),
+        body: question.text.clone(),
+        buttons: vec![
+            (question.yes.clone(), Button::Answer { id: question.id, yes: true }),
+            (question.no.clone(), Button::Answer { id: question.id, yes: false }),
+        ],
+        picture: None,
     problem(error.code, words::not_done().to(lang), error.message(lang))
 }
 

@@ -3,7 +3,7 @@
 //! What stays out: how a menu is drawn (`super::shown`) and where the lists of buckets and folders come from (`super::places`).
 
 use imagepic_core::destination::Destination;
-use imagepic_core::event::{Offer, Snapshot, Upload};
+use imagepic_core::event::{Offer, Question, Snapshot, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::settings::ClipboardMode;
 use imagepic_words::{Lang, Text, tray as words};
@@ -12,6 +12,10 @@ use super::places::Places;
 use super::upload_to::{LONGEST_NAME, upload_to};
 use crate::figures::{middle_cut, size};
 use crate::windows::Name as Window;
+
+/// The longest sentence in a menu, in characters, and how many questions it asks at once.
+const LONGEST_TEXT: usize = 90;
+const MOST_QUESTIONS: usize = 6;
 
 /// One line of a menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,13 @@ pub(crate) enum Action {
         id: u64,
         /// Yes or no.
         upload: bool,
+    },
+    /// Answers what only a person can decide.
+    Answer {
+        /// Which question.
+        id: u64,
+        /// Yes or no.
+        yes: bool,
     },
     /// Uploads what the clipboard holds.
     UploadClipboard,
@@ -130,6 +141,24 @@ pub(super) fn offer(offer: Option<&Offer>, lang: Lang) -> Vec<Entry> {
         Entry::Item(words::offer_no().to(lang), Action::Offer { id: offer.id, upload: false }),
         Entry::Separator,
     ]
+}
+
+/// What waits for a person's decision stands above everything too, each question with its two answers below it.
+pub(super) fn questions(questions: &[Question]) -> Vec<Entry> {
+    let entry = |question: &Question| {
+        let answers = vec![
+            Entry::Words(middle_cut(&question.text, LONGEST_TEXT)),
+            Entry::Separator,
+            Entry::Item(question.yes.clone(), Action::Answer { id: question.id, yes: true }),
+            Entry::Item(question.no.clone(), Action::Answer { id: question.id, yes: false }),
+        ];
+        Entry::Menu(middle_cut(&question.title, LONGEST_TEXT), answers)
+    };
+    let mut entries: Vec<_> = questions.iter().take(MOST_QUESTIONS).map(entry).collect();
+    if !entries.is_empty() {
+        entries.push(Entry::Separator);
+    }
+    entries
 }
 
 fn recent(uploads: &[Upload], lang: Lang) -> Vec<Entry> {

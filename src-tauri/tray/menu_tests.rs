@@ -55,6 +55,7 @@ fn snapshot() -> Snapshot {
         clipboard: ClipboardMode::Ask,
         offer: None,
         format: Format::Markdown,
+        questions: vec![],
         formats: imagepic_core::settings::Link::default().formats(),
     }
 }

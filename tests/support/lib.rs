@@ -17,6 +17,7 @@ pub mod notifications;
 pub mod old_service;
 pub mod pictures;
 pub mod servers;
+pub mod site;
 pub mod team;
 pub mod tray;
 pub mod wait;
@@ -26,4 +27,5 @@ pub mod web;
 pub mod xdnd;
 
 pub use desktop::{App, Desktop, Setup};
+pub use site::Site;
 pub use wait::{eventually, within};

@@ -5,10 +5,14 @@ import type { AskDrop, Drag } from "./contract";
 import { call, hear } from "@/ipc";
 import { quietly } from "./state/live";
 
+// What takes text takes what is pasted, too.
+const TEXT = ":is(input:not([type=checkbox]):not([type=radio]):not([type=range]):not([type=button]), textarea):not([readonly]), [contenteditable]:not([contenteditable=false])";
+const takesText = (target: EventTarget | null): boolean => target instanceof Element && target.closest(TEXT) !== null;
+
 /** Ctrl+V anywhere but in a field uploads what the clipboard holds. */
 export function usePaste(): void {
   const pasted = (event: ClipboardEvent) => {
-    if (event.target instanceof HTMLInputElement && !event.target.readOnly) return;
+    if (takesText(event.target)) return;
     event.preventDefault();
     void quietly(() => call("upload_clipboard"));
   };

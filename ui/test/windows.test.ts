@@ -59,6 +59,20 @@ describe("the drop zone", () => {
     expect(sentTo("answer_drop")).toEqual([{ id: 3, upload: false }]);
   });
 
+  it("asks what only a person can decide, in the well and beside an earlier result", async () => {
+    answers.snapshot = scene(new URLSearchParams("state=question")).snapshot!;
+    await open(DropZone);
+    tell("engine", { type: "question", ...answers.snapshot!().questions[0]! });
+    await flushPromises();
+    expect(view.find(".well").text()).toContain("Upload 3 new images from Screenshots?");
+    expect(view.find(".well").text()).toContain("Atelier / assets / docs/img");
+    await button("Not these").trigger("click");
+    tell("engine", { type: "settled", batch: 1, uploads: [upload(1, "a.png", 10, { stage: "done" })], refused: [], copied: true });
+    await flushPromises();
+    await view.find(".strips .btn").trigger("click");
+    expect(sentTo("answer_question")).toEqual([{ id: 3, yes: false }, { id: 3, yes: true }]);
+  });
+
   it("shows real bytes and cancels one file alone", async () => {
     await open(DropZone);
     tell("engine", { type: "upload", ...upload(1, "a.png", 4_600_000, { stage: "sending" }) });

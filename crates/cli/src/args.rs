@@ -6,6 +6,7 @@ mod serve;
 mod team;
 
 use clap::builder::PossibleValuesParser;
+mod watch;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use imagepic_core::link::Format;
@@ -117,6 +118,7 @@ pub(crate) fn command(lang: Lang) -> Command {
         .subcommand(accounts::keeping(make))
         .subcommand(bucket(make))
         .subcommand(settings(make))
+        .subcommand(watch::watching(make))
         .subcommand(make.command("doctor", words::doctor()))
         .subcommand(completions(make));
     frames::dress(root, lang)
@@ -124,7 +126,7 @@ pub(crate) fn command(lang: Lang) -> Command {
 
 fn upload(make: Make) -> Command {
     let examples =
-        ["upload a.png b.png", "upload --clipboard --copy", "upload --to team --folder docs shots/", "upload - < a.png"];
+        ["upload a.png b.png", "upload https://example.com/a.png", "upload --clipboard --copy", "upload --to team --folder docs shots/", "upload - < a.png"];
     make.shown("upload", words::upload(), &examples)
         .arg(
             Arg::new("file")
@@ -145,6 +147,7 @@ fn upload(make: Make) -> Command {
         .arg(make.quiet())
         .arg(make.json())
 }
+        .arg(make.flag("allow-private", imagepic_words::sources::allow_private()))
 
 fn history(make: Make) -> Command {
     let limit = make.number(make.option("limit", "N", words::history_limit()), 1, 10_000).default_value("20");

@@ -21,6 +21,7 @@ mod uploads;
 
 use std::process::ExitCode;
 
+mod watch;
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 use imagepic_core::engine::{Engine, Role};
@@ -122,6 +123,7 @@ async fn run(
                 "bucket" => manage::bucket(&engine, sub, out).await,
                 "doctor" => manage::doctor(&engine, &outside, out).await,
                 _ => Ok(USAGE),
+                "watch" => watch::run(&engine, &outside, sub, out).await,
             };
             engine.close().await;
             code
@@ -133,7 +135,7 @@ async fn run(
 /// What a script may conclude from an error.
 fn exit_code(error: &Error) -> u8 {
     match error.code {
-        Code::BadRequest | Code::NoSuchDestination | Code::SecretShared | Code::PlainHttp => USAGE,
+        Code::BadRequest | Code::NoSuchDestination | Code::SecretShared | Code::PlainHttp | Code::PrivateAddress => USAGE,
         Code::Cancelled => INTERRUPTED,
         _ => FAILED,
     }

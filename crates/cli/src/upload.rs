@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use clap::ArgMatches;
-use imagepic_core::capture::{Capture, Content, Source};
+use imagepic_core::capture::{Capture, Content, Near, Source, address};
 use imagepic_core::destination::{Kind, check};
 use imagepic_core::engine::{Batch, Deliver, Engine, Submit};
+use imagepic_core::event::Event;
 use imagepic_core::link::Format;
 use imagepic_core::outside::Outside;
 use imagepic_core::{Code, Error, Result};
@@ -16,6 +17,7 @@ use imagepic_words::console as words;
 
 use crate::follow::{self, How, Outcome};
 use crate::out::{Out, size};
+use crate::progress::Progress;
 
 /// Standard input is held in memory; more than this, in bytes, is better a file.
 const LARGEST_INPUT: u64 = 256 << 20;
@@ -55,7 +57,8 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
     let host = engine.bucket_host().status().await;
     // The tray app serves as soon as it can; nothing is started beside it.
     let served = host.running || host.resident;
-    let asked = asked(args.get_many("file").unwrap_or_default(), out);
+    let near = if args.get_flag("allow-private") { Near::Allow } else { Near::Refuse };
+    let asked = asked(args.get_many("file").unwrap_or_default(), near, out);
     if let Some(bucket) = &submit.bucket {
         let create = args.get_flag("create");
         // For nothing at all no bucket is made.
@@ -70,10 +73,10 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
     let captures: Vec<Capture> = asked
         .iter()
         .filter_map(|asked| asked.what.as_ref().ok())
-        .map(|content| Capture { content: content.clone(), source: Source::CommandLine, at })
+        .map(|content| Capture { content: content.clone(), source: source_of(content), at })
         .collect();
     if !asked.is_empty() {
-        let taken = if captures.is_empty() { None } else { Some(engine.uploads().submit(captures, submit.clone()).await) };
+        let taken = if captures.is_empty() { None } else { Some(taking(engine, captures, submit.clone(), how.quiet, out).await) };
         told_private(taken.as_ref(), &how, out);
         outcomes.extend(in_order(asked, taken, out)?);
     }
@@ -125,10 +128,14 @@ async fn meant(engine: &Engine, to: Option<&str>, bucket: &str, create: bool, ho
     Err(Error::new(Code::NoSuchBucket, text))
 }
 
-fn asked<'a>(files: impl Iterator<Item = &'a PathBuf>, out: &Out) -> Vec<Asked> {
+fn asked<'a>(files: impl Iterator<Item = &'a PathBuf>, near: Near, out: &Out) -> Vec<Asked> {
     let mut read = false;
     files
         .map(|file| {
+            // A file of that name would have to be written with a path before it.
+            if let Some(url) = file.to_str().and_then(address) {
+                return Asked { name, what: Ok(Content::Url { url, near }) };
+            }
             let name = file.display().to_string();
             if file.as_os_str() != "-" {
                 // The journal outlives this working folder.
@@ -140,6 +147,39 @@ fn asked<'a>(files: impl Iterator<Item = &'a PathBuf>, out: &Out) -> Vec<Asked> 
         })
         .collect()
 }
+const fn source_of(content: &Content) -> Source {
+    match content {
+        Content::Url { .. } => Source::Url,
+        _ => Source::CommandLine,
+    }
+}
+
+/// Takes things in; what has to be fetched first shows how far it is.
+async fn taking(engine: &Engine, captures: Vec<Capture>, submit: Submit, quiet: bool, out: &Out) -> Result<Batch> {
+    let mut events = engine.subscribe();
+    let mut progress = Progress::new(out.lang, quiet);
+    let mut fetches = Vec::new();
+    let uploads = engine.uploads();
+    let taking = uploads.submit(captures, submit);
+    tokio::pin!(taking);
+    let taken = loop {
+        tokio::select! {
+            biased;
+            taken = &mut taking => break taken,
+            Ok(event) = events.recv() => {
+                if let Event::Upload(upload) = &event
+                    && upload.id < 0
+                {
+                    fetches.push(upload.id);
+                }
+                progress.take(&event, &fetches);
+            }
+        }
+    };
+    progress.clear();
+    taken
+}
+
 
 fn input(out: &Out) -> Result<Bytes> {
     if std::io::stdin().is_terminal() {

@@ -157,6 +157,49 @@ fn attempt(source: &mut dyn Source, wish: Wish, patience: &mut Patience<'_>, see
     Err(Halt::Failed(Error::Refused(names.join(", "))))
 }
 
+/// The text that is offered, where there is one of at most `limit` bytes, without reading anything else. Neither concealed text nor
+/// imagepic's own.
+///
+/// # Errors
+/// [`Error`].
+pub(crate) fn text(source: &mut dyn Source, limit: u64, patience: &mut Patience<'_>) -> Result<Option<(String, u64)>, Error> {
+    for _ in 0..ATTEMPTS {
+        match text_of(source, limit, patience) {
+            Ok(text) => return Ok(text),
+            Err(Halt::Changed) => {}
+            Err(Halt::Refused | Halt::Failed(Error::TooLarge(..))) => return Ok(None),
+            Err(Halt::Failed(error)) => return Err(error),
+        }
+    }
+    Err(Error::Restless)
+}
+
+fn text_of(source: &mut dyn Source, limit: u64, patience: &mut Patience<'_>) -> Result<Option<(String, u64)>, Halt> {
+    let look = look(source, patience)?;
+    let offered = Offered::of(&look.targets);
+    if look.empty || offered.own || offered.concealed {
+        return Ok(None);
+    }
+    if let Some(hint) = &offered.hint {
+        match source.fetch(look.serial, hint, SMALL, patience) {
+            Ok(value) if value.trim_ascii() != b"secret" => {}
+            Err(halt @ (Halt::Changed | Halt::Failed(Error::Stopped | Error::Closed(_)))) => return Err(halt),
+            _ => return Ok(None),
+        }
+    }
+    // ICCCM's own names say which letters they hold; the bare media type comes last.
+    let known = ["text/plain;charset=utf-8", "UTF8_STRING", "public.utf8-plain-text", "text/plain", "STRING"];
+    for name in known {
+        let Some(target) = look.targets.iter().find(|target| target.eq_ignore_ascii_case(name)) else { continue };
+        match source.fetch(look.serial, target, limit, patience) {
+            Ok(bytes) => return Ok(String::from_utf8(bytes.to_vec()).ok().map(|text| (text, look.serial))),
+            Err(Halt::Refused) => {}
+            Err(halt) => return Err(halt),
+        }
+    }
+    Ok(None)
+}
+
 /// Lists the types, and gives an owner that is not ready yet a little time.
 fn look(source: &mut dyn Source, patience: &mut Patience<'_>) -> Result<Look, Halt> {
     for pause in RETRY {

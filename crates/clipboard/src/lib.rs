@@ -237,6 +237,21 @@ impl Clipboard {
         Ok((gathered.content, shared.mark(gathered.serial)))
     }
 
+    /// The text the clipboard holds, where it holds a short one (an address, say) that nobody concealed and imagepic did not put there.
+    /// Only for somebody who asked just now: text is never read otherwise.
+    ///
+    /// # Errors
+    /// [`Error`]; the owner may be silent.
+    pub fn read_text(&self) -> Result<Option<(String, Mark)>, Error> {
+        const SHORT: u64 = 16 << 10;
+        let shared = self.board.shared();
+        shared.now()?;
+        let mut patience = Patience::new(&self.limits, shared, &|| false);
+        let mut source = self.board.source()?;
+        let text = gather::text(source.as_mut(), SHORT, &mut patience)?;
+        Ok(text.map(|(text, serial)| (text, shared.mark(serial))))
+    }
+
     /// What stands for the present content. Changes that happened before this call are surely counted.
     ///
     /// # Errors

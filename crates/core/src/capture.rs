@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// Something a person gave to imagepic, before anybody looked into it.
 #[derive(Debug, Clone)]
@@ -29,7 +30,28 @@ pub enum Content {
     },
     /// An absolute path; a folder stands for the images directly and deeper inside it.
     Path(PathBuf),
+    /// The address of a picture: `http`, `https` or `data`. It is fetched before it is taken in.
+    Url {
+        /// As it was dropped, copied or written.
+        url: Url,
+        /// Whether it may lie on this computer or in a network around it.
+        near: Near,
+    },
 }
+
+/// What happens to an address that is none of the open internet: on this computer, in a network around it, or set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Near {
+    /// It is refused.
+    Refuse,
+    /// A person is asked ([`crate::event::Event::Question`]) and nothing is sent there until the answer.
+    #[default]
+    Ask,
+    /// Somebody has confirmed it.
+    Allow,
+}
+
+pub use crate::sources::url::{address, shown as shown_address};
 
 /// The ways in. Serialised in `snake_case` as `{source}` in names and in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use imagepic_clipboard::Content;
 use imagepic_words::errors;
 
-use crate::capture::{Capture, Content as Captured, Source};
+use crate::capture::{Capture, Content as Captured, Near, Source};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, Offer, Settled};
 use crate::journal::{Deliver, Row, RowState};
@@ -237,11 +237,23 @@ impl Delivery {
     pub(crate) async fn read_clipboard(&self) -> Result<(Vec<Capture>, Held)> {
         let clipboard = Arc::clone(&self.clipboard);
         let (content, mark) = crate::queue::blocking(move || clipboard.read(false)).await?;
-        let captures = captures(&content);
+        let mut captures = captures(&content);
+        if content == Content::Text {
+            captures.extend(self.copied_address().await);
+        }
         if captures.is_empty() {
             return Err(Error::new(Code::ClipboardEmpty, errors::clipboard_empty()));
         }
         Ok((captures, Held { mark, content: Some(content) }))
+    }
+
+    /// A text that is nothing but the address of something on the web: whoever uploads it means the picture there.
+    async fn copied_address(&self) -> Option<Capture> {
+        let clipboard = Arc::clone(&self.clipboard);
+        let (text, _) = crate::queue::blocking(move || clipboard.read_text()).await.ok()??;
+        let url = crate::capture::address(&text)?;
+        let content = Captured::Url { url, near: Near::Ask };
+        Some(Capture { content, source: Source::Url, at: SystemTime::now() })
     }
 
     /// "Ask": keeps the captures in memory (one offer at a time) and tells of them.

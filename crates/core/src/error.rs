@@ -97,6 +97,8 @@ pub enum Code {
     PlainHttp,
     /// A person stopped it.
     Cancelled,
+    /// The address is on this computer or in a network around it, and nobody has confirmed that.
+    PrivateAddress,
     /// This computer's bucket cannot have its port.
     BucketPortTaken,
     /// A fault of imagepic's own.

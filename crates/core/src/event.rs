@@ -59,6 +59,13 @@ pub enum Event {
     OfferGone,
     /// Things were refused at the door; nothing was taken in.
     Refused {
+    /// Something that only a person can decide. Sent anew, with the same number, when its words change.
+    Question(Question),
+    /// The question was answered, or is no longer one.
+    QuestionGone {
+        /// Which question.
+        id: u64,
+    },
         /// One for each.
         refusals: Vec<Refusal>,
     },
@@ -95,6 +102,8 @@ pub struct Snapshot {
     pub offer: Option<Offer>,
     /// The format links are copied in.
     pub format: Format,
+    /// What waits for a person's answer, oldest first.
+    pub questions: Vec<Question>,
     /// Every format there is, one's own templates last.
     pub formats: Vec<Format>,
 }
@@ -221,6 +230,35 @@ pub struct Offer {
 pub struct Refusal {
     /// File name, or what the source called it.
     pub name: String,
+/// Something that only a person can decide; what it is about waits until then. Its words are finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub struct Question {
+    /// To answer this very question.
+    pub id: u64,
+    /// What it is about.
+    pub kind: QuestionKind,
+    /// The question itself.
+    pub title: String,
+    /// What there is to know before answering.
+    pub text: String,
+    /// What the button says that agrees.
+    pub yes: String,
+    /// What the button says that does not.
+    pub no: String,
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ts_rs::TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum QuestionKind {
+    /// A picture's address leads to this computer or into a network around it.
+    Address,
+    /// New images were found in a watched folder for the first time.
+    Folder,
+}
+
     /// For programs.
     pub code: Code,
     /// For people.

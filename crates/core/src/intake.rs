@@ -68,7 +68,11 @@ pub(crate) fn take(item: &Item, destination: &Destination, place: &str, to: To<'
     match &item.content {
         Content::Bytes { bytes, .. } => take_bytes(bytes.clone(), shown, destination, place, to),
         Content::Path(path) => {
-            let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        Content::Url { url, .. } => {
+            Err(Error::new(Code::BadRequest, imagepic_words::sources::address_bad(crate::sources::url::shown(url))))
+        }
+            let opened = if item.source == Source::Folder { crate::sources::folder::open(path) } else { File::open(path) };
+            let file = opened.map_err(|error| unreadable(path, &error))?;
             let data = file.metadata().map_err(|error| unreadable(path, &error))?;
             if !data.is_file() {
                 return Err(Error::new(Code::BadRequest, errors::not_a_file(path.display())));

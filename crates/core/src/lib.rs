@@ -31,6 +31,7 @@ mod queue;
 pub mod secrets;
 pub mod settings;
 pub mod store;
+mod sources;
 mod stores;
 mod watching;
 

@@ -18,6 +18,8 @@ use crate::event::{Offer, Place, Refusal, Snapshot, Stage, State, Upload};
 use crate::journal::{Deliver, Row, RowState};
 use crate::link::Format;
 use crate::settings::Settings;
+use crate::sources::asking::Asked;
+use crate::sources::fetches::Fetch;
 
 /// "Recent" in the tray.
 const RECENT: usize = 10;
@@ -119,6 +121,10 @@ pub(crate) struct Live {
     pub(crate) ended: Option<BTreeMap<i64, Row>>,
     pub(crate) paused: bool,
     pub(crate) offer: Option<Offer>,
+    /// What waits for a person's answer.
+    pub(crate) questions: BTreeMap<u64, Asked>,
+    /// Pictures on their way here, by numbers below zero: no row stands for them yet.
+    pub(crate) fetches: BTreeMap<i64, Fetch>,
     /// Uploads and bytes that came to an end since something was last idle: "Uploading 3 of 7".
     burst_count: u64,
     burst_bytes: u64,
@@ -215,11 +221,17 @@ impl Live {
             state,
             line,
             place: place_of(settings.current()),
-            open: self.entries.values().map(|entry| self.view_entry(entry, settings, lang)).collect(),
+            open: self
+                .fetches
+                .values()
+                .map(Fetch::view)
+                .chain(self.entries.values().map(|entry| self.view_entry(entry, settings, lang)))
+                .collect(),
             recent: self.recent.iter().map(|row| view(row, settings, lang)).collect(),
             paused: self.paused,
             clipboard: settings.capture.clipboard,
             offer: self.offer.clone(),
+            questions: self.questions.iter().map(|(id, asked)| asked.told(*id, lang)).collect(),
             format: settings.link.format,
             formats: settings.link.formats(),
         }
@@ -273,6 +285,9 @@ impl Live {
             let percent = (bytes.0 * 100).checked_div(bytes.1).unwrap_or(0).min(100);
             let total = self.burst_count + sending + queued;
             return (State::Working, status::uploading((self.burst_count + 1).min(total), total, percent).to(lang));
+        }
+        if let Some(fetch) = self.fetches.values().next() {
+            return (State::Working, fetch.line().to(lang));
         }
         if self.paused {
             let text = if queued > 0 { status::paused_with(queued) } else { status::paused() };

@@ -104,6 +104,14 @@ pub trait ClipboardPort: Send + Sync {
     /// `ClipboardUnavailable`.
     fn read(&self, lone_only: bool) -> Result<(Content, Mark)>;
 
+    /// The text the clipboard holds, where it holds a short one that nobody concealed.
+    ///
+    /// # Errors
+    /// `ClipboardUnavailable`.
+    fn read_text(&self) -> Result<Option<(String, Mark)>> {
+        Ok(None)
+    }
+
     /// What stands for the present content.
     ///
     /// # Errors
@@ -179,6 +187,11 @@ impl ClipboardPort for SystemClipboard {
     fn read(&self, lone_only: bool) -> Result<(Content, Mark)> {
         let (content, mark) = self.with(|clipboard| clipboard.read(lone_only))?;
         Ok((content, Mark::Display(mark)))
+    }
+
+    fn read_text(&self) -> Result<Option<(String, Mark)>> {
+        let text = self.with(Clipboard::read_text)?;
+        Ok(text.map(|(text, mark)| (text, Mark::Display(mark))))
     }
 
     fn current_mark(&self) -> Result<Mark> {

@@ -5,10 +5,13 @@
 
 pub mod file;
 pub mod keys;
+mod folders;
 pub mod watch;
 
 use imagepic_words::{Lang, destinations as words, links};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
 
 use crate::destination::{Destination, Kind, THIS_COMPUTER};
 use crate::error::{Code, Error, Result};
@@ -121,6 +124,32 @@ pub struct Capture {
 
 /// `capture.clipboard`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
+    /// `capture.folders`: folders whose new images upload by themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<WatchedFolder>>", optional)]
+    pub folders: Vec<WatchedFolder>,
+}
+
+/// One of `capture.folders`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[ts(export)]
+pub struct WatchedFolder {
+    /// The whole path.
+    pub path: PathBuf,
+    /// A destination's id; the current one where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub destination: Option<String>,
+    /// Also the folders in it.
+    #[serde(default)]
+    pub recursive: bool,
+    /// Off: it is remembered and not watched.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+const fn yes() -> bool {
+    true
 #[serde(rename_all = "kebab-case")]
 #[ts(export)]
 pub enum ClipboardMode {

@@ -37,6 +37,28 @@ pub(crate) fn watch(dir: &Path, heard: &Heard) -> notify::Result<Watching> {
     })
 }
 
+/// As [`watch`], by events alone; `recursive`: with the folders below, those to come included, links not followed.
+///
+/// # Errors
+/// The folder cannot be watched; see [`no_watches_left`].
+pub(crate) fn events(dir: &Path, recursive: bool, heard: &Heard) -> notify::Result<Watching> {
+    let heard = Arc::clone(heard);
+    let config = Config::default().with_follow_symlinks(false);
+    let mut watcher = notify::RecommendedWatcher::new(move |event| heard(event), config)?;
+    watcher.watch(dir, if recursive { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive })?;
+    Ok(Watching { _watcher: Box::new(watcher) })
+}
+
+/// Whether the system has none left, which all programs of the person share.
+pub(crate) fn no_watches_left(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::MaxFilesWatch => true,
+        // EMFILE and ENOSPC of inotify_init and inotify_add_watch.
+        notify::ErrorKind::Io(error) => matches!(error.raw_os_error(), Some(24 | 28)),
+        _ => false,
+    }
+}
+
 fn by_events(dir: &Path, heard: &Heard) -> notify::Result<Watching> {
     let heard = Arc::clone(heard);
     let mut watcher = notify::recommended_watcher(move |event| heard(event))?;

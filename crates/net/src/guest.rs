@@ -127,7 +127,7 @@ impl Http {
         let stall = self.settings().stall_timeout;
         let asking = client.get(url.clone()).header("accept", "image/*,*/*;q=0.5").header("user-agent", agent).send();
         let answer = tokio::time::timeout(stall, asking).await.map_err(|_| Failure::Timeout)?;
-        answer.map(|answer| Visit { answer, stall }).map_err(|error| Failure::of(&error))
+        answer.map(|answer| Visit { answer, stall }).map_err(|error| failed(url, way, &error))
     }
 
     async fn guest(&self, url: &url::Url, way: &Way) -> Result<reqwest::Client, Failure> {
@@ -141,6 +141,35 @@ impl Http {
                 client.map_err(|error| Failure::Tls(error.to_string()))
             }
         }
+    }
+}
+
+/// What kept a request from its answer; the client has no type of ours in its errors.
+fn failed(url: &url::Url, way: &Way, error: &reqwest::Error) -> Failure {
+    if let Some(failure) = Failure::find(error) {
+        return failure.clone();
+    }
+    if error.is_timeout() {
+        return Failure::Timeout;
+    }
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    loop {
+        // An `io::Error` made from another error hides it from `source()` of its own.
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = cause.downcast_ref().or_else(|| inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()));
+        match tls {
+            Some(rustls::Error::InvalidMessage(_)) => return Failure::NotTls,
+            Some(error) => return Failure::Tls(error.to_string()),
+            None => {}
+        }
+        let Some(source) = cause.source() else { break };
+        cause = source;
+    }
+    let host = url.host_str().unwrap_or_default();
+    match way {
+        Way::Proxy(_) if error.is_connect() => Failure::Proxy(host.to_owned()),
+        _ if error.is_connect() => Failure::Connect(host.to_owned(), cause.to_string()),
+        _ => Failure::of(error),
     }
 }
 
@@ -291,6 +320,9 @@ mod tests {
         let http = Http::new(Settings { proxy: Proxy::None, ..Settings::default() }).expect("a setting");
         // The name means nothing at all: only the address that was found can have been asked.
         let url = url::Url::parse(&format!("http://rebound.invalid:{}/a%2Fb.png?q=1", at.port())).expect("an address");
+        let nobody = Way::Direct(vec!["127.0.0.1:1".parse().expect("an address")]);
+        let failure = http.visit(&url, &nobody, "imagepic-test").await.expect_err("nobody is there");
+        assert!(matches!(&failure, Failure::Connect(host, _) if host == "rebound.invalid"), "{failure:?}");
         let mut visit = http.visit(&url, &Way::Direct(vec![at]), "imagepic-test").await.expect("an answer");
         assert_eq!((visit.status(), visit.length()), (200, Some(2)));
         assert_eq!(visit.chunk().await.expect("bytes").expect("some"), "hi");

@@ -18,3 +18,4 @@ mod trouble;
 mod wayland;
 mod welcome;
 mod windows;
+mod watched;

@@ -3,6 +3,7 @@
 import type { AccountView } from "@/bindings/AccountView";
 import type { Destination } from "@/bindings/Destination";
 import type { Place } from "@/bindings/Place";
+import type { Question } from "@/bindings/Question";
 import type { Snapshot } from "@/bindings/Snapshot";
 import type { Upload } from "@/bindings/Upload";
 import { library } from "./library";
@@ -34,6 +35,12 @@ const account = (state: string, zh: boolean): AccountView => ({
 export const place = (zh: boolean): Place => ({ destination: "atelier", name: zh ? "Atelier 团队" : "Atelier", bucket: "assets", folder: "docs/img", max_bytes: 50_000_000, only_here: false });
 
 export function upload(id: number, name: string, size: number, more: Partial<Upload> = {}): Upload {
+const question = (zh: boolean): Question => ({
+  id: 3, kind: "folder", title: zh ? "上传 Screenshots 中的 3 张新图片？" : "Upload 3 new images from Screenshots?",
+  text: zh ? "checkout-error.png 等，另有 2 个 · 到 Atelier 团队 / assets / docs/img。以后的会自动上传。" : "checkout-error.png and 2 more · to Atelier / assets / docs/img. Later ones go by themselves.",
+  yes: zh ? "上传" : "Upload", no: zh ? "不传这些" : "Not these",
+});
+
   return {
     id, batch: 1, position: id, name, size, sent: 0, content_type: name.endsWith("gif") ? "image/gif" : "image/png", width: 1280, height: 800, source: "drop", stage: "queued", waiting: null, code: null,
     message: null, place: place(false), key: `docs/img/${name}`, taken_at: 0, done_at: null, reused: false, expires_at: null, ...more,
@@ -143,7 +150,7 @@ export function begins(asked: URLSearchParams, tell: <K extends keyof Events>(na
     tell("engine", { type: "upload", ...openIn("waiting", zh)[1]!, id: 7 });
     settled([done(1), { ...openIn("waiting", zh)[1]!, id: 7 }]);
   }
-  if (state === "done" || state === "offer-done") {
+  if (state === "done" || state === "offer-done" || state === "question-done") {
     for (const id of [1, 2, 3, 4]) tell("engine", { type: "upload", ...upload(id, NAMES[id - 1]!, 800_000) });
     settled([1, 2, 3, 4].map(done));
   }

@@ -54,7 +54,7 @@ function onEvent(event: Event) {
   board.value = boards.after(board.value, event);
   if (event.type === "settings") told(readSettings());
   if (event.type === "notice") said.text = event.message;
-  if (event.type === "status" || event.type === "settings" || event.type === "offer" || event.type === "offer-gone") told(lookAgain());
+  if (event.type === "status" || event.type === "settings" || event.type === "offer" || event.type === "offer-gone" || event.type === "question" || event.type === "question-gone") told(lookAgain());
 }
 
 /** Hears first and asks then, so that nothing falls in between. */

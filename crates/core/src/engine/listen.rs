@@ -236,7 +236,7 @@ impl Inner {
     }
 }
 
-fn looks_like_image(path: &Path) -> bool {
+pub(super) fn looks_like_image(path: &Path) -> bool {
     const KNOWN: [&str; 14] =
         ["png", "jpg", "jpeg", "gif", "webp", "svg", "bmp", "tif", "tiff", "ico", "avif", "heic", "heif", "qoi"];
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase);

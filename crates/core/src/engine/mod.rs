@@ -3,6 +3,7 @@
 //! It puts the parts together and owns every task; each kind of question has a facade and a file of its own. Nothing imports it.
 
 pub mod accounts;
+mod addresses;
 mod browse;
 mod bucket_host;
 mod destinations;
@@ -12,9 +13,11 @@ mod reading;
 mod settings;
 mod submit;
 mod thumbnails;
+mod sources;
 mod uploads;
 
 use std::sync::{Arc, Mutex, PoisonError};
+mod watched;
 
 use imagepic_words::Lang;
 use tokio::sync::broadcast;
@@ -34,6 +37,7 @@ pub use crate::queue::Pace;
 
 use crate::deliver::Delivery;
 use crate::error::{Error, Result};
+pub use sources::{FolderState, FolderView, Sources};
 use crate::event::{Event, Snapshot};
 use crate::home::{Home, Presence};
 use crate::hub::Hub;
@@ -85,6 +89,7 @@ pub(crate) struct Inner {
     runtime: tokio::runtime::Handle,
     pub(crate) stop: CancellationToken,
     watches: Mutex<Vec<Box<dyn std::any::Any + Send>>>,
+    pub(crate) sources: sources::State,
     listening: std::sync::atomic::AtomicBool,
     clipboard_watch: Mutex<Option<CancellationToken>>,
     presence: Mutex<Option<Presence>>,
@@ -157,6 +162,7 @@ impl Engine {
             home,
             role,
             outside,
+        let sources = sources::State::new(&hub);
             hub,
             journal,
             file,
@@ -172,6 +178,7 @@ impl Engine {
             watches: Mutex::default(),
             listening: std::sync::atomic::AtomicBool::new(false),
             clipboard_watch: Mutex::default(),
+            sources,
             presence: Mutex::new(Some(presence)),
             owner,
         });
@@ -194,6 +201,7 @@ impl Engine {
                     tracing::warn!(%error, "what an earlier run of the library began is looked at again at the next start");
                 }
             });
+            engine.inner.follow_folders();
         }
         if let Some(error) = broken {
             engine.inner.notice(&error);
@@ -264,6 +272,12 @@ impl Engine {
     /// Who serves this computer's bucket.
     #[must_use]
     pub fn bucket_host(&self) -> BucketHost {
+    /// Watched folders, and questions that wait for an answer.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        Sources { inner: Arc::clone(&self.inner) }
+    }
+
         BucketHost { inner: Arc::clone(&self.inner) }
     }
 

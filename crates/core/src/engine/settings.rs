@@ -148,3 +148,7 @@ impl Inner {
         self.hub.emit(Event::Status);
     }
 }
+        // Where a folder's images go may have changed too.
+        if before.capture.folders != now.capture.folders || before.destinations != now.destinations || before.destination != now.destination {
+            self.follow_folders();
+        }

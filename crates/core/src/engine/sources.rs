@@ -30,6 +30,8 @@ const FETCHES: usize = 2;
 pub(crate) struct State {
     pub(super) questions: Arc<Questions>,
     pub(super) turns: Semaphore,
+    /// Held from looking at what was taken until what is taken now is noted.
+    taking: tokio::sync::Mutex<()>,
     fetches: AtomicI64,
     confirmed: Mutex<HashSet<Near>>,
     network: Mutex<Option<(Proxy, Http)>>,
@@ -46,6 +48,7 @@ impl State {
         Self {
             questions: Arc::new(Questions::new(Arc::clone(hub))),
             turns: Semaphore::new(FETCHES),
+            taking: tokio::sync::Mutex::new(()),
             fetches: AtomicI64::new(0),
             confirmed: Mutex::default(),
             network: Mutex::default(),
@@ -181,6 +184,7 @@ impl Sources {
             Some(name) => settings.find(name)?,
             None => settings.current(),
         };
+        let _taking = self.inner.sources.taking.lock().await;
         let (any_file, home, seen) = (to.any_file, self.inner.home.clone(), self.inner.seen().await?);
         let there = blocking(move || {
             let root = folder::admitted(&home, &watched.path, watched.recursive)?;
@@ -197,7 +201,7 @@ impl Sources {
         if there.is_empty() {
             return Err(Error::new(Code::Empty, words::folder_nothing_new(path.display())));
         }
-        self.inner.submit_files(there, Submit { destination, ..how }).await.map(|(batch, _)| batch)
+        self.inner.take_and_note(there, Submit { destination, ..how }).await
     }
 
     /// Answers a question ([`crate::event::Event::Question`]).
@@ -230,21 +234,22 @@ impl Inner {
         .await
     }
 
-    /// Takes files of a watched folder in and remembers those that were taken; beside the batch, which of the files were.
-    pub(super) async fn submit_files(
-        self: &Arc<Self>,
-        files: Vec<(PathBuf, Stamp)>,
-        how: Submit,
-    ) -> Result<(Batch, HashSet<usize>)> {
+    /// Takes files of a watched folder in and remembers those that were taken.
+    pub(super) async fn submit_files(self: &Arc<Self>, files: Vec<(PathBuf, Stamp)>, how: Submit) -> Result<Batch> {
+        let _taking = self.sources.taking.lock().await;
+        self.take_and_note(files, how).await
+    }
+
+    async fn take_and_note(self: &Arc<Self>, files: Vec<(PathBuf, Stamp)>, how: Submit) -> Result<Batch> {
         let at = self.outside.clock.now();
         let captures =
             files.iter().map(|(path, _)| Capture { content: Content::Path(path.clone()), source: Source::Folder, at }).collect();
         let batch = super::Uploads { inner: Arc::clone(self) }.submit(captures, how).await?;
-        let taken: HashSet<usize> = batch.each.iter().filter(|each| each.outcome.is_ok()).map(|each| each.capture).collect();
-        let noted: Vec<_> = taken.iter().filter_map(|number| files.get(*number).cloned()).collect();
+        let taken = batch.each.iter().filter(|each| each.outcome.is_ok());
+        let noted: Vec<_> = taken.filter_map(|each| files.get(each.capture).cloned()).collect();
         let seen = self.seen().await?;
         blocking(move || seen.taken(&noted)).await?;
-        Ok((batch, taken))
+        Ok(batch)
     }
 
     /// Watches the folders of the settings, and no others. Called again when they change.

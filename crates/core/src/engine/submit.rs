@@ -79,11 +79,8 @@ impl Inner {
         let destination = Arc::new(self.place(&how)?);
         self.format(how.format)?;
         let templates = Arc::new((Template::parse(&destination.names.file)?, Template::parse(&destination.names.clipboard)?));
-        let items = if captures.iter().all(|capture| matches!(capture.content, crate::capture::Content::Bytes { .. })) {
-            intake::expand(captures)
-        } else {
-            blocking(move || Ok(intake::expand(captures))).await?
-        };
+        // Shown until the uploads they become are.
+        let (items, _fetches) = self.opened(captures, &destination).await?;
         let lang = self.hub.lang();
         let mut batch = Batch { id: 0, uploads: Vec::new(), refused: Vec::new(), each: Vec::new(), keeps_private: Vec::new() };
         if items.is_empty() {

@@ -173,6 +173,10 @@ impl Uploads {
     pub async fn cancel(&self, id: i64) -> Result<()> {
         self.inner.queue.cancel(id).await
     }
+        // What is still being fetched has no row, and no number of one.
+        if id < 0 {
+            return self.inner.cancel_fetch(id);
+        }
 
     /// Tries again what failed, was cancelled or waits.
     ///

@@ -1,9 +1,9 @@
 //! What was given, one thing at a time: folders are opened, and whatever is left out of them is named.
 
-use std::fs;
+use std::{fs, io};
 use std::path::{Path, PathBuf};
 
-use imagepic_words::{errors, intake as words};
+use imagepic_words::{errors, intake as words, sources};
 
 use super::unreadable;
 use crate::capture::{Capture, Content, Source};
@@ -53,7 +53,13 @@ pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Re
                 let name = name.map(|name| file_name(Path::new(&name))).unwrap_or_default();
                 items.push(Ok(Item { content: Content::Bytes { bytes, name: None }, source, at, name, from: from(None) }));
             }
-            Content::Path(path) => match fs::metadata(&path) {
+            // The engine has fetched what can be.
+            Content::Url { url, .. } => {
+                let name = crate::sources::url::shown(&url);
+                let error = Error::new(Code::BadRequest, sources::address_bad(&name));
+                items.push(Err(Refused { name, from: from(None), error }));
+            }
+            Content::Path(path) => match entry(&path, source) {
                 Ok(data) if data.is_dir() => {
                     let before = items.len();
                     folder(&path, 0, &mut |found| {
@@ -93,6 +99,11 @@ pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Re
         }
     }
     items
+}
+
+/// What lies at a path. Out of a watched folder nothing is reached through a link, though it were made a moment ago.
+fn entry(path: &Path, source: Source) -> io::Result<fs::Metadata> {
+    if source == Source::Folder { fs::symlink_metadata(path) } else { fs::metadata(path) }
 }
 
 /// Where `path` lies below `folder`; `None` for the folder itself.

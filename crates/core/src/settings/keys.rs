@@ -4,17 +4,18 @@ use imagepic_words::{links, settings as words};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Proxy, Settings};
+use super::{Proxy, Settings, folders};
 use crate::destination::{Destination, Kind, LONGEST_PRESIGN, LinkPolicy, S3Address};
 use crate::error::{Code, Error, Result};
 use crate::link::{Format, LinkTemplate};
 
 /// The settings that are not a destination's.
-pub const KEYS: [&str; 8] = [
+pub const KEYS: [&str; 9] = [
     "capture.clipboard",
     "general.language",
     "general.theme",
     "general.notifications",
+    "capture.folders",
     "general.proxy",
     "link.format",
     "link.templates",
@@ -115,6 +116,7 @@ impl Settings {
                 let (id, field) = split(key)?;
                 field_of(self.find(id)?, key, field)?
             }
+            "capture.folders" => folders::text(&self.capture.folders),
         })
     }
 
@@ -146,6 +148,7 @@ impl Settings {
                 let templates =
                     serde_json::from_str(list).map_err(|error| Error::new(Code::BadRequest, links::list_bad(error)))?;
                 self.link.set_templates(templates)?;
+            "capture.folders" => self.capture.folders = folders::read(self, key, value)?,
             }
             "destination.current" => self.destination.current = self.find(value)?.id.clone(),
             _ if key.starts_with(TEMPLATE) => {
@@ -389,6 +392,8 @@ mod tests {
             ("destinations.team.any_file", "true"),
             ("destinations.this-computer.any_file", "true"),
             ("destinations.team.endpoint", "http://127.0.0.1:9000"),
+            ("capture.folders", r#"[{"path":"/tmp/shots","destination":"team","recursive":true,"enabled":false}]"#),
+            ("capture.folders", "[]"),
             ("destinations.team.region", "auto"),
             ("destinations.team.access_key", "AK2"),
             ("destinations.team.path_style", "true"),
@@ -460,3 +465,7 @@ mod tests {
         }
     }
 }
+            ("capture.folders", "/tmp/shots", "[{\"path\":"),
+            ("capture.folders", r#"[{"path":"shots"}]"#, "complete path"),
+            ("capture.folders", r#"[{"path":"/tmp/a"},{"path":"/tmp/a/"}]"#, "already"),
+            ("capture.folders", r#"[{"path":"/tmp/a","destination":"nowhere"}]"#, "Team v1.2"),

@@ -221,6 +221,8 @@ struct FakeState {
     content: Option<Clip>,
     text: Option<String>,
     watchers: Vec<(u64, std::sync::mpsc::Sender<Change>)>,
+    /// What somebody else copied.
+    words: Option<String>,
 }
 
 impl FakeClipboard {
@@ -230,6 +232,7 @@ impl FakeClipboard {
         state.number += 1;
         state.text = None;
         state.content = Some(content.clone());
+        state.words = None;
         let change = Change { content, mark: Mark::Number(state.number) };
         for (_, watcher) in &state.watchers {
             let _ = watcher.send(change.clone());
@@ -237,6 +240,12 @@ impl FakeClipboard {
     }
 
     pub(crate) fn text(&self) -> Option<String> {
+    /// Somebody copies words.
+    pub(crate) fn copy_text(&self, text: &str) {
+        self.copy(Clip::Text);
+        self.state.lock().expect("no panic").words = Some(text.to_owned());
+    }
+
         self.state.lock().expect("no panic").text.clone()
     }
 
@@ -266,6 +275,11 @@ impl ClipboardPort for Port {
     }
 
     fn current_mark(&self) -> Result<Mark> {
+    fn read_text(&self) -> Result<Option<(String, Mark)>> {
+        let state = self.0.state.lock().expect("no panic");
+        Ok(state.words.clone().map(|text| (text, Mark::Number(state.number))))
+    }
+
         Ok(Mark::Number(self.0.state.lock().expect("no panic").number))
     }
 

@@ -98,7 +98,7 @@ impl Folder {
         }
         let files = self.ready.clone();
         let how = Submit { destination, deliver, ..Submit::default() };
-        let (batch, _) = inner.submit_files(files.clone(), how).await?;
+        let batch = inner.submit_files(files.clone(), how).await?;
         self.ready.clear();
         (self.first, self.retry) = (None, None);
         for each in &batch.each {

@@ -1,0 +1,40 @@
+//! What windows may ask about watched folders, and the answers to what only a person can decide.
+
+use std::path::PathBuf;
+
+use imagepic_core::engine::FolderView;
+use tauri::State;
+
+use super::Answer;
+use crate::shell::Shell;
+
+#[tauri::command]
+pub(super) fn answer_question(shell: State<'_, Shell>, id: u64, yes: bool) -> Answer<()> {
+    shell.answer(shell.engine.sources().answer(id, yes))
+}
+
+#[tauri::command]
+pub(super) fn watched_folders(shell: State<'_, Shell>) -> Vec<FolderView> {
+    shell.engine.sources().folders()
+}
+
+#[tauri::command]
+pub(super) async fn watch_folder(
+    shell: State<'_, Shell>,
+    path: PathBuf,
+    destination: Option<String>,
+    recursive: bool,
+) -> Answer<()> {
+    shell.answer(shell.engine.sources().watch(&path, destination.as_deref(), recursive).await.map(drop))
+}
+
+#[tauri::command]
+pub(super) async fn unwatch_folder(shell: State<'_, Shell>, path: PathBuf) -> Answer<()> {
+    shell.answer(shell.engine.sources().unwatch(&path).await.map(drop))
+}
+
+#[tauri::command]
+pub(super) async fn upload_watched(shell: State<'_, Shell>, path: PathBuf) -> Answer<()> {
+    let how = crate::actions::by_hand();
+    shell.answer(shell.engine.sources().upload_what_is_there(&path, how).await.map(drop))
+}
