@@ -45,3 +45,13 @@ pub(crate) async fn say(title: &str, body: &str) {
         tracing::info!("no notification daemon");
     }
 }
+
+/// Asks the file manager to show a file in its folder; whether one did.
+pub(crate) async fn show_in_folder(url: &str) -> bool {
+    let shown = async {
+        let name = "org.freedesktop.FileManager1";
+        let arguments = (vec![url], "");
+        session().await?.call_method(Some(name), "/org/freedesktop/FileManager1", Some(name), "ShowItems", &arguments).await
+    };
+    matches!(tokio::time::timeout(PATIENCE, shown).await, Ok(Ok(_)))
+}

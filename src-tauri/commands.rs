@@ -4,6 +4,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "tauri hands commands their arguments by value")]
 
 mod buckets;
+mod library;
 mod sources;
 
 use imagepic_core::destination::{Destination, TeamAddress};
@@ -169,6 +170,18 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         buckets::browse_here,
         buckets::browse_asked,
         buckets::browse_upload,
+        library::library_newest,
+        library::library_find,
+        library::library_rows,
+        library::library_details,
+        library::library_check,
+        library::library_copy,
+        library::library_delete,
+        library::library_forget,
+        library::library_keep,
+        library::library_rename,
+        library::library_open,
+        library::library_show_file,
         open_window,
         close_window,
         quit,

@@ -29,6 +29,7 @@ mod events;
 mod figures;
 mod instance;
 mod notifications;
+mod open;
 mod pointing;
 mod remote_thumbnails;
 mod picker;

@@ -153,6 +153,11 @@ pub(crate) fn remember(app: &AppHandle) {
 pub(crate) fn closed(app: &AppHandle, label: &str) {
     let shell = app.state::<Shell>();
     shell.drops.forget(label);
+    if label == Name::Library.label() {
+        // What was deleted there goes now: nobody can take it back any more.
+        shell.engine.library().leave_now();
+        shell.engine.library().rest();
+    }
     let last = app.webview_windows().keys().all(|other| other == label);
     if last && !shell.tray.is_there() && !shell.quitting.load(Ordering::SeqCst) {
         shell.notifier.show(said::still_running(shell.engine.lang()));

@@ -7,6 +7,7 @@ mod drop;
 mod icon;
 mod instances;
 mod keychain;
+mod library;
 mod notices;
 mod page;
 mod settings;

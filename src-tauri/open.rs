@@ -1,0 +1,53 @@
+//! Handing something to the desktop: a link to the browser, a file to the file manager. Never through a shell, and only web addresses.
+
+use std::path::Path;
+
+use imagepic_core::{Code, Error, Result};
+use imagepic_words::library as words;
+use tauri::Url;
+
+/// Opens a web address in the person's browser.
+pub(crate) async fn in_browser(url: &str) -> Result<()> {
+    let refused = || Error::new(Code::BadRequest, words::no_web_address());
+    // As it will be read: whatever else a store may answer never reaches a program's command line.
+    let url = Url::parse(url).map_err(|_| refused())?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(refused());
+    }
+    launch(url.into()).await
+}
+
+/// Shows a file in its folder, selected where the file manager can do that.
+pub(crate) async fn in_folder(file: &Path) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    if let Ok(url) = Url::from_file_path(file)
+        && crate::bus::show_in_folder(url.as_str()).await
+    {
+        return Ok(());
+    }
+    let folder = file.parent().unwrap_or(file).to_string_lossy().into_owned();
+    launch(folder).await
+}
+
+async fn launch(what: String) -> Result<()> {
+    let launched = tauri::async_runtime::spawn_blocking(move || open::that_detached(&what)).await;
+    let why = match launched {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    Err(Error::new(Code::Unsupported, words::cannot_open(&why)).because(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_web_addresses_go_to_the_browser() {
+        for url in ["file:///etc/passwd", "javascript:alert(1)", "--version", "data:text/html,x", "smb://host/share", ""] {
+            let opened = tauri::async_runtime::block_on(in_browser(url));
+            assert_eq!(opened.map_err(|error| error.code), Err(Code::BadRequest), "{url}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The library window on the real program: found, copied, deleted, taken back, renamed, tried again.
+
+use std::time::{Duration, Instant};
+
+use imagepic_tests::web::Session;
+use imagepic_tests::{Desktop, display, eventually, http, pictures};
+
+use crate::steps::{BUCKET, Elsewhere, history, link_on_clipboard, picture_files, set};
+
+/// The page asks for the small picture of what it shows; it is there once it has a size.
+async fn thumbnails(session: &Session, count: usize) {
+    let script = "return [...document.querySelectorAll('.tile img')].filter((one) => one.naturalWidth > 0).length";
+    eventually("small pictures", async || {
+        let seen = session.execute(script, Vec::new()).await.ok()?.as_u64()?;
+        (seen >= count as u64).then_some(())
+    })
+    .await;
+}
+
+async fn click(session: &Session, css: &str) {
+    session.find_soon(css).await.click().await.unwrap_or_else(|why| panic!("{css} cannot be clicked: {why}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_is_found_copied_deleted_and_taken_back() {
+    let desktop = Desktop::start().await;
+    let files = picture_files(&desktop, "shot", 3, 60);
+    let first = desktop.file("登录页.png", &pictures::png(7, 90, 60));
+    let mut arguments = vec!["upload".to_owned()];
+    arguments.extend(files.iter().map(|(path, _)| path.display().to_string()));
+    arguments.push(first.display().to_string());
+    desktop.imagepic(&arguments).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    display::wait_for_window(&desktop.machine, "Library").await;
+    session.text_with("all uploads", |text| text.contains("4 uploads") && text.contains("登录页")).await;
+    thumbnails(&session, 4).await;
+
+    let search = session.find_soon(".tools input").await;
+    search.send_keys("登录").await.expect("a field");
+    session.text_with("one upload", |text| text.contains("1 upload") && !text.contains("shot00")).await;
+    session.press("Copy URL").await;
+    let link = link_on_clipboard(&desktop, None).await;
+    assert_eq!(http::get(&link).await.bytes, pictures::png(7, 90, 60));
+
+    click(&session, ".details [aria-label=Delete]").await;
+    session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
+    assert_eq!(desktop.keys(BUCKET).len(), 4, "its seconds are not over");
+    click(&session, ".bulk .undo").await;
+    session.text_with("it to be back", |text| !text.contains("1 upload deleted") && text.contains("登录页.png")).await;
+    assert_eq!(http::get(&link).await.status, 200);
+
+    click(&session, ".details [aria-label=Delete]").await;
+    eventually("the object to go", async || (desktop.keys(BUCKET).len() == 3).then_some(())).await;
+    eventually("its row to go", async || (history(&desktop).len() == 3).then_some(())).await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_goes_with_the_window_that_is_closed() {
+    let desktop = Desktop::start().await;
+    let file = desktop.file("a.png", &pictures::png(9, 50, 50));
+    desktop.imagepic(&["upload", file.to_str().expect("plain")]).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    let window = display::wait_for_window(&desktop.machine, "Library").await;
+    click(&session, ".details [aria-label=Delete]").await;
+    session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
+    let closed = Instant::now();
+    display::close(&desktop.machine, &window);
+    eventually("the object to go", async || desktop.keys(BUCKET).is_empty().then_some(())).await;
+    // Slow machines may take longer than the seconds themselves; then this shows nothing, and the object is gone all the same.
+    println!("gone {:?} after the window", closed.elapsed());
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_was_stopped_is_tried_again_from_the_library() {
+    let desktop = Desktop::start().await;
+    let mut store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "Elsewhere");
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    store.stop();
+    let picture = pictures::png(11, 70, 50);
+    assert!(desktop.start_app(&[desktop.file("late.png", &picture)]).wait_for_end().await.success());
+    session.text_with("it to wait", |text| text.contains("late.png") && text.contains("Waiting for the network")).await;
+    session.press("Cancel").await;
+    session.text_with("it to be stopped", |text| text.contains("Stopped")).await;
+    store.again(&desktop).await;
+    session.press("Retry").await;
+    session.text_with("it to be uploaded", |text| text.contains("checksum equal")).await;
+    session.press("Copy URL").await;
+    let link = link_on_clipboard(&desktop, None).await;
+    assert_eq!(http::get(&link).await.bytes, picture);
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renamed_upload_opens_under_its_new_name_and_a_hostile_one_breaks_nothing() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "general.language", "zh-CN");
+    let hostile = "\"><img src=x onerror=document.title='broken'>.png";
+    let file = desktop.file(hostile, &pictures::png(13, 60, 60));
+    desktop.imagepic(&["upload", file.to_str().expect("plain")]).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    display::wait_for_window(&desktop.machine, "图库").await;
+    session.text_with("the name as text", |text| text.contains("onerror")).await;
+    thumbnails(&session, 1).await;
+    let count = "return document.querySelectorAll('img[onerror]').length";
+    assert_eq!(session.execute(count, Vec::new()).await.expect("a number").as_u64(), Some(0));
+    click(&session, ".details [aria-haspopup=menu]").await;
+    let line = session.find_soon(".details [role=menuitem]").await;
+    line.click().await.expect("a line");
+    let field = session.find_soon("dialog input").await;
+    field.clear().await.expect("a field");
+    field.send_keys("plain.png").await.expect("a field");
+    session.press("重命名").await;
+    session.text_with("its new name", |text| text.contains("已重命名为 plain.png")).await;
+    assert_eq!(desktop.keys(BUCKET), ["plain.png"]);
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_library_of_a_hundred_thousand_opens_and_scrolls() {
+    let desktop = Desktop::start().await;
+    let file = desktop.file("a.png", &pictures::png(17, 50, 50));
+    desktop.imagepic(&["upload", file.to_str().expect("plain")]).success();
+    fill(&desktop, 100_000);
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    session.text_with("all of them", |text| text.contains("100,001 uploads")).await;
+    let figures = session
+        .execute(
+            "const scroll = document.querySelector('.scroll'); scroll.scrollTop = scroll.scrollHeight / 2; return scroll.scrollHeight",
+            Vec::new(),
+        )
+        .await
+        .expect("a height");
+    assert!(figures.as_u64().is_some_and(|height| height > 1_000_000), "{figures}");
+    session.text_with("what lies in the middle", |text| text.contains("old-4") || text.contains("old-5")).await;
+    let search = session.find_soon(".tools input").await;
+    let asked = Instant::now();
+    search.send_keys("old-77777-").await.expect("a field");
+    session.text_with("the one", |text| text.contains("old-77777-") && text.contains("1 upload")).await;
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(10), "a search took {took:?}");
+    session.close().await;
+}
+
+/// Rows as years of work leave them, made in the journal itself.
+fn fill(desktop: &Desktop, count: u32) {
+    let journal = rusqlite::Connection::open(desktop.home().join("journal.sqlite")).expect("the journal");
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+         INSERT INTO uploads (batch, position, state, source, name, size, content_type, width, height, original, prepared, destination, \
+         bucket, folder, key, taken_at, done_at, deliver, created, changed) \
+         SELECT 1 + i, 0, 'done', 'drop', 'old-' || i || '-登录页.png', 80000 + i, 'application/x-old', 1440, 900, zeroblob(32), zeroblob(32), \
+         'this-computer', 'images', '', 'old-' || i || '-' || hex(randomblob(4)) || '.bin', 1500000000000 + i * 240000, \
+         1500000000000 + i * 240000, 'no', 0, 1000 + i FROM n";
+    journal.execute(rows, [count]).expect("filled");
+}
