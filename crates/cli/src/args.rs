@@ -2,6 +2,7 @@
 
 mod accounts;
 mod formats;
+mod images;
 mod serve;
 mod team;
 
@@ -127,7 +128,8 @@ pub(crate) fn command(lang: Lang) -> Command {
 fn upload(make: Make) -> Command {
     let examples =
         ["upload a.png b.png", "upload https://example.com/a.png", "upload --clipboard --copy", "upload --to team --folder docs shots/", "upload - < a.png"];
-    make.shown("upload", words::upload(), &examples)
+    let command = images::images(make, make.shown("upload", words::upload(), &examples));
+    command
         .arg(
             Arg::new("file")
                 .value_name("FILE")
@@ -178,7 +180,7 @@ fn destinations(make: Make) -> Command {
     let name = || make.destination(Arg::new("name").value_name("NAME").required(true).help(words::option_name().to(lang)));
     let longest = i64::from(imagepic_core::destination::LONGEST_PRESIGN);
     let fields = move |command: Command| {
-        command
+        images::images(make, command)
             .arg(make.option("endpoint", "URL", words::option_endpoint()))
             .arg(make.option("region", "REGION", words::option_region()))
             .arg(make.option("access-key", "KEY", words::option_access_key()))

@@ -238,6 +238,7 @@ fn fill(destination: &mut Destination, args: &ArgMatches) -> Result<()> {
     } else if let Some(seconds) = args.get_one::<i64>("presign").and_then(|seconds| u32::try_from(*seconds).ok()) {
         destination.link = LinkPolicy::Presigned { seconds };
     }
+    crate::images::fill(&mut destination.images, args);
     Ok(())
 }
 

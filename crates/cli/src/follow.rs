@@ -2,7 +2,7 @@
 
 use imagepic_core::engine::Engine;
 use imagepic_core::error::Waiting;
-use imagepic_core::event::{Event, Stage, Upload};
+use imagepic_core::event::{Event, ImageWork, Stage, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::outside::Outside;
 use imagepic_core::{Code, Result};
@@ -66,6 +66,9 @@ struct Answer {
     height: Option<u32>,
     expires_at: Option<String>,
     reused: bool,
+    /// What was done to the image, where anything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageWork>,
     error: Option<Trouble>,
     /// Not over: it is in the journal, and somebody goes on with it.
     #[serde(skip)]
@@ -141,6 +144,7 @@ pub(crate) async fn to_the_end(
         }
     }
     if !how.quiet {
+        crate::images::tell(answers.iter().filter_map(|answer| Some((answer.file.as_str(), answer.image.as_ref()?))), out);
         if only_here {
             if !served {
                 out.tell(&words::host_started());
@@ -311,6 +315,7 @@ async fn answer(engine: &Engine, file: String, upload: &Upload, format: Option<F
         height: upload.height,
         expires_at: ends.and_then(iso),
         reused: upload.reused,
+        image: upload.made.clone(),
         error,
         stage: Some(upload.stage),
         left_out_of: None,

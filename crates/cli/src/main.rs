@@ -10,6 +10,7 @@ mod complete;
 mod destinations;
 mod follow;
 mod frames;
+mod images;
 mod manage;
 mod objects;
 mod out;

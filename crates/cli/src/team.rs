@@ -80,6 +80,8 @@ pub(crate) async fn add(engine: &Engine, args: &ArgMatches, out: &Out) -> Result
         ca_file: ca_file(args),
     };
     let names = if matches!(link, LinkPolicy::Public { .. }) { Names::unguessable() } else { Names::default() };
+    let mut images = Images::default();
+    crate::images::fill(&mut images, args);
     let destination = Destination {
         id: String::new(),
         name: text("name"),
@@ -88,7 +90,7 @@ pub(crate) async fn add(engine: &Engine, args: &ArgMatches, out: &Out) -> Result
         folder: text("folder"),
         link,
         names,
-        images: Images::default(),
+        images,
         max_bytes: None,
         any_file: false,
     };

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use clap::ArgMatches;
 use imagepic_core::capture::{Capture, Content, Near, Source, address};
-use imagepic_core::destination::{Kind, check};
+use imagepic_core::destination::{Images, Kind, check};
 use imagepic_core::engine::{Batch, Deliver, Engine, Submit};
 use imagepic_core::event::Event;
 use imagepic_core::link::Format;
@@ -53,6 +53,7 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
         // The links are copied here, once, when all of them are known.
         deliver: Deliver::No,
         format: how.format,
+        images: images(engine, args)?,
     };
     let host = engine.bucket_host().status().await;
     // The tray app serves as soon as it can; nothing is started beside it.
@@ -77,12 +78,10 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
         .collect();
     if !asked.is_empty() {
         let taken = if captures.is_empty() { None } else { Some(taking(engine, captures, submit.clone(), how.quiet, out).await) };
-        told_private(taken.as_ref(), &how, out);
         outcomes.extend(in_order(asked, taken, out)?);
     }
     if args.get_flag("clipboard") {
         let taken = engine.uploads().submit_clipboard(submit).await;
-        told_private(Some(&taken), &how, out);
         outcomes.extend(of_clipboard(taken, out)?);
     }
     follow::to_the_end(engine, outside, outcomes, &mut events, how, served, out).await
@@ -200,13 +199,14 @@ fn input(out: &Out) -> Result<Bytes> {
     Ok(bytes.into())
 }
 
-fn told_private(taken: Option<&Result<Batch>>, how: &How, out: &Out) {
-    if let Some(Ok(batch)) = taken
-        && let Some(name) = batch.keeps_private.first()
-        && !how.quiet
-    {
-        out.tell(&imagepic_words::intake::keeps_private(batch.keeps_private.len(), name));
-    }
+/// What this call wants done to images instead of what the destination does, where it says anything about it.
+fn images(engine: &Engine, args: &ArgMatches) -> Result<Option<Images>> {
+    let destination = match args.get_one::<String>("to") {
+        Some(name) => engine.destinations().resolve(name)?,
+        None => engine.destinations().current(),
+    };
+    let mut images = destination.images;
+    Ok(crate::images::fill(&mut images, args).then_some(images))
 }
 
 /// Wrong for all of them alike: nothing of this call can go right.

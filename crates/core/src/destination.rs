@@ -1,8 +1,11 @@
 //! A destination says where uploads go and how their links are made.
 
 pub mod check;
+mod images;
 
 use serde::{Deserialize, Serialize};
+
+pub use images::{Convert, Images, LONGEST_SIDE, USUAL_QUALITY};
 
 /// The destination that is there from the first start.
 pub const THIS_COMPUTER: &str = "this-computer";
@@ -138,21 +141,6 @@ impl Names {
     #[must_use]
     pub fn unguessable() -> Self {
         Self { file: "{stem}-{random:8}.{ext}".to_owned(), clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{random:8}.{ext}".to_owned() }
-    }
-}
-
-/// What is done to images on the way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
-#[serde(default)]
-#[ts(export)]
-pub struct Images {
-    /// Cut position and camera data (EXIF, XMP) out of JPEG, WebP and PNG, without touching a pixel.
-    pub strip_metadata: bool,
-}
-
-impl Default for Images {
-    fn default() -> Self {
-        Self { strip_metadata: true }
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Code {
     FileChanged,
     /// The bytes are not an image this destination takes.
     NotAnImage,
+    /// Something is wanted of a picture that is damaged, or made to do harm.
+    BrokenImage,
     /// Larger than the destination's limit.
     TooLarge,
     /// Nothing in it.

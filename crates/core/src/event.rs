@@ -2,10 +2,12 @@
 //!
 //! Views carry finished sentences in the language of the settings, so that a window never puts words together. No image bytes.
 
+mod image;
 mod job;
 
 use serde::{Deserialize, Serialize};
 
+pub use image::ImageWork;
 pub use job::{Job, JobKind, JobPhase};
 
 use crate::capture::Source;
@@ -206,6 +208,10 @@ pub struct Upload {
     pub reused: bool,
     /// When its last link ends, in milliseconds since 1970; `None` for a public one.
     pub expires_at: Option<i64>,
+    /// What was done to the image on its way; `None`: nothing, and there is nothing to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub made: Option<ImageWork>,
 }
 
 /// An image on the clipboard that "ask" offers to upload. Its bytes stay in bounded memory.

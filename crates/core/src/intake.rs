@@ -40,6 +40,7 @@ pub(crate) struct Taken {
     pub(crate) body: Option<Bytes>,
     pub(crate) size: u64,
     pub(crate) kind: prepare::Kind,
+    pub(crate) made: Option<prepare::Made>,
     pub(crate) original: [u8; 32],
     pub(crate) prepared: [u8; 32],
 }
@@ -96,24 +97,26 @@ fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, 
         return Err(Error::new(Code::Empty, errors::empty_file(name)));
     }
     let kind = prepare::kind(&bytes, name);
-    admit(&kind, name, bytes.len() as u64, destination, place)?;
+    admit(&kind, name, destination, place)?;
     let original: [u8; 32] = Sha256::digest(&bytes).into();
-    let cleaned = if destination.images.strip_metadata { prepare::without_metadata(&bytes, &kind) } else { None };
-    let (body, prepared) = match cleaned {
-        Some(cleaned) => {
-            let prepared = Sha256::digest(&cleaned).into();
-            (cleaned, prepared)
-        }
-        None => (bytes, original),
-    };
+    let prepared = prepare::apply(bytes, kind, &destination.images, name)?;
+    fits(name, prepared.body.len() as u64, destination, place)?;
+    keep(prepared, original, name, to)
+}
+
+/// Puts prepared bytes where they are sent from.
+fn keep(prepared: prepare::Prepared, original: [u8; 32], name: &str, to: To<'_>) -> Result<Taken> {
+    let prepare::Prepared { body, kind, changed, made_anew, made } = prepared;
+    let prepared = if changed { Sha256::digest(&body).into() } else { original };
     let size = body.len() as u64;
     let kept = crate::memory::keep(body.clone());
-    let spooled = if to.memory && kept.is_some() {
+    // What took long to make is not made again after a crash.
+    let spooled = if to.memory && kept.is_some() && !made_anew {
         None
     } else {
         Some(write(&body, to.spool, to.owner, true).map_err(|error| refusal(name, to.spool, error))?)
     };
-    Ok(Taken { spool: spooled, reference: None, body: kept, size, kind, original, prepared })
+    Ok(Taken { spool: spooled, reference: None, body: kept, size, kind, made, original, prepared })
 }
 
 fn take_large(
@@ -123,21 +126,28 @@ fn take_large(
     name: &str,
     destination: &Destination,
     place: &str,
-    To { spool, owner, .. }: To<'_>,
+    to: To<'_>,
 ) -> Result<Taken> {
     let lost = |error: io::Error| unreadable(path, &error);
+    let To { spool, owner, .. } = to;
     let kind = prepare::kind_of_file(&mut file, name).map_err(lost)?;
-    admit(&kind, name, data.len(), destination, place)?;
-    if data.len() <= CLEANED_AT_MOST && destination.images.strip_metadata && prepare::may_hold_metadata(&kind) {
+    admit(&kind, name, destination, place)?;
+    let cleans = destination.images.strip_metadata && prepare::may_hold_metadata(&kind);
+    let converts = kind.image && prepare::converts(&destination.images);
+    let mut made = prepare::too_large(&kind, data.len(), &destination.images);
+    if data.len() <= CLEANED_AT_MOST && (cleans || converts) {
         let bytes = read_whole(&File::open(path).map_err(lost)?, path, data)?;
-        if let Some(cleaned) = prepare::without_metadata(&bytes, &kind) {
-            let original = Sha256::digest(&bytes).into();
-            let prepared = Sha256::digest(&cleaned).into();
-            let size = cleaned.len() as u64;
-            let spooled = write(&cleaned, spool, owner, true).map_err(|error| refusal(name, spool, error))?;
-            return Ok(Taken { spool: Some(spooled), reference: None, body: None, size, kind, original, prepared });
+        let given = bytes.clone();
+        let prepared = prepare::apply(bytes, kind.clone(), &destination.images, name)?;
+        if prepared.changed {
+            fits(name, prepared.body.len() as u64, destination, place)?;
+            let original = Sha256::digest(&given).into();
+            drop(given);
+            return keep(prepared, original, name, To { memory: false, ..to });
         }
+        made = prepared.made;
     }
+    fits(name, data.len(), destination, place)?;
     // A reflink costs nothing and shields against later changes; where the file system has none, the file itself is remembered.
     if let Some(spooled) = clone(&file, spool, owner) {
         let copy = spool.join(&spooled);
@@ -150,6 +160,7 @@ fn take_large(
                     body: None,
                     size,
                     kind,
+                    made,
                     original: hash,
                     prepared: hash,
                 });
@@ -164,14 +175,19 @@ fn take_large(
     let (hash, _) = hash_file(path).map_err(lost)?;
     // A file that grew under our hands is not the one whose hash we have.
     check_reference(&reference)?;
-    Ok(Taken { spool: None, size: reference.size, reference: Some(reference), body: None, kind, original: hash, prepared: hash })
+    Ok(Taken { spool: None, size: reference.size, reference: Some(reference), body: None, kind, made, original: hash, prepared: hash })
 }
 
-/// Whether the destination takes it.
-fn admit(kind: &prepare::Kind, name: &str, size: u64, destination: &Destination, place: &str) -> Result<()> {
+/// Whether the destination takes such a thing.
+fn admit(kind: &prepare::Kind, name: &str, destination: &Destination, place: &str) -> Result<()> {
     if !kind.image && !destination.any_file {
         return Err(Error::new(Code::NotAnImage, errors::not_an_image(name, place)));
     }
+    Ok(())
+}
+
+/// Whether the destination takes so many bytes, as they are sent.
+fn fits(name: &str, size: u64, destination: &Destination, place: &str) -> Result<()> {
     match destination.max_bytes.filter(|limit| size > *limit) {
         Some(limit) => Err(Error::new(Code::TooLarge, errors::too_large(name, bytes(size), place, bytes(limit)))),
         None => Ok(()),

@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 pub use library::{Brief, Chore, ChoreKind};
-pub use rows::{Change, Deliver, Reference, Row, RowState, Search, Twin};
+pub use rows::{Change, Deliver, Made, Reference, Row, RowState, Search, Twin, Was};
 pub use schema::VERSION;
 
 use crate::error::{Code, Error, Result};

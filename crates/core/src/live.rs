@@ -364,6 +364,7 @@ pub(crate) fn view(row: &Row, settings: &Settings, lang: Lang) -> Upload {
         done_at: row.done_at,
         reused: row.reused,
         expires_at: row.expires_at,
+        made: row.made.as_ref().map(|made| made.view(row.size, lang)),
     }
 }
 
@@ -405,6 +406,7 @@ mod tests {
             reused: false,
             created: false,
             expires_at: None,
+            made: None,
             changed: id,
         }
     }

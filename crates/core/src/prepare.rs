@@ -1,10 +1,18 @@
-//! Bytes → bytes, pure: what they are, and private metadata cut out of them. What stays out: files, and everything about uploads.
+//! Bytes → bytes: what they are, private metadata cut out of them, and other pictures made of them. What stays out: files, and everything
+//! about uploads.
+
+mod images;
+mod made;
+mod room;
 
 use std::borrow::Cow;
 use std::io::{self, Read, Seek};
 
 use bytes::Bytes;
 use imagepic_media::{Media, Outcome};
+
+pub(crate) use images::{LARGEST, Prepared, apply, converts, too_large};
+pub use made::{Made, Was};
 
 /// The longer side of a small picture, in pixels: sharp at twice the size of a tile.
 const THUMBNAIL: u32 = 320;

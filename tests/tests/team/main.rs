@@ -48,7 +48,7 @@ fn destination(server: &str) -> Destination {
         folder: "shots".to_owned(),
         link: LinkPolicy::default(),
         names: Names { file: "{stem}.{ext}".to_owned(), ..Names::default() },
-        images: Images { strip_metadata: false },
+        images: Images { strip_metadata: false, ..Images::default() },
         max_bytes: None,
         any_file: false,
     }

@@ -36,6 +36,7 @@ pub(super) fn add(make: Make) -> Command {
         .arg(make.option("folder", "FOLDER", words::option_folder()))
         .arg(make.option("public-base", "URL", words::option_public_base()).conflicts_with("presign"))
         .arg(make.number(make.option("presign", "SECONDS", words::option_presign()), 1, longest));
+    let command = super::images::images(make, command);
     address(make, command).mut_arg("phone", |arg| arg.required(true))
 }
 

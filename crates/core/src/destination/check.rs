@@ -24,7 +24,7 @@ impl Destination {
     ///
     /// # Errors
     /// `BadRequest` with [`Error::field`] one of `name`, `endpoint`, `region`, `access_key`, `server`, `phone`, `ca_file`, `bucket`,
-    /// `folder`, `link`, `file`, `clipboard`, `max_bytes`; `PlainHttp` at `server`.
+    /// `folder`, `link`, `file`, `clipboard`, `max_bytes`, `quality`, `max_width`, `max_height`; `PlainHttp` at `server`.
     pub fn checked(&self) -> Result<Self> {
         let mut this = self.reachable()?;
         if let Kind::Team(address) = &this.kind {
@@ -43,6 +43,7 @@ impl Destination {
         if this.max_bytes == Some(0) {
             return Err(bad("max_bytes", words::max_bytes_bad()));
         }
+        this.images.check()?;
         Template::parse(&this.names.file).map_err(|error| error.at("file"))?;
         Template::parse(&this.names.clipboard).map_err(|error| error.at("clipboard"))?;
         Ok(this)

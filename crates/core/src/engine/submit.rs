@@ -63,6 +63,10 @@ impl Inner {
         if let Some(folder) = &how.folder {
             destination.folder = crate::destination::check::folder(folder)?;
         }
+        if let Some(images) = &how.images {
+            images.check()?;
+            destination.images.clone_from(images);
+        }
         if destination.bucket.is_empty() {
             return Err(Error::new(Code::BadRequest, errors::no_bucket_chosen(&destination.name)).at("bucket"));
         }
@@ -93,7 +97,9 @@ impl Inner {
         let mut patient = true;
         let mut items = items.into_iter().peekable();
         while items.peek().is_some() {
-            let chunk: Vec<_> = items.by_ref().take(CHUNK).collect();
+            // What takes long to make does not keep what is made already from travelling.
+            let at_once = if crate::prepare::converts(&destination.images) { READERS } else { CHUNK };
+            let chunk: Vec<_> = items.by_ref().take(at_once).collect();
             let more = items.peek().is_some();
             let (names, refused) = (chunk.iter().map(name_of).collect::<Vec<_>>(), batch.refused.len());
             let outcome = self
@@ -411,6 +417,7 @@ impl Inner {
             reused: false,
             created: false,
             expires_at: None,
+            made: taken.made,
             changed: 0,
         };
         (row, taken.body)

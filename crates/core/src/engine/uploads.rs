@@ -27,6 +27,8 @@ pub struct Submit {
     pub deliver: Deliver,
     /// Instead of the settings' format.
     pub format: Option<Format>,
+    /// Instead of what the destination wants done to images.
+    pub images: Option<crate::destination::Images>,
 }
 
 /// What was taken in.

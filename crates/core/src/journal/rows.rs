@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::capture::Source;
 use crate::error::{Fault, Waiting};
 use crate::link::Format;
+pub use crate::prepare::{Made, Was};
 
 /// Where a row stands. Whether bytes travel at this moment is known in memory only: after a crash it does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -119,6 +120,8 @@ pub struct Row {
     pub created: bool,
     /// When the last link ends, milliseconds since 1970.
     pub expires_at: Option<i64>,
+    /// What was done to the image before it was sent.
+    pub made: Option<Made>,
     /// Number of the row's last change.
     pub changed: i64,
 }

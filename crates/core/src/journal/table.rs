@@ -9,7 +9,7 @@ use crate::capture::Source;
 
 pub(super) const COLUMNS: &str = "id, batch, position, state, source, name, spool, reference, size, content_type, width, height, original, prepared, \
      destination, bucket, folder, key, etag, fault, waiting, tries, next_try_at, owner, taken_at, done_at, deliver, format, reused, \
-     created, expires_at, changed";
+     created, expires_at, made, changed";
 
 pub(super) const NEXT_CHANGE: &str = "(SELECT coalesce(max(changed), 0) + 1 FROM uploads)";
 
@@ -61,6 +61,7 @@ pub(super) fn row(sql: &SqlRow<'_>) -> rusqlite::Result<Row> {
         reused: sql.get("reused")?,
         created: sql.get("created")?,
         expires_at: sql.get("expires_at")?,
+        made: unjson(sql, "made")?,
         changed: sql.get("changed")?,
     })
 }
@@ -73,12 +74,13 @@ pub(super) fn insert(connection: &Connection, new: &mut Row) -> rusqlite::Result
     let json =
         |value: serde_json::Result<String>| value.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
     let reference = new.reference.as_ref().map(serde_json::to_string).map(json).transpose()?;
+    let made = new.made.as_ref().map(serde_json::to_string).map(json).transpose()?;
     let (id, changed): (i64, i64) = connection
         .prepare_cached(&format!(
             "INSERT INTO uploads (batch, position, state, source, name, spool, reference, size, content_type, width, height, original, \
-             prepared, destination, bucket, folder, key, owner, taken_at, deliver, format, changed) VALUES (:batch, :position, \
+             prepared, destination, bucket, folder, key, owner, taken_at, deliver, format, made, changed) VALUES (:batch, :position, \
              :state, :source, :name, :spool, :reference, :size, :content_type, :width, :height, :original, :prepared, :destination, \
-             :bucket, :folder, :key, :owner, :taken_at, :deliver, :format, {NEXT_CHANGE}) RETURNING id, changed"
+             :bucket, :folder, :key, :owner, :taken_at, :deliver, :format, :made, {NEXT_CHANGE}) RETURNING id, changed"
         ))?
         .query_row(
             named_params! {
@@ -87,7 +89,7 @@ pub(super) fn insert(connection: &Connection, new: &mut Row) -> rusqlite::Result
                 ":content_type": new.content_type, ":width": new.width, ":height": new.height, ":original": new.original,
                 ":prepared": new.prepared, ":destination": new.destination, ":bucket": new.bucket, ":folder": new.folder,
                 ":key": new.key, ":owner": new.owner, ":taken_at": new.taken_at, ":deliver": word(new.deliver),
-                ":format": new.format.and_then(word),
+                ":format": new.format.and_then(word), ":made": made,
             },
             |sql| Ok((sql.get(0)?, sql.get(1)?)),
         )?;

@@ -1,5 +1,7 @@
 //! Every setting by its name, for `imagepic settings get|set` and whoever else speaks in text.
 
+mod images;
+
 use imagepic_words::{links, settings as words};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,7 +28,7 @@ pub const KEYS: [&str; 9] = [
 const TEMPLATE: &str = "link.templates.";
 
 /// What stands behind `destinations.<id>.`; those from `endpoint` on are of one kind of destination only.
-pub const FIELDS: [&str; 19] = [
+pub const FIELDS: [&str; 24] = [
     "name",
     "bucket",
     "folder",
@@ -36,6 +38,11 @@ pub const FIELDS: [&str; 19] = [
     "file_name",
     "clipboard_name",
     "strip_metadata",
+    "convert",
+    "quality",
+    "max_width",
+    "max_height",
+    "squeeze",
     "max_bytes",
     "any_file",
     "endpoint",
@@ -49,11 +56,11 @@ pub const FIELDS: [&str; 19] = [
 ];
 
 /// The fields every destination has.
-const COMMON: usize = 11;
+const COMMON: usize = 16;
 /// Those of S3.
-const S3: std::ops::Range<usize> = COMMON..16;
+const S3: std::ops::Range<usize> = COMMON..21;
 /// Those of a team server.
-const TEAM: std::ops::Range<usize> = 15..19;
+const TEAM: std::ops::Range<usize> = 20..24;
 
 const BOOLS: &str = "true | false";
 
@@ -69,7 +76,8 @@ pub fn values(key: &str) -> &'static [&'static str] {
         "link.format" => &["url", "markdown", "html", "bbcode", "css", "jsx"],
         _ => match split(key) {
             Ok((_, "link")) => &["presigned", "public"],
-            Ok((_, "strip_metadata" | "any_file" | "allow_plain_http" | "path_style")) => &["true", "false"],
+            Ok((_, "convert")) => images::FORMATS,
+            Ok((_, "strip_metadata" | "any_file" | "squeeze" | "allow_plain_http" | "path_style")) => &["true", "false"],
             _ => &[],
         },
     }
@@ -239,10 +247,9 @@ fn field_of(destination: &Destination, key: &str, field: &str) -> Result<String>
         "public_base" => Some(optional(if let LinkPolicy::Public { base } = &destination.link { base.clone() } else { None })),
         "file_name" => Some(destination.names.file.clone()),
         "clipboard_name" => Some(destination.names.clipboard.clone()),
-        "strip_metadata" => Some(destination.images.strip_metadata.to_string()),
         "max_bytes" => Some(optional(destination.max_bytes.map(|bytes| bytes.to_string()))),
         "any_file" => Some(destination.any_file.to_string()),
-        _ => None,
+        field => images::get(&destination.images, field),
     } {
         return Ok(value);
     }
@@ -274,6 +281,9 @@ fn set_field(destination: &mut Destination, key: &str, field: &str, value: &str)
             .ok_or_else(|| wrong(key, words::number_allowed(least, most).to(imagepic_words::Lang::of_system()), value))
     };
     let owned = || value.to_owned();
+    if let Some(set) = images::set(&mut destination.images, key, field, value) {
+        return set;
+    }
     match field {
         "name" => destination.name = owned(),
         "bucket" => destination.bucket = owned(),
@@ -293,7 +303,6 @@ fn set_field(destination: &mut Destination, key: &str, field: &str, value: &str)
         "public_base" => destination.link = LinkPolicy::Public { base: Some(owned()).filter(|base| !base.is_empty()) },
         "file_name" => destination.names.file = owned(),
         "clipboard_name" => destination.names.clipboard = owned(),
-        "strip_metadata" => destination.images.strip_metadata = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
         "any_file" => destination.any_file = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
         "max_bytes" => destination.max_bytes = if value.is_empty() { None } else { Some(number(1, 1 << 50)?) },
         _ => {
@@ -388,6 +397,14 @@ mod tests {
             ("destinations.team.file_name", "{hash}.{ext}"),
             ("destinations.team.clipboard_name", "{uuid}.{ext}"),
             ("destinations.team.strip_metadata", "false"),
+            ("destinations.team.convert", "webp"),
+            ("destinations.team.convert", "none"),
+            ("destinations.team.quality", "72"),
+            ("destinations.team.quality", ""),
+            ("destinations.team.max_width", "2000"),
+            ("destinations.team.max_height", "65500"),
+            ("destinations.team.max_height", ""),
+            ("destinations.team.squeeze", "true"),
             ("destinations.team.max_bytes", "1048576"),
             ("destinations.team.any_file", "true"),
             ("destinations.this-computer.any_file", "true"),
@@ -454,6 +471,9 @@ mod tests {
             ("destinations.this-computer.endpoint", "https://a.example", "This computer"),
             ("destinations.office.region", "eu-1", "Office"),
             ("destinations.team.phone", "13800138000", "Team v1.2"),
+            ("destinations.team.convert", "avif", "none | png | jpeg | webp"),
+            ("destinations.team.quality", "0", "100"),
+            ("destinations.team.max_width", "65501", "65500"),
             ("destinations.office.server", "http://images.example", "without encryption"),
         ] {
             let mut settings = settings();

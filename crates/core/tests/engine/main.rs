@@ -6,6 +6,7 @@ mod crash;
 mod disk;
 mod folders;
 mod foreign;
+mod images;
 mod lasting;
 mod library;
 mod several;

@@ -1,0 +1,114 @@
+//! What a destination wants done to an image, done: private metadata out, and another picture made where one is wanted.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use imagepic_media::convert::{self, Look, Outcome, Wish};
+use imagepic_words::images as words;
+
+use super::made::{Made, name as called};
+use super::{Kind, keeps_metadata, kind, room, without_metadata};
+use crate::destination::Images;
+use crate::error::{Code, Error, Result};
+use crate::intake::bytes as told;
+
+/// Bytes of the largest file that is looked into.
+pub(crate) const LARGEST: u64 = convert::FILE;
+
+/// Bytes to be sent, and how they came about.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) body: Bytes,
+    pub(crate) kind: Kind,
+    /// The bytes are others than those that were given.
+    pub(crate) changed: bool,
+    /// Another picture was made, which takes too long to be done twice.
+    pub(crate) made_anew: bool,
+    pub(crate) made: Option<Made>,
+}
+
+fn wish(images: &Images) -> Wish {
+    Wish {
+        format: images.convert.map(crate::destination::Convert::media),
+        quality: images.quality,
+        max_width: images.max_width,
+        max_height: images.max_height,
+        squeeze: images.squeeze,
+        keep_exif: !images.strip_metadata,
+    }
+}
+
+/// Whether anything but cutting metadata is wanted of images.
+pub(crate) fn converts(images: &Images) -> bool {
+    !wish(images).is_empty()
+}
+
+/// What there is to tell of an image that is too large to be looked into.
+pub(crate) fn too_large(kind: &Kind, size: u64, images: &Images) -> Option<Made> {
+    let kept = (kind.image && converts(images)).then(|| Made::kept(&convert::Kept::TooLarge, kind, size));
+    with_private(kept, kind, images)
+}
+
+/// Does what is wanted. Takes as long as it takes, and waits for memory: to be called on a thread for blocking work.
+///
+/// # Errors
+/// `BrokenImage` where something is wanted of a picture that is damaged or hostile; `name` is what it is called then. Where nothing is
+/// wanted, nothing is refused.
+pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Result<Prepared> {
+    let cleaned = if images.strip_metadata { without_metadata(&bytes, &kind) } else { None };
+    let changed = cleaned.is_some();
+    let body = cleaned.unwrap_or(bytes);
+    let mut prepared = Prepared { body, kind, changed, made_anew: false, made: None };
+    let wish = wish(images);
+    if prepared.kind.image && !wish.is_empty() {
+        let before = prepared.body.len() as u64;
+        let (kept, new) = match make(&prepared.body, &wish, name)? {
+            None => (None, None),
+            Some(Outcome::Kept(kept)) => (Some(Made::kept(&kept, &prepared.kind, before)), None),
+            Some(Outcome::Made(new)) => (Some(Made::of(&new, &prepared.kind, before)), Some(new)),
+        };
+        prepared.made = kept;
+        if let Some(new) = new {
+            prepared.body = new.bytes.into();
+            prepared.kind = self::kind(&prepared.body, name);
+            (prepared.changed, prepared.made_anew) = (true, true);
+        }
+    }
+    prepared.made = with_private(prepared.made, &prepared.kind, images);
+    Ok(prepared)
+}
+
+fn with_private(made: Option<Made>, kind: &Kind, images: &Images) -> Option<Made> {
+    if !(images.strip_metadata && keeps_metadata(&kind.content_type)) {
+        return made;
+    }
+    let mut made = made.unwrap_or_default();
+    made.notices.push(words::keeps_private(called(&kind.content_type)));
+    Some(made)
+}
+
+fn make(bytes: &[u8], wish: &Wish, name: &str) -> Result<Option<Outcome>> {
+    let refused = |error: convert::Error| refusal(&error, wish, name);
+    let work = match convert::look(bytes, wish).map_err(refused)? {
+        Look::Nothing => return Ok(None),
+        Look::Kept(kept) => return Ok(Some(Outcome::Kept(kept))),
+        Look::Work(work) => work,
+    };
+    let _room = room::take(work.memory());
+    // Decoders meet hostile files: what one of them trips over must not take along what was given beside it.
+    match catch_unwind(AssertUnwindSafe(|| work.run())) {
+        Ok(outcome) => outcome.map(Some).map_err(refused),
+        Err(_) => Err(Error::new(Code::BrokenImage, words::broken(name)).because("the decoder gave up")),
+    }
+}
+
+fn refusal(error: &convert::Error, wish: &Wish, name: &str) -> Error {
+    let text = match error {
+        convert::Error::Bomb { width, height, bytes } => words::bomb(name, width, height, told(*bytes)),
+        convert::Error::Truncated => words::truncated(name),
+        convert::Error::Broken(_) => words::broken(name),
+        convert::Error::Unmade(_) => words::unmade(name, wish.format.map_or("PNG", |format| called(format.mime()))),
+    };
+    let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    Error::new(Code::BrokenImage, text).because(why)
+}

@@ -1,0 +1,79 @@
+//! Memory for pictures being decoded, within one budget for the whole process.
+//!
+//! It exists because a photo of a few megabytes is a hundred in memory, and a folder of them would come all at once. Who finds no room
+//! waits for it on its own thread; a picture larger than the budget has it to itself.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// All pictures that are decoded at the same time may take so many bytes together.
+static ROOM: Room = Room::new(224 << 20);
+
+/// A budget of bytes.
+pub(super) struct Room {
+    all: u64,
+    taken: Mutex<u64>,
+    changed: Condvar,
+}
+
+/// A part of it, given back when dropped.
+pub(super) struct Part<'a> {
+    of: &'a Room,
+    bytes: u64,
+}
+
+impl Room {
+    const fn new(all: u64) -> Self {
+        Self { all, taken: Mutex::new(0), changed: Condvar::new() }
+    }
+
+    /// Waits until there is room for so many bytes, or, where they are more than there ever is, until nobody else has any.
+    fn take(&self, bytes: u64) -> Part<'_> {
+        let bytes = bytes.min(self.all);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken + bytes > self.all {
+            taken = self.changed.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken += bytes;
+        Part { of: self, bytes }
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        *self.of.taken.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
+        self.of.changed.notify_all();
+    }
+}
+
+/// Waits for room. Blocks: to be called on a thread for blocking work.
+pub(super) fn take(bytes: u64) -> Part<'static> {
+    ROOM.take(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn many_pictures_at_once_never_have_more_than_the_budget_and_all_come_to_their_turn() {
+        static SMALL: Room = Room::new(100);
+        static NOW: AtomicU64 = AtomicU64::new(0);
+        static MOST: AtomicU64 = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for bytes in [30, 60, 250, 10, 99, 1, 50, 50] {
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        let part = SMALL.take(bytes);
+                        MOST.fetch_max(NOW.fetch_add(part.bytes, Ordering::SeqCst) + part.bytes, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        NOW.fetch_sub(part.bytes, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        assert!(MOST.load(Ordering::SeqCst) <= 100);
+        assert_eq!(*SMALL.taken.lock().expect("nobody panicked"), 0);
+    }
+}

@@ -1,0 +1,168 @@
+//! Images that are made into others on their way: what travels, what is kept of it, and what is refused.
+
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use imagepic_core::Code;
+use imagepic_core::destination::{Convert, Images};
+use imagepic_core::engine::{Draft, Engine, Role, Submit};
+use imagepic_core::event::Upload;
+use imagepic_core::store::Store as _;
+
+use crate::support::*;
+
+fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+    let pixels = RgbImage::from_fn(width, height, |x, y| {
+        let grain = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(2_246_822_519)) >> 28;
+        Rgb([(x % 200 + grain) as u8, (y % 200 + grain) as u8, 90])
+    });
+    let mut out = std::io::Cursor::new(Vec::new());
+    DynamicImage::from(pixels).write_to(&mut out, format).expect("encodes");
+    out.into_inner()
+}
+
+fn to_webp() -> Images {
+    Images { convert: Some(Convert::Webp), max_width: Some(100), ..Images::default() }
+}
+
+async fn with(place: &Place, remote: &Remote, images: Images) -> Engine {
+    let engine = place.with(remote).await;
+    let mut destination = engine.destinations().current();
+    destination.images = images;
+    engine.destinations().save(Draft { destination, secret: None }).await.expect("saved");
+    engine
+}
+
+async fn sent(engine: &Engine, bytes_of: Vec<u8>, name: &str, how: Submit) -> Upload {
+    let batch = engine.uploads().submit(vec![bytes(bytes_of, Some(name))], how).await.expect("taken");
+    assert_eq!(batch.refused, []);
+    engine.uploads().settled(batch.id).await.expect("settled").uploads.remove(0)
+}
+
+async fn body(engine: &Engine, upload: &Upload) -> (String, Vec<u8>) {
+    let link = engine.uploads().link(upload.id).await.expect("a link");
+    let (status, head, body) = get(&link.url).await;
+    assert_eq!(status, 200, "{head}");
+    (head, body)
+}
+
+#[tokio::test]
+async fn what_is_stored_said_and_kept_is_the_picture_that_was_made() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, to_webp()).await;
+    let given = picture(400, 300, ImageFormat::Bmp);
+    let done = sent(&engine, given.clone(), "shot.bmp", quietly()).await;
+    assert_eq!((done.content_type.as_str(), done.width, done.height), ("image/webp", Some(100), Some(75)));
+    assert!(done.key.ends_with(".webp"), "{}", done.key);
+    let (head, stored) = body(&engine, &done).await;
+    assert!(head.contains("content-type: image/webp"), "{head}");
+    assert_eq!(stored.len() as u64, done.size);
+    let shown = image::load_from_memory_with_format(&stored, ImageFormat::WebP).expect("a WebP");
+    assert_eq!((shown.width(), shown.height()), (100, 75));
+    let object = remote.store().stat(BUCKET, &done.key).await.expect("asked").expect("there");
+    let hash = engine.uploads().sha256(done.id).await.expect("known");
+    assert_eq!(object.sha256, Some(hex::encode(hash)));
+
+    let made = done.made.clone().expect("something was done");
+    assert_eq!((made.converted, made.resized, made.squeezed), (Some(Convert::Webp), true, false));
+    assert_eq!((made.was_size, made.was_type.as_deref()), (Some(given.len() as u64), Some("image/bmp")));
+    assert_eq!((made.was_width, made.was_height), (Some(400), Some(300)));
+    let summary = made.summary.clone().expect("told");
+    assert!(summary.starts_with("360 kB → ") && summary.ends_with(", WebP, 100 × 75"), "{summary}");
+
+    let again = sent(&engine, given, "copy.bmp", quietly()).await;
+    assert!(again.reused && again.key == done.key, "the same picture is made of it, and that one is there");
+    engine.close().await;
+    let engine = place.open(Role::Desktop).await;
+    let known = engine.uploads().get(done.id).await.expect("known");
+    assert_eq!(known.made, Some(made), "the journal has it");
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn one_call_may_want_something_else_than_its_destination() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, to_webp()).await;
+    let given = picture(200, 100, ImageFormat::Bmp);
+    let plain = sent(&engine, given.clone(), "a.bmp", Submit { images: Some(Images::default()), ..quietly() }).await;
+    assert_eq!((plain.content_type.as_str(), plain.size, plain.made.is_none()), ("image/bmp", given.len() as u64, true));
+    assert_eq!(body(&engine, &plain).await.1, given, "byte for byte");
+    let jpeg = Images { convert: Some(Convert::Jpeg), quality: Some(60), ..Images::default() };
+    let jpeg = sent(&engine, given.clone(), "b.bmp", Submit { images: Some(jpeg), ..quietly() }).await;
+    assert_eq!((jpeg.content_type.as_str(), jpeg.width), ("image/jpeg", Some(200)));
+    let wrong = Images { quality: Some(0), ..Images::default() };
+    let how = Submit { images: Some(wrong), ..quietly() };
+    let error = engine.uploads().submit(vec![bytes(given, Some("c.bmp"))], how).await.expect_err("no such quality");
+    assert_eq!((error.code, error.field), (Code::BadRequest, Some("quality")));
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_broken_picture_is_refused_by_name_where_something_is_wanted_of_it_and_goes_unchanged_where_not() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, to_webp()).await;
+    let whole = picture(300, 200, ImageFormat::Png);
+    let half = whole[..whole.len() / 2].to_vec();
+    let mut bomb = whole.clone();
+    bomb[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
+    let given =
+        vec![bytes(half.clone(), Some("half.png")), bytes(bomb.clone(), Some("bomb.png")), bytes(whole, Some("whole.png"))];
+    let batch = engine.uploads().submit(given, quietly()).await.expect("one is taken");
+    assert_eq!(batch.uploads.len(), 1);
+    for (refusal, name) in batch.refused.iter().zip(["half.png", "bomb.png"]) {
+        assert_eq!((refusal.name.as_str(), refusal.code), (name, Code::BrokenImage));
+        assert!(refusal.message.contains(name), "{}", refusal.message);
+    }
+    assert!(batch.refused[1].message.contains("65536 × 65536"), "{}", batch.refused[1].message);
+    let nothing = Images { strip_metadata: false, ..Images::default() };
+    for (broken, name) in [(half, "half.png"), (bomb, "bomb.png")] {
+        let done = sent(&engine, broken.clone(), name, Submit { images: Some(nothing.clone()), ..quietly() }).await;
+        assert_eq!(body(&engine, &done).await.1, broken, "{name}");
+    }
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_made_smaller_or_must_not_be_touched_goes_as_it_is_and_says_why() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, to_webp()).await;
+    let mut moving = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut moving);
+    let frame = |red| image::Frame::new(image::RgbaImage::from_pixel(200, 20, image::Rgba([red, 0, 0, 255])));
+    encoder.encode_frames([frame(0), frame(200)]).expect("encodes");
+    drop(encoder);
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='900' height='9'/>".to_vec();
+    let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec();
+    let dot = picture(1, 1, ImageFormat::Png);
+    for (given, name, reasons) in [
+        (moving, "a.gif", &["it moves"][..]),
+        (svg, "b.svg", &["SVG"]),
+        (heic, "c.heic", &["HEIC is not converted", "may still say where"]),
+        (dot, "d.png", &["instead of"]),
+    ] {
+        let done = sent(&engine, given.clone(), name, quietly()).await;
+        assert_eq!(body(&engine, &done).await.1, given, "{name} is untouched");
+        let made = done.made.expect("told");
+        assert_eq!((made.summary, made.notices.len()), (None, reasons.len()), "{name}");
+        for (notice, reason) in made.notices.iter().zip(reasons) {
+            assert!(notice.contains(reason), "{name}: {notice}");
+        }
+    }
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_file_too_large_to_be_copied_is_made_smaller_all_the_same() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, to_webp()).await;
+    let file = place.dir.path().join("large.bmp");
+    std::fs::write(&file, picture(4000, 3000, ImageFormat::Bmp)).expect("written");
+    assert!(std::fs::metadata(&file).expect("there").len() > imagepic_core::intake::COPIED_AT_MOST);
+    let preview = engine.destinations().preview_image(to_webp(), file.clone()).await.expect("a preview");
+    let batch = engine.uploads().submit(vec![path(&file)], quietly()).await.expect("taken");
+    // What was made is in the spool: the file may go.
+    std::fs::remove_file(&file).expect("removed");
+    let done = engine.uploads().settled(batch.id).await.expect("settled").uploads.remove(0);
+    assert_eq!((done.stage, done.width), (imagepic_core::event::Stage::Done, Some(100)));
+    assert_eq!((preview.after, preview.content_type, preview.width), (done.size, done.content_type, done.width));
+    assert_eq!(preview.made, done.made, "what was shown before is what came of it");
+    engine.close().await;
+}
