@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "its output is read by the caller")]
 
 mod page;
+mod photo;
 mod pictures;
 mod resident;
 mod team;
@@ -16,6 +17,7 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 const USAGE: &str = "\
 imagepic-bench serve DIR BUCKET                              an embedded bucket until standard input ends
 imagepic-bench pictures DIR BYTES COUNT                      different pictures of that size; prints their paths
+imagepic-bench photo FILE                                    a JPEG of 24 megapixels
 imagepic-bench presign ENDPOINT BUCKET_DIR BUCKET PREFIX COUNT   addresses to PUT a PNG to
 imagepic-bench resident ENDPOINT BUCKET_DIR BUCKET PICGO_PORT HOME FILE…   engine, bare PUT and picgo in turn
 imagepic-bench engine ENDPOINT BUCKET_DIR BUCKET HOME FILE…  the engine alone, to be watched by others
@@ -32,6 +34,7 @@ async fn main() -> Outcome {
     match arguments[..] {
         ["serve", dir, bucket] => serve(Path::new(dir), bucket).await,
         ["pictures", dir, bytes, count] => pictures::make(Path::new(dir), bytes.parse()?, count.parse()?),
+        ["photo", path] => photo::make(Path::new(path)),
         ["presign", endpoint, dir, bucket, prefix, count] => {
             let client = client(endpoint, Path::new(dir))?;
             for number in 0..count.parse::<usize>()? {

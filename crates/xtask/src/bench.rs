@@ -5,6 +5,7 @@
 //! large PNG. What must be measured from inside a process (the resident engine, a page of a million objects) is done by
 //! `imagepic-bench`; here programs are started, timed and compared.
 
+mod images;
 mod measure;
 mod programs;
 mod server;
@@ -15,9 +16,9 @@ use crate::sh::{self, Done, step};
 use crate::{setup, ui};
 use measure::Report;
 
-/// `cargo xtask bench [resident] [cold] [many] [large] [tray] [bucket] [server]`
+/// `cargo xtask bench [resident] [cold] [many] [large] [images] [tray] [bucket] [server]`
 pub(crate) fn bench(arguments: &[String]) -> Done {
-    const ALL: [&str; 7] = ["resident", "cold", "many", "large", "tray", "bucket", "server"];
+    const ALL: [&str; 8] = ["resident", "cold", "many", "large", "images", "tray", "bucket", "server"];
     if let Some(unknown) = arguments.iter().find(|name| !ALL.contains(&name.as_str())) {
         return Err(format!("bench does not know \"{unknown}\"; it measures {}", ALL.join(", ")));
     }
@@ -51,6 +52,9 @@ pub(crate) fn bench(arguments: &[String]) -> Done {
     }
     if wanted("large") {
         step("large: one file of 1 GB", || uploads::large(&mut report))?;
+    }
+    if wanted("images") {
+        step("images: a photo of 24 megapixels to a WebP of 2000 pixels", || images::convert(&mut report))?;
     }
     if wanted("tray") {
         step("tray: start, memory and rest", || programs::tray(&mut report))?;

@@ -68,6 +68,7 @@ const PACKAGES: &[(&str, Probe, For)] = &[
     ("postgresql", Program("pg_ctlcluster"), Tests),
     ("dpkg-dev", Program("dpkg-shlibdeps"), Dist),
     ("time", Program("time"), Bench),
+    ("libvips-tools", Program("vipsthumbnail"), Bench),
     ("strace", Program("strace"), Bench),
 ];
 
