@@ -80,6 +80,22 @@ async fn accounts_are_looked_after_beside_a_running_server_in_a_database() {
     keep(&[("IMAGEPIC_REGISTRATION", "invite"), ("IMAGEPIC_ACCOUNTS", &url)]).await;
 }
 
+#[test]
+fn who_looks_at_accounts_in_the_wrong_place_is_told_so_and_makes_nothing_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wrong = folder.path().join("typo");
+    for arguments in
+        [&["list"][..], &["list", "--json"], &["export", "out"], &["role", "13800138000", "admin"], &["require-change", "--all"]]
+    {
+        let (code, words) = said(&accounts(&wrong, &[], arguments, ""));
+        assert_eq!(code, Some(1), "{arguments:?}: {words}");
+        assert!(words.contains("There are no accounts at") && words.contains("typo"), "{words}");
+        assert!(!wrong.exists(), "{arguments:?}");
+    }
+    assert_eq!(said(&accounts(&wrong, &[], &["add", "13800138000", "--admin", "--password-stdin"], "abc12345\n")).0, Some(0));
+    assert_eq!(list(&accounts(&wrong, &[], &["list", "--json"], "")).len(), 1, "the first one makes the place");
+}
+
 #[tokio::test]
 async fn a_second_server_on_the_same_accounts_says_so() {
     let data = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
