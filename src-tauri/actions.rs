@@ -194,20 +194,20 @@ pub(crate) fn choose_files_for(app: &AppHandle, how: Submit) {
             let files: Vec<_> =
                 chosen.unwrap_or_default().into_iter().filter_map(|file| FilePath::into_path(file).ok()).collect();
             if !files.is_empty() {
+                picker::remember(&handle, &files);
                 give_files_to(&handle, files, Source::Picker, how);
             }
         });
-                picker::remember(&handle, &files);
 }
 
-fn answer_offer(app: &AppHandle, id: u64, upload: bool) {
-    let engine = engine(app);
-    perform(app, async move { engine.uploads().answer_offer(id, upload).await.map(drop) });
 fn answer(app: &AppHandle, id: u64, yes: bool) {
     let engine = engine(app);
     perform(app, async move { engine.sources().answer(id, yes) });
 }
 
+fn answer_offer(app: &AppHandle, id: u64, upload: bool) {
+    let engine = engine(app);
+    perform(app, async move { engine.uploads().answer_offer(id, upload).await.map(drop) });
 }
 
 fn copy_links(app: &AppHandle, ids: Vec<i64>) {

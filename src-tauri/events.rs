@@ -81,11 +81,11 @@ fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages) {
         Event::Settings => windows::follow_settings(app),
         Event::Offer(offer) => shell.notifier.show(said::offer(&offer, &shell.engine.snapshot().place, lang)),
         Event::OfferGone => shell.notifier.withdraw(Matter::Offer),
+        Event::Question(question) => shell.notifier.show(said::question(&question)),
+        Event::QuestionGone { id } => shell.notifier.withdraw(Matter::Question(id)),
         Event::Settled(batch) => settled(&shell, &batch),
         // The engine wrote it to the log.
         Event::Notice { code, message } => shell.notifier.show(said::notice(code, message, lang)),
-        Event::Question(question) => shell.notifier.show(said::question(&question)),
-        Event::QuestionGone { id } => shell.notifier.withdraw(Matter::Question(id)),
         Event::Upload(upload) => tell(app, outages.now(upload.id, upload.waiting)),
         Event::Gone { id } => tell(app, outages.now(id, None)),
         Event::Progress { .. } | Event::Refused { .. } | Event::Status | Event::Listing { .. } | Event::Job(_) => {}

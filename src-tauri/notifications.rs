@@ -37,10 +37,10 @@ pub(crate) struct Notification {
 pub(crate) enum Matter {
     Batch(i64),
     Offer,
-    Waiting,
-    Refused,
     /// Something only a person can decide.
     Question(u64),
+    Waiting,
+    Refused,
     /// A second trouble does not push the first one off the screen.
     Problem(Code),
     Desktop,
@@ -75,9 +75,9 @@ pub(crate) enum Button {
     Undo(Vec<i64>),
     Retry(Vec<i64>),
     Offer { id: u64, upload: bool },
+    Answer { id: u64, yes: bool },
     Open(Name),
 }
-    Answer { id: u64, yes: bool },
 
 #[derive(Debug)]
 pub(crate) enum Order {

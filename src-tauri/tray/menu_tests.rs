@@ -55,8 +55,8 @@ fn snapshot() -> Snapshot {
         paused: false,
         clipboard: ClipboardMode::Ask,
         offer: None,
-        format: Format::Markdown,
         questions: vec![],
+        format: Format::Markdown,
         formats: imagepic_core::settings::Link::default().formats(),
     }
 }

@@ -62,7 +62,8 @@ describe("the drop zone", () => {
   it("asks what only a person can decide, in the well and beside an earlier result", async () => {
     answers.snapshot = scene(new URLSearchParams("state=question")).snapshot!;
     await open(DropZone);
-    tell("engine", { type: "question", ...answers.snapshot!().questions[0]! });
+    const [question] = (await answers.snapshot!()).questions;
+    tell("engine", { type: "question", ...question! });
     await flushPromises();
     expect(view.find(".well").text()).toContain("Upload 3 new images from Screenshots?");
     expect(view.find(".well").text()).toContain("Atelier / assets / docs/img");

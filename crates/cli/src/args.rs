@@ -5,9 +5,9 @@ mod formats;
 mod images;
 mod serve;
 mod team;
+mod watch;
 
 use clap::builder::PossibleValuesParser;
-mod watch;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use imagepic_core::link::Format;
@@ -117,9 +117,9 @@ pub(crate) fn command(lang: Lang) -> Command {
         .subcommands(team::accounts(make))
         .subcommand(serve::serving(make))
         .subcommand(accounts::keeping(make))
+        .subcommand(watch::watching(make))
         .subcommand(bucket(make))
         .subcommand(settings(make))
-        .subcommand(watch::watching(make))
         .subcommand(make.command("doctor", words::doctor()))
         .subcommand(completions(make));
     frames::dress(root, lang)
@@ -146,10 +146,10 @@ fn upload(make: Make) -> Command {
         .arg(make.option("folder", "FOLDER", words::upload_folder()))
         .arg(make.format(words::upload_as()))
         .arg(make.flag("copy", words::upload_copy()))
+        .arg(make.flag("allow-private", imagepic_words::sources::allow_private()))
         .arg(make.quiet())
         .arg(make.json())
 }
-        .arg(make.flag("allow-private", imagepic_words::sources::allow_private()))
 
 fn history(make: Make) -> Command {
     let limit = make.number(make.option("limit", "N", words::history_limit()), 1, 10_000).default_value("20");

@@ -19,10 +19,10 @@ mod serve;
 mod team;
 mod upload;
 mod uploads;
+mod watch;
 
 use std::process::ExitCode;
 
-mod watch;
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 use imagepic_core::engine::{Engine, Role};
@@ -121,10 +121,10 @@ async fn run(
                 "link" => objects::link(&engine, sub, out).await,
                 "stat" => objects::stat(&engine, sub, out).await,
                 "rm" => objects::rm(&engine, sub, out).await,
+                "watch" => watch::run(&engine, &outside, sub, out).await,
                 "bucket" => manage::bucket(&engine, sub, out).await,
                 "doctor" => manage::doctor(&engine, &outside, out).await,
                 _ => Ok(USAGE),
-                "watch" => watch::run(&engine, &outside, sub, out).await,
             };
             engine.close().await;
             code

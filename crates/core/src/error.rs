@@ -97,10 +97,10 @@ pub enum Code {
     NotTeamServer,
     /// The address is to be reached without encryption, and nobody has confirmed that.
     PlainHttp,
-    /// A person stopped it.
-    Cancelled,
     /// The address is on this computer or in a network around it, and nobody has confirmed that.
     PrivateAddress,
+    /// A person stopped it.
+    Cancelled,
     /// This computer's bucket cannot have its port.
     BucketPortTaken,
     /// A fault of imagepic's own.

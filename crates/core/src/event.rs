@@ -102,10 +102,10 @@ pub struct Snapshot {
     pub clipboard: ClipboardMode,
     /// What "ask" offers at present.
     pub offer: Option<Offer>,
-    /// The format links are copied in.
-    pub format: Format,
     /// What waits for a person's answer, oldest first.
     pub questions: Vec<Question>,
+    /// The format links are copied in.
+    pub format: Format,
     /// Every format there is, one's own templates last.
     pub formats: Vec<Format>,
 }

@@ -30,8 +30,8 @@ mod prepare;
 mod queue;
 pub mod secrets;
 pub mod settings;
-pub mod store;
 mod sources;
+pub mod store;
 mod stores;
 mod watching;
 

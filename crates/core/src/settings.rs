@@ -4,14 +4,14 @@
 //! made by others.
 
 pub mod file;
-pub mod keys;
 mod folders;
+pub mod keys;
 pub mod watch;
+
+use std::path::PathBuf;
 
 use imagepic_words::{Lang, destinations as words, links};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-
 
 use crate::destination::{Destination, Kind, THIS_COMPUTER};
 use crate::error::{Code, Error, Result};

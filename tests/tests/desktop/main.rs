@@ -16,7 +16,7 @@ mod stage;
 mod steps;
 mod team;
 mod trouble;
+mod watched;
 mod wayland;
 mod welcome;
 mod windows;
-mod watched;

@@ -2,6 +2,7 @@
 import type { Code } from "./Code";
 import type { Job } from "./Job";
 import type { Offer } from "./Offer";
+import type { Question } from "./Question";
 import type { Refusal } from "./Refusal";
 import type { Settled } from "./Settled";
 import type { Upload } from "./Upload";
@@ -37,7 +38,11 @@ bucket: string,
 /**
  * Empty, or ending in `/`.
  */
-prefix: string, } | { "type": "job" } & Job | { "type": "offer" } & Offer | { "type": "offer-gone" } | { "type": "refused", 
+prefix: string, } | { "type": "job" } & Job | { "type": "offer" } & Offer | { "type": "offer-gone" } | { "type": "question" } & Question | { "type": "question-gone", 
+/**
+ * Which question.
+ */
+id: number, } | { "type": "refused", 
 /**
  * One for each.
  */

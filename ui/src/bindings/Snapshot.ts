@@ -3,6 +3,7 @@ import type { ClipboardMode } from "./ClipboardMode";
 import type { Format } from "./Format";
 import type { Offer } from "./Offer";
 import type { Place } from "./Place";
+import type { Question } from "./Question";
 import type { State } from "./State";
 import type { Upload } from "./Upload";
 
@@ -42,6 +43,10 @@ clipboard: ClipboardMode,
  * What "ask" offers at present.
  */
 offer: Offer | null, 
+/**
+ * What waits for a person's answer, oldest first.
+ */
+questions: Array<Question>, 
 /**
  * The format links are copied in.
  */

@@ -12,13 +12,13 @@ pub mod library;
 mod listen;
 mod reading;
 mod settings;
+mod sources;
 mod submit;
 mod thumbnails;
-mod sources;
 mod uploads;
+mod watched;
 
 use std::sync::{Arc, Mutex, PoisonError};
-mod watched;
 
 use imagepic_words::Lang;
 use tokio::sync::broadcast;
@@ -32,6 +32,7 @@ pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestio
 pub use images::ImagePreview;
 pub use reading::Reading;
 pub use settings::{SecretsPlace, SettingsHandle};
+pub use sources::{FolderState, FolderView, Sources};
 pub use uploads::{Batch, Each, HistoryQuery, Submit, Uploads, files};
 
 pub use crate::journal::Deliver;
@@ -39,7 +40,6 @@ pub use crate::queue::Pace;
 
 use crate::deliver::Delivery;
 use crate::error::{Error, Result};
-pub use sources::{FolderState, FolderView, Sources};
 use crate::event::{Event, Snapshot};
 use crate::home::{Home, Presence};
 use crate::hub::Hub;
@@ -84,6 +84,7 @@ pub(crate) struct Inner {
     pub(crate) queue: Arc<Queue>,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) browsed: browse::Cache,
+    pub(crate) sources: sources::State,
     pub(crate) catalog: library::Catalog,
     pub(crate) leavers: library::Leavers,
     pub(crate) tasks: TaskTracker,
@@ -91,7 +92,6 @@ pub(crate) struct Inner {
     runtime: tokio::runtime::Handle,
     pub(crate) stop: CancellationToken,
     watches: Mutex<Vec<Box<dyn std::any::Any + Send>>>,
-    pub(crate) sources: sources::State,
     listening: std::sync::atomic::AtomicBool,
     clipboard_watch: Mutex<Option<CancellationToken>>,
     presence: Mutex<Option<Presence>>,
@@ -156,6 +156,7 @@ impl Engine {
         if role == Role::Console {
             hub.with(|live| live.ended = Some(std::collections::BTreeMap::new()));
         }
+        let sources = sources::State::new(&hub);
         let (open, recent) = journal.present(RECENT).await?;
         for row in open.into_iter().chain(recent.into_iter().rev()) {
             hub.with(|live| live.put(row, false));
@@ -164,7 +165,6 @@ impl Engine {
             home,
             role,
             outside,
-        let sources = sources::State::new(&hub);
             hub,
             journal,
             file,
@@ -172,6 +172,7 @@ impl Engine {
             queue,
             delivery,
             browsed: browse::Cache::default(),
+            sources,
             catalog: library::Catalog::default(),
             leavers: library::Leavers::default(),
             tasks,
@@ -180,7 +181,6 @@ impl Engine {
             watches: Mutex::default(),
             listening: std::sync::atomic::AtomicBool::new(false),
             clipboard_watch: Mutex::default(),
-            sources,
             presence: Mutex::new(Some(presence)),
             owner,
         });
@@ -194,6 +194,7 @@ impl Engine {
                 engine.inner.notice(&error);
             }
             engine.inner.watch_clipboard();
+            engine.inner.follow_folders();
             engine.inner.start_hosting();
             engine.inner.keep_browsing();
             engine.inner.queue.recover().await?;
@@ -203,7 +204,6 @@ impl Engine {
                     tracing::warn!(%error, "what an earlier run of the library began is looked at again at the next start");
                 }
             });
-            engine.inner.follow_folders();
         }
         if let Some(error) = broken {
             engine.inner.notice(&error);
@@ -259,6 +259,12 @@ impl Engine {
         Library { inner: Arc::clone(&self.inner) }
     }
 
+    /// Watched folders, and questions that wait for an answer.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        Sources { inner: Arc::clone(&self.inner) }
+    }
+
     /// Buckets, folders and objects at the stores.
     #[must_use]
     pub fn browse(&self) -> Browse {
@@ -274,12 +280,6 @@ impl Engine {
     /// Who serves this computer's bucket.
     #[must_use]
     pub fn bucket_host(&self) -> BucketHost {
-    /// Watched folders, and questions that wait for an answer.
-    #[must_use]
-    pub fn sources(&self) -> Sources {
-        Sources { inner: Arc::clone(&self.inner) }
-    }
-
         BucketHost { inner: Arc::clone(&self.inner) }
     }
 

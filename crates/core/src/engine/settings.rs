@@ -143,12 +143,12 @@ impl Inner {
         if before.capture.clipboard != now.capture.clipboard {
             self.watch_clipboard();
         }
+        // Where a folder's images go may have changed too.
+        if before.capture.folders != now.capture.folders || before.destinations != now.destinations || before.destination != now.destination {
+            self.follow_folders();
+        }
         self.hub.emit(Event::Settings);
         self.hub.tell_status();
         self.hub.emit(Event::Status);
     }
 }
-        // Where a folder's images go may have changed too.
-        if before.capture.folders != now.capture.folders || before.destinations != now.destinations || before.destination != now.destination {
-            self.follow_folders();
-        }

@@ -14,10 +14,10 @@ use crate::link::{Format, LinkTemplate};
 /// The settings that are not a destination's.
 pub const KEYS: [&str; 9] = [
     "capture.clipboard",
+    "capture.folders",
     "general.language",
     "general.theme",
     "general.notifications",
-    "capture.folders",
     "general.proxy",
     "link.format",
     "link.templates",
@@ -107,6 +107,7 @@ impl Settings {
     pub fn get_key(&self, key: &str) -> Result<String> {
         Ok(match key {
             "capture.clipboard" => word(&self.capture.clipboard),
+            "capture.folders" => folders::text(&self.capture.folders),
             "general.language" => word(&self.general.language),
             "general.theme" => word(&self.general.theme),
             "general.notifications" => word(&self.general.notifications),
@@ -124,7 +125,6 @@ impl Settings {
                 let (id, field) = split(key)?;
                 field_of(self.find(id)?, key, field)?
             }
-            "capture.folders" => folders::text(&self.capture.folders),
         })
     }
 
@@ -136,6 +136,7 @@ impl Settings {
         let value = value.trim();
         match key {
             "capture.clipboard" => self.capture.clipboard = one_of(key, value)?,
+            "capture.folders" => self.capture.folders = folders::read(self, key, value)?,
             "general.language" => {
                 self.general.language = one_of(key, value)?;
                 self.complete();
@@ -156,7 +157,6 @@ impl Settings {
                 let templates =
                     serde_json::from_str(list).map_err(|error| Error::new(Code::BadRequest, links::list_bad(error)))?;
                 self.link.set_templates(templates)?;
-            "capture.folders" => self.capture.folders = folders::read(self, key, value)?,
             }
             "destination.current" => self.destination.current = self.find(value)?.id.clone(),
             _ if key.starts_with(TEMPLATE) => {
@@ -376,6 +376,8 @@ mod tests {
         let mut settings = settings();
         for (key, value) in [
             ("capture.clipboard", "automatic"),
+            ("capture.folders", r#"[{"path":"/tmp/shots","destination":"team","recursive":true,"enabled":false}]"#),
+            ("capture.folders", "[]"),
             ("general.language", "zh-CN"),
             ("general.theme", "dark"),
             ("general.notifications", "problems"),
@@ -409,8 +411,6 @@ mod tests {
             ("destinations.team.any_file", "true"),
             ("destinations.this-computer.any_file", "true"),
             ("destinations.team.endpoint", "http://127.0.0.1:9000"),
-            ("capture.folders", r#"[{"path":"/tmp/shots","destination":"team","recursive":true,"enabled":false}]"#),
-            ("capture.folders", "[]"),
             ("destinations.team.region", "auto"),
             ("destinations.team.access_key", "AK2"),
             ("destinations.team.path_style", "true"),
@@ -454,6 +454,10 @@ mod tests {
     fn what_cannot_be_set_is_refused_and_says_what_can() {
         for (key, value, word) in [
             ("general.theme", "purple", "system | light | dark"),
+            ("capture.folders", "/tmp/shots", "[{\"path\":"),
+            ("capture.folders", r#"[{"path":"shots"}]"#, "complete path"),
+            ("capture.folders", r#"[{"path":"/tmp/a"},{"path":"/tmp/a/"}]"#, "already"),
+            ("capture.folders", r#"[{"path":"/tmp/a","destination":"nowhere"}]"#, "Team v1.2"),
             ("general.colour", "x", "general.theme"),
             ("general.proxy", "http://u:hunter2@proxy:1", "without user"),
             ("general.proxy", "proxy", "socks5"),
@@ -485,7 +489,3 @@ mod tests {
         }
     }
 }
-            ("capture.folders", "/tmp/shots", "[{\"path\":"),
-            ("capture.folders", r#"[{"path":"shots"}]"#, "complete path"),
-            ("capture.folders", r#"[{"path":"/tmp/a"},{"path":"/tmp/a/"}]"#, "already"),
-            ("capture.folders", r#"[{"path":"/tmp/a","destination":"nowhere"}]"#, "Team v1.2"),

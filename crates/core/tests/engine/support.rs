@@ -231,8 +231,8 @@ impl FakeClipboard {
         let mut state = self.state.lock().expect("no panic");
         state.number += 1;
         state.text = None;
-        state.content = Some(content.clone());
         state.words = None;
+        state.content = Some(content.clone());
         let change = Change { content, mark: Mark::Number(state.number) };
         for (_, watcher) in &state.watchers {
             let _ = watcher.send(change.clone());
