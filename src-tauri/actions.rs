@@ -112,6 +112,9 @@ pub(crate) fn asked(app: &AppHandle, request: Request) -> bool {
     if let Some(name) = request.show.filter(|_| taken) {
         windows::open(app, name);
     }
+    if let Some(deed) = request.act.filter(|_| taken) {
+        crate::shortcuts::pressed(app, deed);
+    }
     taken
 }
 
@@ -224,7 +227,7 @@ fn set<T: serde::Serialize>(app: &AppHandle, key: &'static str, value: T) {
 
 /// How everything that was asked for by hand is uploaded: to the present place, its link to the clipboard.
 pub(crate) fn by_hand() -> Submit {
-    Submit { destination: None, bucket: None, folder: None, deliver: Deliver::ByHand, format: None, images: None }
+    Submit { destination: None, bucket: None, folder: None, deliver: Deliver::ByHand, format: None }
 }
 
 fn engine(app: &AppHandle) -> Engine {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use imagepic_core::settings::shortcuts::Deed;
 use imagepic_words::{Text, desktop as words};
 
 use crate::windows::Name;
@@ -12,6 +13,8 @@ use crate::windows::Name;
 pub(crate) struct Request {
     /// The window to open.
     pub(crate) show: Option<Name>,
+    /// What keys would do.
+    pub(crate) act: Option<Deed>,
     /// Absolute paths to upload, byte for byte as they were given.
     pub(crate) files: Vec<PathBuf>,
 }
@@ -19,7 +22,7 @@ pub(crate) struct Request {
 impl Request {
     /// A start that asks for nothing: of a running imagepic it means "where are you?".
     pub(crate) fn is_bare(&self) -> bool {
-        self.show.is_none() && self.files.is_empty()
+        self.show.is_none() && self.act.is_none() && self.files.is_empty()
     }
 }
 
@@ -52,6 +55,10 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>, folder: &Path)
                 Ok(name) => request.show = Some(name),
                 Err(text) => return Line::Wrong(text),
             },
+            Some("--do") => match deed(arguments.next().as_deref().and_then(std::ffi::OsStr::to_str)) {
+                Ok(deed) => request.act = Some(deed),
+                Err(text) => return Line::Wrong(text),
+            },
             Some(other) => match other.strip_prefix("--show=").map(|name| window(Some(name))) {
                 Some(Ok(name)) => request.show = Some(name),
                 Some(Err(text)) => return Line::Wrong(text),
@@ -60,6 +67,13 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>, folder: &Path)
         }
     }
     Line::Start(request)
+}
+
+/// `upload-clipboard`; the settings' own spelling is understood too.
+fn deed(name: Option<&str>) -> Result<Deed, Text> {
+    let text = name.unwrap_or_default();
+    let names = || Deed::ALL.map(|deed| deed.name().replace('_', "-")).join(", ");
+    Deed::named(&text.replace('-', "_")).ok_or_else(|| imagepic_words::shortcuts::no_such_deed(names(), text))
 }
 
 fn window(name: Option<&str>) -> Result<Name, Text> {
@@ -96,20 +110,31 @@ mod tests {
     fn a_file_name_that_is_no_unicode_stays_what_it_is() {
         use std::os::unix::ffi::OsStringExt;
         let name = OsString::from_vec(vec![b'/', 0xff, b'.', b'p', b'n', b'g']);
-        assert_eq!(read([name.clone()], Path::new("/")), Line::Start(Request { show: None, files: vec![name.into()] }));
+        assert_eq!(read([name.clone()], Path::new("/")), Line::Start(Request { files: vec![name.into()], ..Request::default() }));
     }
 
     #[test]
-    fn windows_are_opened_by_name_and_those_to_come_are_said_to_be_missing() {
-        assert_eq!(line(&["--show", "settings"]), Line::Start(Request { show: Some(Name::Settings), files: Vec::new() }));
-        assert_eq!(line(&["--show=drop-zone"]), Line::Start(Request { show: Some(Name::DropZone), files: Vec::new() }));
+    fn windows_are_opened_by_name_and_what_is_none_is_said() {
+        assert_eq!(line(&["--show", "settings"]), Line::Start(Request { show: Some(Name::Settings), ..Request::default() }));
+        assert_eq!(line(&["--show=drop-zone"]), Line::Start(Request { show: Some(Name::DropZone), ..Request::default() }));
         for (arguments, key) in [
             (&["--show", "attic"][..], "desktop.no_such_window"),
             (&["--show"], "desktop.show_needs_a_window"),
             (&["--shew"], "desktop.unknown_option"),
+            (&["--do"], "shortcuts.no_such_deed"),
+            (&["--do", "nothing"], "shortcuts.no_such_deed"),
         ] {
             let Line::Wrong(text) = line(arguments) else { panic!("{arguments:?} is wrong") };
             assert_eq!(text.key(), key);
+        }
+    }
+
+    #[test]
+    fn what_keys_do_can_be_asked_for_by_a_command() {
+        for (text, deed) in [("upload-clipboard", Deed::UploadClipboard), ("pause", Deed::Pause), ("drop_zone", Deed::DropZone)] {
+            let wanted = Request { act: Some(deed), ..Request::default() };
+            assert!(!wanted.is_bare());
+            assert_eq!(line(&["--do", text]), Line::Start(wanted));
         }
     }
 

@@ -33,6 +33,18 @@ pub(crate) async fn announce(home: String) {
     }
 }
 
+/// The program behind a name on the bus (`xfce4-panel`), as far as the system tells.
+pub(crate) async fn owner(name: &'static str) -> Option<String> {
+    let asked = async {
+        let bus = zbus::fdo::DBusProxy::new(&session().await?).await?;
+        let pid = bus.get_connection_unix_process_id(name.try_into()?).await?;
+        zbus::Result::Ok(pid)
+    };
+    let pid = tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()?;
+    let named = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(named.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// One plain notification from a process that is about to end: started from a menu, its standard error is read by nobody.
 pub(crate) async fn say(title: &str, body: &str) {
     let told = async {

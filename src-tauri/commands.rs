@@ -5,6 +5,7 @@
 
 mod buckets;
 mod library;
+mod settings;
 mod sources;
 
 use imagepic_core::destination::{Destination, TeamAddress};
@@ -25,6 +26,7 @@ use crate::windows::{self, Name};
 
 mod welcome;
 
+pub(crate) use settings::Looked;
 
 type Answer<T> = Result<T, Failure>;
 
@@ -72,6 +74,9 @@ pub(crate) struct SettingsView {
     saved_secrets: Vec<String>,
     /// Who is signed in, for each destination at a team server.
     accounts: Vec<AccountView>,
+    /// The tray app starts at log-in.
+    autostart: bool,
+    version: &'static str,
 }
 
 /// What a person fills in to register at a team server. The password goes in and never comes out.
@@ -148,6 +153,27 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         sign_out,
         name_preview,
         link_preview,
+        settings::shortcuts,
+        settings::record_shortcut,
+        settings::check_secret,
+        settings::diagnostics,
+        settings::copy_diagnostics,
+        settings::export_settings,
+        settings::look_at_settings,
+        settings::import_settings,
+        settings::choose_folder,
+        library::library_newest,
+        library::library_find,
+        library::library_rows,
+        library::library_details,
+        library::library_check,
+        library::library_copy,
+        library::library_delete,
+        library::library_forget,
+        library::library_keep,
+        library::library_rename,
+        library::library_open,
+        library::library_show_file,
         welcome::welcome,
         welcome::keep_welcome,
         welcome::finish_welcome,
@@ -167,21 +193,10 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         buckets::browse_stop,
         buckets::browse_jobs,
         buckets::browse_copy,
+        buckets::browse_open,
         buckets::browse_here,
         buckets::browse_asked,
         buckets::browse_upload,
-        library::library_newest,
-        library::library_find,
-        library::library_rows,
-        library::library_details,
-        library::library_check,
-        library::library_copy,
-        library::library_delete,
-        library::library_forget,
-        library::library_keep,
-        library::library_rename,
-        library::library_open,
-        library::library_show_file,
         open_window,
         close_window,
         quit,
@@ -209,6 +224,8 @@ async fn settings(shell: State<'_, Shell>) -> Answer<SettingsView> {
         secrets: shell.engine.settings().where_secrets().await,
         saved_secrets,
         accounts: shell.engine.accounts().list().await,
+        autostart: shell.engine.settings().starts_at_log_in().await,
+        version: env!("CARGO_PKG_VERSION"),
         settings,
     })
 }
@@ -216,6 +233,18 @@ async fn settings(shell: State<'_, Shell>) -> Answer<SettingsView> {
 #[tauri::command]
 async fn set_setting(shell: State<'_, Shell>, key: String, value: String) -> Answer<()> {
     shell.answer(shell.engine.settings().set(&key, &value).await)
+}
+
+/// An entry for log-in follows the program: a package may have moved it. Beside the start.
+pub(crate) fn refresh_autostart(home: &imagepic_core::home::Home) {
+    let home = home.clone();
+    tauri::async_runtime::spawn_blocking(move || {
+        let refreshed = imagepic_core::autostart::program()
+            .and_then(|program| imagepic_core::autostart::Autostart::of(&home).refresh(&program));
+        if let Err(error) = refreshed {
+            tracing::warn!(%error, "the entry for log-in was not brought up to date");
+        }
+    });
 }
 
 #[tauri::command]
@@ -230,7 +259,13 @@ async fn upload_clipboard(window: WebviewWindow, shell: State<'_, Shell>, pointi
 }
 
 #[tauri::command]
-async fn answer_drop(window: WebviewWindow, app: AppHandle, shell: State<'_, Shell>, id: u64, upload: bool) -> Answer<()> {
+async fn answer_drop(
+    window: WebviewWindow,
+    app: AppHandle,
+    shell: State<'_, Shell>,
+    id: u64,
+    upload: bool,
+) -> Answer<()> {
     let files = shell.answer(shell.drops.answered(id))?;
     if upload {
         let how = app.state::<Pointing>().by_hand_at(window.label());

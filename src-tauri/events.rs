@@ -78,7 +78,10 @@ fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages) {
         shell.tray.touch();
     }
     match event {
-        Event::Settings => windows::follow_settings(app),
+        Event::Settings => {
+            windows::follow_settings(app);
+            crate::shortcuts::follow_settings(app);
+        }
         Event::Offer(offer) => shell.notifier.show(said::offer(&offer, &shell.engine.snapshot().place, lang)),
         Event::OfferGone => shell.notifier.withdraw(Matter::Offer),
         Event::Question(question) => shell.notifier.show(said::question(&question)),
@@ -219,7 +222,6 @@ mod tests {
             done_at: None,
             reused: false,
             expires_at: None,
-            made: None,
         }
     }
 

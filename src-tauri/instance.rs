@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use imagepic_core::home::Home;
+#[cfg(unix)]
+use imagepic_core::settings::shortcuts::Deed;
 
 use crate::args::Request;
 
@@ -176,12 +178,19 @@ mod unix {
     }
 }
 
-/// `1`, the window or nothing, the files; each ended by a NUL, which no path holds.
+/// Before a deed's name, where a window's would stand.
+#[cfg(unix)]
+const DEED: &str = "do:";
+
+/// `1`, the window, `do:` and a deed, or nothing, the files; each ended by a NUL, which no path holds.
 #[cfg(unix)]
 fn write(request: &Request) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt;
     let mut bytes = b"1\0".to_vec();
-    bytes.extend_from_slice(request.show.map_or("", crate::windows::Name::label).as_bytes());
+    match request.act {
+        Some(deed) => bytes.extend_from_slice(format!("{DEED}{}", deed.name()).as_bytes()),
+        None => bytes.extend_from_slice(request.show.map_or("", crate::windows::Name::label).as_bytes()),
+    }
     bytes.push(0);
     for file in &request.files {
         bytes.extend_from_slice(file.as_os_str().as_bytes());
@@ -197,12 +206,17 @@ fn read(bytes: &[u8]) -> Option<Request> {
     if parts.next()? != b"1" {
         return None;
     }
+    let mut act = None;
     let show = match std::str::from_utf8(parts.next()?).ok()? {
         "" => None,
+        deed if deed.starts_with(DEED) => {
+            act = Some(Deed::named(&deed[DEED.len()..])?);
+            None
+        }
         name => Some(crate::windows::Name::of(name).filter(|name| name.exists())?),
     };
     let files: Vec<PathBuf> = parts.map(|part| PathBuf::from(std::ffi::OsStr::from_bytes(part))).collect();
-    files.iter().all(|file| file.is_absolute()).then_some(Request { show, files })
+    files.iter().all(|file| file.is_absolute()).then_some(Request { show, act, files })
 }
 
 #[cfg(all(test, unix))]
@@ -220,7 +234,7 @@ mod tests {
 
     fn asks() -> Request {
         let files = vec![PathBuf::from("/tmp/截图 1.png"), PathBuf::from("/tmp/a\nb.png")];
-        Request { show: Some(Name::DropZone), files }
+        Request { show: Some(Name::DropZone), act: None, files }
     }
 
     #[test]
@@ -286,5 +300,8 @@ mod tests {
         }
         assert_eq!(read(&write(&asks())), Some(asks()));
         assert_eq!(read(&write(&Request::default())), Some(Request::default()));
+        let keys = Request { act: Some(Deed::Pause), ..Request::default() };
+        assert_eq!(read(&write(&keys)), Some(keys));
+        assert_eq!(read(b"1\0do:nothing\0"), None);
     }
 }

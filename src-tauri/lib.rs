@@ -29,11 +29,12 @@ mod events;
 mod figures;
 mod instance;
 mod notifications;
-mod open;
 mod pointing;
 mod remote_thumbnails;
 mod picker;
+mod open;
 mod shell;
+mod shortcuts;
 mod thumbnails;
 mod tray;
 mod welcome;
@@ -121,18 +122,20 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
         .plugin(tauri_plugin_dialog::init())
         .manage(shell)
         .manage(pointing::Pointing::default())
-        .register_asynchronous_uri_scheme_protocol(
-            "imagepic-thumb",
-            |context, request, responder| match remote_thumbnails::asked(&request) {
+        .register_asynchronous_uri_scheme_protocol("imagepic-thumb", |context, request, responder| {
+            match remote_thumbnails::asked(&request) {
                 Some(asked) => remote_thumbnails::answer(context.app_handle(), asked, responder),
                 None => thumbnails::answer(context.app_handle(), &request, responder),
-            },
-        )
+            }
+        })
         .invoke_handler(commands::handler())
         .on_window_event(|window, event| match event {
             WindowEvent::DragDrop(drag) => drops::dragged(window.app_handle(), window.label(), drag),
             WindowEvent::CloseRequested { .. } => windows::closing(window.app_handle(), window.label()),
-            WindowEvent::Destroyed => windows::closed(window.app_handle(), window.label()),
+            WindowEvent::Destroyed => {
+                shortcuts::window_closed(window.app_handle(), window.label());
+                windows::closed(window.app_handle(), window.label());
+            }
             _ => {}
         })
         .setup(move |app| {
@@ -140,6 +143,8 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
             tauri::async_runtime::spawn(notifications::serve(app.clone(), orders));
             tauri::async_runtime::spawn(events::follow(app.clone(), events));
             tray::begin(app, started);
+            shortcuts::follow_settings(app);
+            commands::refresh_autostart(&home);
             let handle = app.clone();
             first.listen(move |request| actions::asked_again(&handle, request))?;
             app.manage(first);

@@ -28,6 +28,8 @@ pub(crate) struct Notification {
     pub(crate) body: String,
     /// In order, the most wanted first.
     pub(crate) buttons: Vec<(String, Button)>,
+    /// What a click on the notification itself opens.
+    pub(crate) opens: Option<Name>,
     /// Shows the picture of this upload.
     pub(crate) picture: Option<i64>,
 }
@@ -115,6 +117,12 @@ impl Notifier {
             tracing::warn!("a notification was dropped: the desktop takes none");
         }
     }
+}
+
+/// The daemon that shows notifications and what it can do; `None` where none answers.
+#[cfg(target_os = "linux")]
+pub(crate) async fn daemon() -> Option<(String, Vec<String>)> {
+    bus::daemon().await
 }
 
 /// Shows what is handed in, until the app ends.

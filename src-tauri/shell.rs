@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use tauri::PhysicalPosition;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
+use crate::commands::Looked;
 use crate::drops::Drops;
 use crate::notifications::Notifier;
+use crate::shortcuts::Shortcuts;
 use crate::tray::Tray;
 use crate::welcome::Kept;
 
@@ -21,6 +23,8 @@ pub(crate) struct Shell {
     pub(crate) drops: Drops,
     pub(crate) notifier: Notifier,
     pub(crate) tray: Tray,
+    pub(crate) shortcuts: Shortcuts,
+    pub(crate) looked: Looked,
     pub(crate) welcome: Kept,
     /// Quit was chosen: the last window's end ends the app.
     pub(crate) quitting: AtomicBool,
@@ -36,6 +40,8 @@ impl Shell {
             drops: Drops::default(),
             notifier,
             tray: Tray::default(),
+            shortcuts: Shortcuts::default(),
+            looked: Looked::default(),
             welcome,
             quitting: AtomicBool::new(false),
             under_way: Arc::default(),

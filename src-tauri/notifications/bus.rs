@@ -22,6 +22,9 @@ const NORMAL: u8 = 1;
 trait Daemon {
     fn get_capabilities(&self) -> zbus::Result<Vec<String>>;
 
+    /// Name, maker, version, version of the specification.
+    fn get_server_information(&self) -> zbus::Result<(String, String, String, String)>;
+
     #[expect(clippy::too_many_arguments, reason = "the specification's own call")]
     fn notify(
         &self,
@@ -43,6 +46,9 @@ trait Daemon {
     #[zbus(signal)]
     fn notification_closed(&self, id: u32, reason: u32) -> zbus::Result<()>;
 }
+
+/// The key of a click on the notification itself (specification, "Basic Design").
+const DEFAULT: &str = "default";
 
 /// What is on the screen, as far as we know.
 #[derive(Default)]
@@ -66,12 +72,27 @@ impl Shown {
 
     fn pressed(&self, id: u32, key: &str) -> Option<Button> {
         let (.., buttons) = self.all.iter().find(|(known, ..)| *known == id)?;
+        if key == DEFAULT {
+            return buttons.iter().find(|button| matches!(button, Button::Open(_))).cloned();
+        }
         buttons.get(key.parse::<usize>().ok()?).cloned()
     }
 
     fn closed(&mut self, id: u32) {
         self.all.retain(|(known, ..)| *known != id);
     }
+}
+
+/// For diagnostics. Asked with patience: a daemon may have to be started first.
+pub(super) async fn daemon() -> Option<(String, Vec<String>)> {
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+    let asked = async {
+        let connection = crate::bus::session().await?;
+        let daemon = DaemonProxy::new(&connection).await?;
+        let (name, _, version, _) = daemon.get_server_information().await?;
+        zbus::Result::Ok((format!("{name} {version}"), daemon.get_capabilities().await?))
+    };
+    tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()
 }
 
 /// Shows what is handed in and does what buttons say, until the app ends. Without a session bus nothing can be shown; that is logged.
@@ -136,11 +157,15 @@ async fn show(app: &AppHandle, daemon: &DaemonProxy<'_>, shown: &mut Shown, noti
     let can = |what: &str| can.iter().any(|capability| capability == what);
     let body = if can("body-markup") { escaped(&notification.body) } else { notification.body.clone() };
     let keys: Vec<_> = (0..notification.buttons.len()).map(|index| index.to_string()).collect();
-    let actions: Vec<&str> = if can("actions") {
+    let mut actions: Vec<&str> = if can("actions") {
         keys.iter().zip(&notification.buttons).flat_map(|(key, (label, _))| [key.as_str(), label.as_str()]).collect()
     } else {
         Vec::new()
     };
+    if can("actions") && notification.opens.is_some() {
+        // Without a label of its own: daemons show none for it.
+        actions.extend([DEFAULT, ""]);
+    }
     let mut hints = HashMap::from([("urgency", Value::from(NORMAL)), ("desktop-entry", Value::from("imagepic"))]);
     if let Some(id) = notification.picture
         && let Some(picture) = picture(app, id).await
@@ -151,7 +176,8 @@ async fn show(app: &AppHandle, daemon: &DaemonProxy<'_>, shown: &mut Shown, noti
     let sent = daemon.notify("imagepic", replaces, "imagepic-desktop", &notification.title, &body, &actions, hints, -1).await;
     match sent {
         Ok(id) => {
-            let buttons = notification.buttons.into_iter().map(|(_, button)| button).collect();
+            let opens = notification.opens.map(Button::Open);
+            let buttons = notification.buttons.into_iter().map(|(_, button)| button).chain(opens).collect();
             shown.put(id, notification.matter, buttons);
         }
         Err(error) => tracing::warn!(%error, title = notification.title, "the notification was not shown"),
@@ -187,6 +213,8 @@ mod tests {
         assert_eq!(shown.pressed(7, "0"), Some(Button::Retry(vec![1])));
         assert_eq!(shown.pressed(8, "0"), Some(Button::Undo(vec![3])));
         assert_eq!((shown.pressed(8, "1"), shown.pressed(8, "default"), shown.pressed(9, "0")), (None, None, None));
+        shown.put(10, Matter::Offer, vec![Button::Undo(vec![3]), Button::Open(crate::windows::Name::Library)]);
+        assert_eq!(shown.pressed(10, "default"), Some(Button::Open(crate::windows::Name::Library)));
         shown.closed(7);
         assert_eq!(shown.id(Matter::Waiting), None);
     }

@@ -67,6 +67,7 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
     if !ours.is_empty() {
         buttons.push((words::undo().to(lang), Button::Undo(ours)));
     }
+    buttons.push((words::show_in_library().to(lang), Button::Open(Name::Library)));
     Some(Notification {
         matter: Matter::Batch(batch.batch),
         weight: if failed.is_empty() && batch.refused.is_empty() { Weight::Result } else { Weight::Problem },
@@ -74,6 +75,7 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
         body: lines.join("\n"),
         buttons,
         picture: done.first().map(|upload| upload.id),
+        opens: Some(Name::Library),
     })
 }
 
@@ -133,6 +135,7 @@ pub(crate) fn waiting(what: Waiting, uploads: &[Upload], lang: Lang) -> Option<N
         body: lines.join("\n"),
         buttons: vec![button],
         picture: None,
+        opens: None,
     })
 }
 
@@ -148,6 +151,7 @@ pub(crate) fn undone(uploads: &[Upload], lang: Lang) -> Option<Notification> {
         body: format!("{which}\n{}", words::undone_where(place(&first.place)).to(lang)),
         buttons: Vec::new(),
         picture: None,
+        opens: None,
     })
 }
 
@@ -160,6 +164,7 @@ pub(crate) fn refused(refusals: &[Refusal], lang: Lang) -> Notification {
         body: refusals.iter().take(4).map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("\n"),
         buttons: Vec::new(),
         picture: None,
+        opens: None,
     }
 }
 
@@ -180,11 +185,7 @@ pub(crate) fn offer(offer: &Offer, to: &Place, lang: Lang) -> Notification {
             (words::not_this_one().to(lang), Button::Offer { id: offer.id, upload: false }),
         ],
         picture: None,
-    }
-}
-
-/// Something a person asked for was not done.
-pub(crate) fn not_done(error: &Error, lang: Lang) -> Notification {
+        opens: None,
     }
 }
 
@@ -200,6 +201,12 @@ pub(crate) fn question(question: &Question) -> Notification {
             (question.no.clone(), Button::Answer { id: question.id, yes: false }),
         ],
         picture: None,
+        opens: Some(Name::DropZone),
+    }
+}
+
+/// Something a person asked for was not done.
+pub(crate) fn not_done(error: &Error, lang: Lang) -> Notification {
     problem(error.code, words::not_done().to(lang), error.message(lang))
 }
 
@@ -209,7 +216,7 @@ pub(crate) fn notice(code: Code, message: String, lang: Lang) -> Notification {
 }
 
 fn problem(code: Code, title: String, body: String) -> Notification {
-    Notification { matter: Matter::Problem(code), weight: Weight::Problem, title, body, buttons: Vec::new(), picture: None }
+    Notification { matter: Matter::Problem(code), weight: Weight::Problem, title, body, buttons: Vec::new(), picture: None, opens: None }
 }
 
 /// The desktop has no tray.
@@ -221,6 +228,7 @@ pub(crate) fn no_tray(lang: Lang) -> Notification {
         body: words::no_tray_how().to(lang),
         buttons: vec![(words::show().to(lang), Button::Open(Name::DropZone))],
         picture: None,
+        opens: None,
     }
 }
 

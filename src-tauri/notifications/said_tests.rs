@@ -53,7 +53,8 @@ fn one_link_says_which_in_what_form_and_for_how_long() {
     let said = settled(&done, Format::Markdown, NOW, Lang::En).expect("something to say");
     assert_eq!(said.title, "Link copied");
     assert_eq!(said.body, "checkout-empty-state.png · Markdown\nOpens for 7 days");
-    assert_eq!(said.buttons, [("Undo".to_owned(), Button::Undo(vec![1]))]);
+    assert_eq!(said.buttons[0], ("Undo".to_owned(), Button::Undo(vec![1])));
+    assert_eq!((labels(&said), said.opens), (vec!["Undo", "Show in library"], Some(Name::Library)));
     assert_eq!(said.weight, Weight::Result);
 
     let said = settled(&done, Format::Markdown, NOW, Lang::ZhCn).expect("something to say");
@@ -82,7 +83,7 @@ fn one_that_failed_is_named_and_does_not_hide_the_others() {
 
     let said = settled(&batch(vec![failed], false), Format::Url, NOW, Lang::ZhCn).expect("something to say");
     assert_eq!(said.title, "1 个上传失败");
-    assert_eq!(labels(&said), ["重试"]);
+    assert_eq!(labels(&said), ["重试", "在图库中显示"]);
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn an_image_that_was_there_before_cannot_be_undone_from_here() {
     reused.reused = true;
     let said = settled(&batch(vec![reused], true), Format::Url, NOW, Lang::En).expect("something to say");
     assert!(said.body.ends_with("its link is used again"), "{}", said.body);
-    assert!(said.buttons.is_empty());
+    assert_eq!(labels(&said), ["Show in library"]);
 }
 
 #[test]

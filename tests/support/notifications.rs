@@ -21,6 +21,8 @@ pub struct Notification {
     pub body: String,
     /// Key and label of each button.
     pub actions: Vec<(String, String)>,
+    /// Width and height of its picture, if it has one.
+    pub picture: Option<(i32, i32)>,
     /// It was taken back by its sender.
     pub closed: bool,
 }
@@ -68,7 +70,7 @@ impl Daemon {
         summary: String,
         body: String,
         actions: Vec<String>,
-        _hints: HashMap<String, OwnedValue>,
+        hints: HashMap<String, OwnedValue>,
         _timeout: i32,
     ) -> u32 {
         let mut told = self.0.lock().expect("nobody panics with it");
@@ -79,7 +81,8 @@ impl Daemon {
             told.last_id
         };
         let actions = actions.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-        told.all.push(Notification { id, replaces, summary, body, actions, closed: false });
+        let picture = hints.get("image-data").and_then(picture);
+        told.all.push(Notification { id, replaces, summary, body, actions, picture, closed: false });
         id
     }
 
@@ -92,6 +95,13 @@ impl Daemon {
         // 3: by its sender.
         connection.emit_signal(None::<()>, PATH, INTERFACE, "NotificationClosed", &(id, 3_u32)).await.map_err(Into::into)
     }
+}
+
+/// Width and height of the specification's `image-data`, where its pixels are as many as it says.
+fn picture(hint: &OwnedValue) -> Option<(i32, i32)> {
+    type Data = (i32, i32, i32, bool, i32, i32, Vec<u8>);
+    let (width, height, stride, _, _, _, pixels) = Data::try_from(hint.try_clone().ok()?).ok()?;
+    (usize::try_from(stride.checked_mul(height)?).ok()? == pixels.len()).then_some((width, height))
 }
 
 impl Notifications {

@@ -1,9 +1,10 @@
 // Draws every window in every state, light and dark, in both languages, under the windows' own policy, and looks for what hinders people
-// (axe). PNGs go to ui/artifacts/shots. `--only WORD` draws those whose name contains it.
+// (axe). PNGs go to ui/artifacts/shots. `--only WORD` draws those whose name contains it, `--axe` looks and keeps no picture.
 
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { build } from "vite";
 import { chromium } from "playwright-core";
@@ -11,6 +12,7 @@ import { chromium } from "playwright-core";
 const root = new URL("..", import.meta.url).pathname;
 const out = join(root, "artifacts/shots");
 const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const pictures = !process.argv.includes("--axe");
 const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : "";
 // The app's policy, but for the drawn thumbnails and the axe script that is put in from outside.
 const POLICY = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'";
@@ -23,6 +25,7 @@ const test = async (page) => {
 };
 const DROP = { width: 300, height: 220 };
 const SET = { width: 880, height: 640 };
+const WEL = { width: 640, height: 480 };
 const shots = [
   ...["wel-team-1", "wel-here-1", "wel-team-3", "wel-team-4", "wel-s3-2", "wel-team-4-shut", "wel-here-3", "wel-here-5", "wel-here-6", "wel-here-6-done", "wel-here-7", "wel-bare-7"].map((state) => ({ name: state, window: "welcome", state, size: WEL, act: (page) => page.waitForTimeout(700) })),
   { name: "wel-team-2", window: "welcome", state: "wel-team-1", size: WEL, act: async (page) => { await page.waitForTimeout(200); await page.click(".foot .primary"); await page.waitForSelector("#field-phone"); await page.fill("#field-password", "wrong"); await page.keyboard.press("Enter"); await page.waitForSelector("#field-password-said"); } },
@@ -48,7 +51,16 @@ const shots = [
   { name: "set-buckets", window: "settings", state: "", size: SET, act: async (page) => { await page.click(".input .tail"); await page.waitForSelector("[role=option]"); } },
   { name: "set-insert", window: "settings", state: "", size: SET, act: (page) => page.click("[aria-haspopup=menu].tail") },
   { name: "set-remove", window: "settings", state: "", size: SET, act: async (page) => { await page.click(".pane > header [aria-haspopup=menu]"); await page.click(".menu .danger"); } },
-  ...["capture", "links", "general"].map((pane) => ({ name: `set-${pane}`, window: "settings", state: "", size: SET, hash: pane })),
+  ...["capture", "images", "links", "shortcuts", "general"].map((pane) => ({ name: `set-${pane}`, window: "settings", state: "", size: SET, hash: pane })),
+  { name: "set-shortcut-recording", window: "settings", state: "grabbed", size: SET, hash: "shortcuts", act: (page) => page.click("#record-library") },
+  { name: "set-shortcuts-wayland", window: "settings", state: "wayland", size: SET, hash: "shortcuts" },
+  { name: "set-name-wrong", window: "settings", state: "", size: SET, hash: "images", act: async (page) => { await page.fill("#set-file", "{stem}-{size}.{ext}"); await page.waitForSelector("#set-file-said.error"); } },
+  { name: "set-templates", window: "settings", state: "", size: SET, hash: "links", act: async (page) => { await page.fill("#template-text-0", "[[{alt}]]"); await page.waitForSelector("#template-text-0-said.error"); } },
+  { name: "set-find", window: "settings", state: "", size: SET, act: (page) => page.fill(".find input", "p") },
+  { name: "set-found", window: "settings", state: "", size: SET, act: async (page) => { await page.fill(".find input", "EXIF"); await page.keyboard.press("Enter"); await page.waitForSelector(".found"); } },
+  { name: "set-undo", window: "settings", state: "", size: SET, hash: "general", act: async (page) => { await page.click("#set-autostart"); await page.waitForSelector(".toast"); } },
+  { name: "set-report", window: "settings", state: "", size: SET, hash: "general", act: (page) => page.locator("#set-report").scrollIntoViewIfNeeded() },
+  { name: "set-import", window: "settings", state: "", size: SET, hash: "general", act: async (page) => { await page.click("#set-exchange .btn:nth-child(2)"); await page.waitForSelector("dialog[open]"); } },
   { name: "set-proxy", window: "settings", state: "proxy", size: SET, hash: "general" },
   { name: "set-over", window: "settings", state: "over", size: SET },
   ...[["grid", "", null], ["list", "", (page) => page.click(".seg.icons label:nth-child(2)")], ["folder", "", (page) => page.click("[data-id='f:docs/img/设计稿/']")],
@@ -64,12 +76,15 @@ const shots = [
 ];
 
 if (!existsSync(browserPath)) throw new Error(`no browser at ${browserPath}; say where with CHROMIUM=…`);
-await build({ root, mode: "fake", logLevel: "warn" });
+// A folder of its own: two runs side by side do not take each other's files away.
+const built = mkdtempSync(join(tmpdir(), "imagepic-shots-"));
+process.on("exit", () => rmSync(built, { recursive: true, force: true }));
+await build({ root, mode: "fake", logLevel: "error", build: { outDir: built, emptyOutDir: true } });
 mkdirSync(out, { recursive: true });
 const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
 const server = createServer((request, response) => {
   const path = new URL(request.url, "http://local").pathname;
-  const file = join(root, "dist-fake", path === "/" ? "index.html" : path);
+  const file = join(built, path === "/" ? "index.html" : path);
   if (path === "/favicon.ico") return response.writeHead(204).end();
   if (!existsSync(file)) return response.writeHead(404).end();
   response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-security-policy": POLICY }).end(readFileSync(file));
@@ -100,7 +115,7 @@ for (const lang of ["en", "zh-CN"]) {
         tell(name, error.message);
       }
       await page.waitForTimeout(80);
-      await page.screenshot({ path: join(out, `${name}.png`) });
+      if (pictures) await page.screenshot({ path: join(out, `${name}.png`) });
       const spill = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
       if (spill) tell(name, "is wider than its window");
       // Put in from outside, as a debugger would: the page's policy stays as it is.

@@ -4,6 +4,7 @@ mod accounts;
 mod formats;
 mod images;
 mod serve;
+mod settings;
 mod team;
 mod watch;
 
@@ -119,8 +120,8 @@ pub(crate) fn command(lang: Lang) -> Command {
         .subcommand(accounts::keeping(make))
         .subcommand(watch::watching(make))
         .subcommand(bucket(make))
-        .subcommand(settings(make))
-        .subcommand(make.command("doctor", words::doctor()))
+        .subcommand(setting(make))
+        .subcommand(settings::doctor(make))
         .subcommand(completions(make));
     frames::dress(root, lang)
 }
@@ -235,7 +236,7 @@ fn bucket(make: Make) -> Command {
         .subcommand(make.command("host", words::bucket_host()).hide(true))
 }
 
-fn settings(make: Make) -> Command {
+fn setting(make: Make) -> Command {
     let lang = make.0;
     let key = |required: bool| {
         let key = Arg::new("key").value_name("KEY").required(required).help(words::settings_key().to(lang));
@@ -247,9 +248,11 @@ fn settings(make: Make) -> Command {
         .allow_hyphen_values(true)
         .add(ArgValueCompleter::new(complete::value))
         .help(words::settings_value().to(lang));
-    make.group("settings", words::settings())
+    let group = make
+        .group("settings", words::settings())
         .subcommand(make.shown("get", words::settings_get(), &["settings get", "settings get link.format"]).arg(key(false)))
-        .subcommand(make.shown("set", words::settings_set(), &["settings set link.format markdown"]).arg(key(true)).arg(value))
+        .subcommand(make.shown("set", words::settings_set(), &["settings set link.format markdown"]).arg(key(true)).arg(value));
+    settings::exchanging(make, group)
 }
 
 fn completions(make: Make) -> Command {

@@ -8,9 +8,10 @@ mod args;
 mod climb;
 mod complete;
 mod destinations;
+mod doctor;
+mod exchange;
 mod follow;
 mod frames;
-mod images;
 mod manage;
 mod objects;
 mod out;
@@ -123,7 +124,7 @@ async fn run(
                 "rm" => objects::rm(&engine, sub, out).await,
                 "watch" => watch::run(&engine, &outside, sub, out).await,
                 "bucket" => manage::bucket(&engine, sub, out).await,
-                "doctor" => manage::doctor(&engine, &outside, out).await,
+                "doctor" => doctor::run(&engine, sub, out).await,
                 _ => Ok(USAGE),
             };
             engine.close().await;

@@ -1,35 +1,44 @@
-//! Settings, this computer's bucket, diagnostics and completions.
+//! Settings, this computer's bucket and completions.
 
 use clap::ArgMatches;
 use imagepic_core::Result;
-use imagepic_core::engine::{BucketHost, Engine, SecretsPlace};
+use imagepic_core::autostart::{self, Autostart};
+use imagepic_core::engine::{BucketHost, Engine};
 use imagepic_core::home::Home;
-use imagepic_core::outside::Outside;
 use imagepic_core::settings::file::SettingsFile;
 use imagepic_words::console as words;
 use serde_json::json;
 
 use crate::out::{Out, size};
-use crate::{FAILED, USAGE, WELL, climb, complete, destinations};
+use crate::{FAILED, USAGE, WELL, complete, exchange};
 
 /// Needs no engine: a running tray app watches the file.
 pub(crate) fn settings(home: &Home, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     let file = SettingsFile::of(home);
     match args.subcommand() {
+        Some(("export", args)) => return exchange::export(home, args, out),
+        Some(("import", args)) => return exchange::import(home, args, out),
         Some(("get", args)) => {
             let settings = file.load()?;
+            let autostart = || Autostart::of(home).is_on();
             match args.get_one::<String>("key") {
+                Some(key) if key == autostart::KEY => out.line(&autostart().to_string()),
                 Some(key) => out.line(&settings.get_key(key)?),
                 None => {
                     for key in settings.keys() {
                         out.line(&format!("{key} = {}", settings.get_key(&key)?));
                     }
+                    out.line(&format!("{} = {}", autostart::KEY, autostart()));
                 }
             }
         }
         Some(("set", args)) => {
             let given = |id: &str| args.get_one::<String>(id).map(String::as_str).unwrap_or_default();
             home.prepare()?;
+            if given("key") == autostart::KEY {
+                autostart::set(home, given("value"))?;
+                return Ok(WELL);
+            }
             if given("key").ends_with(".ca_file") && !given("value").trim().is_empty() {
                 imagepic_core::store::check_ca_file(std::path::Path::new(given("value").trim()))?;
             }
@@ -116,33 +125,6 @@ async fn told_to_end() {
         }
     }
     let _ = tokio::signal::ctrl_c().await;
-}
-
-pub(crate) async fn doctor(engine: &Engine, outside: &Outside, out: &mut Out) -> Result<u8> {
-    let lang = out.lang;
-    let home = engine.home();
-    out.line(&words::doctor_version(env!("CARGO_PKG_VERSION")).to(lang));
-    out.line(&words::doctor_home(home.data().display()).to(lang));
-    out.line(&words::doctor_settings(home.settings_file().display()).to(lang));
-    out.line(&match engine.settings().where_secrets().await {
-        SecretsPlace::Keychain => words::doctor_keychain().to(lang),
-        SecretsPlace::File => words::doctor_file().to(lang),
-    });
-    let clipboard = std::sync::Arc::clone(&outside.clipboard);
-    let backend = tokio::task::spawn_blocking(move || clipboard.backend()).await;
-    out.line(&match backend {
-        Ok(Ok(backend)) => words::doctor_clipboard(backend).to(lang),
-        Ok(Err(error)) => error.message(lang),
-        Err(error) => error.to_string(),
-    });
-    let status = engine.bucket_host().status().await;
-    out.line(&match (status.running, status.port, status.pid) {
-        (true, Some(port), Some(pid)) => words::bucket_runs(port, pid).to(lang),
-        _ => words::bucket_stopped().to(lang),
-    });
-    let current = engine.destinations().current();
-    out.line(&words::doctor_destination(destinations::place(&current)).to(lang));
-    Ok(climb::test(engine, current, out).await.0)
 }
 
 pub(crate) fn completions(args: &ArgMatches, out: &mut Out) -> u8 {

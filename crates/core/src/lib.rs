@@ -8,6 +8,7 @@
 //! meet in `hub`; `engine` imports all and nothing imports `engine`.
 
 mod account;
+pub mod autostart;
 pub mod capture;
 mod deliver;
 pub mod deployment;

@@ -1,11 +1,13 @@
 //! `settings.toml`: readable, versioned, without a secret, unknown keys and comments kept.
 //!
 //! This file holds the types; [`file`] reads, changes and writes, [`keys`] reaches every setting by its name, [`watch`] tells of changes
-//! made by others.
+//! made by others; [`exchange`] takes them to another computer.
 
+pub mod exchange;
 pub mod file;
 mod folders;
 pub mod keys;
+pub mod shortcuts;
 pub mod watch;
 
 use std::path::PathBuf;
@@ -30,6 +32,8 @@ pub struct Settings {
     pub capture: Capture,
     /// `link.*`
     pub link: Link,
+    /// `shortcuts.*`
+    pub shortcuts: shortcuts::Shortcuts,
     /// `destination.*`
     pub destination: Current,
     /// `[[destinations]]`; this computer is always among them.
@@ -120,10 +124,6 @@ pub enum Proxy {
 pub struct Capture {
     /// `capture.clipboard`
     pub clipboard: ClipboardMode,
-}
-
-/// `capture.clipboard`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
     /// `capture.folders`: folders whose new images upload by themselves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<WatchedFolder>>", optional)]
@@ -150,6 +150,10 @@ pub struct WatchedFolder {
 
 const fn yes() -> bool {
     true
+}
+
+/// `capture.clipboard`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "kebab-case")]
 #[ts(export)]
 pub enum ClipboardMode {
@@ -244,6 +248,7 @@ impl Default for Settings {
             general: General::default(),
             capture: Capture::default(),
             link: Link::default(),
+            shortcuts: shortcuts::Shortcuts::default(),
             destination: Current::default(),
             destinations: Vec::new(),
         };

@@ -57,6 +57,9 @@ const PACKAGES: &[(&str, Probe, For)] = &[
     ("wl-clipboard", Program("wl-copy"), Tests),
     ("sway", Program("sway"), Tests),
     ("python3-venv", Python("ensurepip"), Tests),
+    // Looks at every window for what hinders people.
+    ("chromium", File("/usr/bin/chromium"), Tests),
+    ("openssl", Program("openssl"), Tests),
     ("rclone", Program("rclone"), Tests),
     ("s3cmd", Program("s3cmd"), Tests),
     ("ceph-mon", Program("ceph-mon"), Tests),

@@ -33,6 +33,7 @@ pub(crate) fn test(arguments: &[String]) -> Done {
     steps.run("dependency rules", rules::check);
     steps.run("ui: types", ui::check);
     steps.run("ui: unit tests", ui::test);
+    steps.run("ui: every window and state under axe", ui::axe);
     steps.run("clippy", || sh::run(locked("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"])));
     if !steps.run("programs and tests", programs) {
         // What cannot be built cannot be run; the compiler has said why, and need not say it three times more.

@@ -36,6 +36,11 @@ pub(crate) fn test() -> Done {
     sh::run(sh::npm().args(["run", "--silent", "test"]))
 }
 
+/// Every window in every state, in both themes and languages, under axe: what hinders people fails.
+pub(crate) fn axe() -> Done {
+    sh::run(sh::npm().args(["run", "--silent", "axe"]))
+}
+
 fn changed(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).and_then(|about| about.modified()).ok()
 }

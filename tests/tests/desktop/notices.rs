@@ -14,6 +14,8 @@ async fn undo_takes_the_object_out_of_the_bucket_gives_the_clipboard_back_and_sa
     let link = link_on_clipboard(&desktop, None).await;
     gives_back_png(&link, &picture).await;
     let told = desktop.notifications().wait_for("the link", |told| told.summary == "Link copied").await;
+    assert!(told.picture.is_some_and(|(width, height)| width > 0 && width == height), "the picture itself is shown: {told:?}");
+    assert!(told.actions.iter().any(|(_, label)| label == "Show in library"), "{told:?}");
     desktop.notifications().press(&told, "Undo").await;
     let told = desktop.notifications().wait_for("it is gone", |told| told.summary == "Upload removed").await;
     assert!(told.body.contains("This computer / images"), "{}", told.body);
@@ -49,5 +51,28 @@ async fn retry_sends_what_failed_once_its_cause_is_mended() {
         desktop.notifications().all().into_iter().rfind(|told| told.id == failed.id).filter(|told| told.summary == "Link copied")
     })
     .await;
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_quiet_mode_no_result_is_told_and_afterwards_they_are_again() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "general.notifications", "quiet");
+    let app = desktop.launch::<&str>(&[]).await;
+    let quiet = desktop.file("quiet.png", &pictures::png(94, 60, 60));
+    assert!(desktop.start_app(&[&quiet]).wait_for_end().await.success());
+    let first = link_on_clipboard(&desktop, None).await;
+    set(&desktop, "general.notifications", "all");
+    // The running app hears of it a moment later; results from then on are told.
+    let loud = desktop.file("loud.png", &pictures::png(95, 60, 60));
+    eventually("a result that is told", async || {
+        assert!(desktop.start_app(&[&loud]).wait_for_end().await.success());
+        link_on_clipboard(&desktop, None).await;
+        desktop.notifications().all().into_iter().find(|told| told.body.contains("loud"))
+    })
+    .await;
+    let told = desktop.notifications().all();
+    assert!(told.iter().all(|told| !told.body.contains("quiet")), "{told:?}");
+    assert!(first.contains("quiet"), "{first}");
     app.quit();
 }

@@ -72,3 +72,169 @@ async fn what_the_console_sets_the_open_window_shows() {
     display::wait_for_window(&desktop.machine, "设置").await;
     session.close().await;
 }
+
+fn press_key(desktop: &Desktop, keys: &str) {
+    let pressed =
+        desktop.machine.command("xdotool").args(["key", "--clearmodifiers", keys]).status().expect("xdotool is installed");
+    assert!(pressed.success(), "{keys}");
+}
+
+/// The driver clicks only what is in sight.
+async fn scroll_to(session: &Session, css: &str) -> fantoccini::elements::Element {
+    let found = session.find_soon(css).await;
+    let script = format!("document.querySelector({}).scrollIntoView({{ block: 'center' }})", serde_json::json!(css));
+    session.execute(&script, Vec::new()).await.expect("a page");
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_recorded_by_pressing_them_and_then_upload_the_clipboard_from_anywhere() {
+    let desktop = Desktop::start().await;
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    session.press("Shortcuts").await;
+    let field = session.find_soon("#record-upload_clipboard").await;
+    field.click().await.expect("a button");
+    session.text_with("the field to wait for keys", |text| text.contains("Press keys…")).await;
+    let window = display::wait_for_window(&desktop.machine, "Settings").await;
+    display::press(&desktop.machine, &window, "ctrl+alt+u");
+    eventually("the keys in the settings", async || {
+        let said = desktop.imagepic(&["settings", "get", "shortcuts.upload_clipboard"]);
+        (said.out.trim() == "Ctrl+Alt+U").then_some(())
+    })
+    .await;
+    session.text_with("the keys in the window", |text| !text.contains("Press keys…")).await;
+    session.close().await;
+
+    // A new run takes them at its start; no window of ours is open.
+    let app = desktop.launch::<&str>(&[]).await;
+    let picture = pictures::png(61, 50, 40);
+    let _owner = crate::steps::copy_picture(&desktop, &picture).await;
+    eventually("the keys to be taken", async || {
+        std::fs::read_to_string(desktop.home().join("logs/imagepic.log")).ok()?.contains("keys were taken").then_some(())
+    })
+    .await;
+    press_key(&desktop, "ctrl+alt+u");
+    let link = link_on_clipboard(&desktop, None).await;
+    gives_back_png(&link, &picture).await;
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_another_program_has_taken_or_that_we_use_already_are_said_at_their_place() {
+    use x11rb::connection::Connection as _;
+    use x11rb::protocol::xproto::{ConnectionExt as _, GrabMode, ModMask};
+    let desktop = Desktop::start().await;
+    crate::steps::set(&desktop, "shortcuts.pause", "Ctrl+Alt+P");
+    let (other, screen) = x11rb::connect(desktop.machine.display()).expect("the display");
+    let root = other.setup().roots[screen].root;
+    let setup = other.setup();
+    let mapping = other
+        .get_keyboard_mapping(setup.min_keycode, setup.max_keycode - setup.min_keycode + 1)
+        .expect("asked")
+        .reply()
+        .expect("told");
+    // F9, as XKeysymDB counts it.
+    let at = mapping
+        .keysyms
+        .chunks_exact(usize::from(mapping.keysyms_per_keycode))
+        .position(|row| row.contains(&0xffc6))
+        .expect("a keyboard");
+    let code = setup.min_keycode + u8::try_from(at).expect("a key code");
+    other
+        .grab_key(false, root, ModMask::CONTROL, code, GrabMode::ASYNC, GrabMode::ASYNC)
+        .expect("asked")
+        .check()
+        .expect("nobody has it");
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    session.press("Shortcuts").await;
+    let window = display::wait_for_window(&desktop.machine, "Settings").await;
+    for (keys, says) in [
+        ("ctrl+F9", "Another program has taken Ctrl+F9"),
+        ("ctrl+alt+p", "is used for \"Pause or resume\" already"),
+        ("ctrl+c", "in every program"),
+    ] {
+        session.find_soon("#record-library").await.click().await.expect("a button");
+        session.find_soon("#record-library.is-recording").await;
+        display::press(&desktop.machine, &window, keys);
+        session.text_with(says, |text| text.contains(says)).await;
+    }
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_setting_is_found_by_a_word_changed_at_once_and_taken_back() {
+    let desktop = Desktop::start().await;
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    let field = session.find_soon(".find input").await;
+    field.send_keys("dark\u{e007}").await.expect("a field");
+    session.find_soon("#set-theme.found").await;
+    session.click_text("Dark").await;
+    session.find_soon("html[data-theme=dark]").await;
+    let theme = || desktop.imagepic(&["settings", "get", "general.theme"]).out.trim().to_owned();
+    eventually("the theme in the settings", async || (theme() == "dark").then_some(())).await;
+    session.press("Undo").await;
+    eventually("the theme of before", async || (theme() == "system").then_some(())).await;
+    session.find_soon("html:not([data-theme=dark])").await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_start_at_log_in_is_one_switch_and_the_entry_starts_this_very_program() {
+    let desktop = Desktop::start().await;
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    session.press("General").await;
+    session.find_soon("#set-autostart").await.click().await.expect("a switch");
+    let folder = desktop.machine.dir().join("home/.config/autostart");
+    let entry = eventually("the entry", async || {
+        let file = std::fs::read_dir(&folder).ok()?.flatten().next()?.path();
+        std::fs::read_to_string(file).ok()
+    })
+    .await;
+    let program = imagepic_tests::desktop::built("imagepic-desktop");
+    assert!(entry.contains(&format!("\"{}\"", program.display())) && entry.contains("IMAGEPIC_HOME="), "{entry}");
+    session.find_soon("#set-autostart[aria-checked=true]").await;
+    session.find_soon("#set-autostart").await.click().await.expect("a switch");
+    eventually("the entry to be gone", async || (std::fs::read_dir(&folder).ok()?.count() == 0).then_some(())).await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_that_cannot_be_is_named_where_it_is_typed_and_the_next_name_is_shown() {
+    let desktop = Desktop::start().await;
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    session.press("Images & names").await;
+    let field = scroll_to(&session, "#set-file").await;
+    field.clear().await.expect("a field");
+    field.send_keys("{stem}-{size}.{ext}").await.expect("a field");
+    session.find_soon("#set-file-said.error").await;
+    session.text_with("the wrong part", |text| text.contains("{size}")).await;
+    field.clear().await.expect("a field");
+    field.send_keys("web/{stem}.{ext}\u{e007}").await.expect("a field");
+    session.text_with("the next name", |text| text.contains("web/screenshot.png")).await;
+    eventually("the template in the settings", async || {
+        let said = desktop.imagepic(&["settings", "get", "destinations.this-computer.file_name"]);
+        (said.out.trim() == "web/{stem}.{ext}").then_some(())
+    })
+    .await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_copied_report_names_the_surroundings_and_no_secret() {
+    let desktop = Desktop::start().await;
+    let store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "Elsewhere");
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    session.press("General").await;
+    scroll_to(&session, "#set-report").await;
+    session.text_with("the report", |text| text.contains("Elsewhere (in use)")).await;
+    session.press("Copy report").await;
+    let copied =
+        imagepic_tests::clipboard::wait_for_text(&desktop.machine, "the report", |text| text.contains("imagepic diagnostics"))
+            .await;
+    for part in ["X11", "Tray", "imagepic tests 1", &format!("127.0.0.1:{}", store.port), "Secrets"] {
+        assert!(copied.contains(part), "{part} in\n{copied}");
+    }
+    assert!(!copied.contains(&store.secret_key), "{copied}");
+    session.close().await;
+}

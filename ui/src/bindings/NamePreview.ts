@@ -3,4 +3,12 @@
 /**
  * The names the next file and the next clipboard image would get.
  */
-export type NamePreview = { file: string, clipboard: string, };
+export type NamePreview = { file: string, clipboard: string, 
+/**
+ * Why there is none, where the template cannot be understood.
+ */
+file_error: string | null, 
+/**
+ * As `file_error`.
+ */
+clipboard_error: string | null, };

@@ -4,6 +4,7 @@ import type { Current } from "./Current";
 import type { Destination } from "./Destination";
 import type { General } from "./General";
 import type { Link } from "./Link";
+import type { Shortcuts } from "./Shortcuts";
 
 /**
  * Everything a person can set.
@@ -25,6 +26,10 @@ capture: Capture,
  * `link.*`
  */
 link: Link, 
+/**
+ * `shortcuts.*`
+ */
+shortcuts: Shortcuts, 
 /**
  * `destination.*`
  */

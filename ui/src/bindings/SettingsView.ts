@@ -23,4 +23,8 @@ saved_secrets: Array<string>,
 /**
  * Who is signed in, for each destination at a team server.
  */
-accounts: Array<AccountView>, };
+accounts: Array<AccountView>, 
+/**
+ * The tray app starts at log-in.
+ */
+autostart: boolean, version: string, };

@@ -9,6 +9,7 @@ import type { Upload } from "@/bindings/Upload";
 import { library } from "./library";
 import { tries, welcome } from "./welcome";
 import { browsing } from "./buckets";
+import { settingsAnswers } from "./settings";
 import type { Commands, Events, SettingsView, TestReport } from "@/contract";
 
 const names = { file: "{stem}-{hash:8}.{ext}", clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{hash:8}.{ext}" };
@@ -34,13 +35,13 @@ const account = (state: string, zh: boolean): AccountView => ({
 
 export const place = (zh: boolean): Place => ({ destination: "atelier", name: zh ? "Atelier 团队" : "Atelier", bucket: "assets", folder: "docs/img", max_bytes: 50_000_000, only_here: false });
 
-export function upload(id: number, name: string, size: number, more: Partial<Upload> = {}): Upload {
 const question = (zh: boolean): Question => ({
   id: 3, kind: "folder", title: zh ? "上传 Screenshots 中的 3 张新图片？" : "Upload 3 new images from Screenshots?",
   text: zh ? "checkout-error.png 等，另有 2 个 · 到 Atelier 团队 / assets / docs/img。以后的会自动上传。" : "checkout-error.png and 2 more · to Atelier / assets / docs/img. Later ones go by themselves.",
   yes: zh ? "上传" : "Upload", no: zh ? "不传这些" : "Not these",
 });
 
+export function upload(id: number, name: string, size: number, more: Partial<Upload> = {}): Upload {
   return {
     id, batch: 1, position: id, name, size, sent: 0, content_type: name.endsWith("gif") ? "image/gif" : "image/png", width: 1280, height: 800, source: "drop", stage: "queued", waiting: null, code: null,
     message: null, place: place(false), key: `docs/img/${name}`, taken_at: 0, done_at: null, reused: false, expires_at: null, ...more,
@@ -83,7 +84,7 @@ function report(state: string, zh: boolean): TestReport {
   };
 }
 
-type Answers = { [K in keyof Commands]?: (...args: Parameters<Commands[K]>) => ReturnType<Commands[K]> | Promise<ReturnType<Commands[K]>> };
+export type Answers = { [K in keyof Commands]?: (...args: Parameters<Commands[K]>) => ReturnType<Commands[K]> | Promise<ReturnType<Commands[K]>> };
 
 /** What commands answer in that state. */
 export function scene(asked: URLSearchParams): Answers {
@@ -91,10 +92,12 @@ export function scene(asked: URLSearchParams): Answers {
   const zh = asked.get("lang") === "zh-CN";
   const view: SettingsView = {
     settings: {
-      version: 1, general: { language: zh ? "zh-CN" : "en", theme: "system", notifications: "all", proxy: state === "proxy" ? "socks5://127.0.0.1:1080" : "system" }, capture: { clipboard: "ask" },
-      link: { format: "markdown" }, destination: { current: state.startsWith("team") ? "team" : "atelier" }, destinations: [...(state.startsWith("team") ? [team(zh)] : []), ...destinations(zh)],
+      version: 1, general: { language: zh ? "zh-CN" : "en", theme: "system", notifications: "all", proxy: state === "proxy" ? "socks5://127.0.0.1:1080" : "system" }, capture: { clipboard: "ask", folders: [{ path: "/home/me/Pictures/Screenshots", recursive: false, enabled: true }] },
+      link: { format: "markdown", templates: [{ name: "Wiki", text: "[[{url}|{alt}]]" }] },
+      shortcuts: { upload_clipboard: "Ctrl+Alt+U", choose_files: "", drop_zone: "Super+F9", library: "", pause: "" }, destination: { current: state.startsWith("team") ? "team" : "atelier" }, destinations: [...(state.startsWith("team") ? [team(zh)] : []), ...destinations(zh)],
     },
     language: zh ? "zh-CN" : "en", theme: asked.get("theme") === "dark" ? "dark" : "light", secrets: state === "file" ? "file" : "keychain", saved_secrets: ["atelier", "minio-frankfurt", "r2-personal"],
+    autostart: false, version: "0.1.0",
     accounts: state.startsWith("team") ? [account(state, zh)] : [],
   };
   const snapshot: Snapshot = {
@@ -117,16 +120,12 @@ export function scene(asked: URLSearchParams): Answers {
     sign_in: () => { throw { code: "wrong_password", field: "password", message: zh ? "images.atelier.example 上的手机号码与密码不匹配。" : "Phone number and password do not belong together at images.atelier.example." }; },
     name_preview: ({ destination: { names: { file, clipboard }, folder } }) => {
       const fill = (text: string) => [folder, text.replace("{stem}", "checkout").replace("{ext}", "png").replace(/\{(hash|random)(:8)?\}/, "9f3a1c7e").replace("{yyyy}{MM}{dd}-{HH}{mm}{ss}", "20261121-144012")].filter(Boolean).join("/");
-      return { file: fill(file), clipboard: fill(clipboard) };
+      const wrong = (text: string) => /\{(?!stem|ext|hash|random|uuid|yyyy|MM|dd|HH|mm|ss|counter|user|source|width|height)/.test(text) ? (zh ? "“{size}”不是占位符。" : "{size} is no placeholder.") : null;
+      return { file: wrong(file) ? "" : fill(file), clipboard: wrong(clipboard) ? "" : fill(clipboard), file_error: wrong(file), clipboard_error: wrong(clipboard) };
     },
     test_destination: () => report(state, zh),
     save_destination: ({ draft }) => ({ ...draft.destination, id: draft.destination.id || "new" }),
-    set_setting: ({ key, value }) => {
-      const [group, name] = key.split(".") as ["general", "theme"];
-      (view.settings[group] as Record<string, string>)[name] = value;
-      if (key === "general.theme") view.theme = value as "dark";
-      if (key === "general.language") view.language = value === "zh-CN" ? "zh-CN" : "en";
-    },
+    ...settingsAnswers(view, state, zh),
     ...welcome(state, zh),
   };
 }

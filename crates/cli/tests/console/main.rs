@@ -2,6 +2,8 @@
 
 mod again;
 mod images;
+mod network;
+mod settings;
 mod slips;
 mod support;
 mod words;

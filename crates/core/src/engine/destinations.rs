@@ -265,6 +265,7 @@ impl Destinations {
             _ => self.report(self.climb(&draft, tell).await),
         };
         report.took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.inner.tested(&draft.destination, report.code);
         report
     }
 

@@ -7,7 +7,7 @@ mod addresses;
 mod browse;
 mod bucket_host;
 mod destinations;
-mod images;
+pub mod doctor;
 pub mod library;
 mod listen;
 mod reading;
@@ -26,10 +26,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use accounts::{AccountView, Accounts, Registering, TEAM_RUNGS, TeamServer};
-pub use browse::{AccessView, Browse, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Sum, time_of_day};
+pub use browse::{
+    AccessView, Browse, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Sum, time_of_day,
+};
 pub use bucket_host::{BucketHost, HostStatus};
 pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};
-pub use images::ImagePreview;
+pub use doctor::{Doctor, Finding, Health, Report};
+pub use library::{Library, LibraryQuery};
 pub use reading::Reading;
 pub use settings::{SecretsPlace, SettingsHandle};
 pub use sources::{FolderState, FolderView, Sources};
@@ -87,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) sources: sources::State,
     pub(crate) catalog: library::Catalog,
     pub(crate) leavers: library::Leavers,
+    pub(crate) tested: doctor::Tested,
     pub(crate) tasks: TaskTracker,
     /// For what begins on a thread that has none: file events come on those.
     runtime: tokio::runtime::Handle,
@@ -175,6 +179,7 @@ impl Engine {
             sources,
             catalog: library::Catalog::default(),
             leavers: library::Leavers::default(),
+            tested: doctor::Tested::default(),
             tasks,
             runtime: tokio::runtime::Handle::current(),
             stop,
@@ -251,6 +256,12 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> SettingsHandle {
         SettingsHandle { inner: Arc::clone(&self.inner) }
+    }
+
+    /// Diagnostics.
+    #[must_use]
+    pub fn doctor(&self) -> Doctor {
+        Doctor { inner: Arc::clone(&self.inner) }
     }
 
     /// Everything that was uploaded: found, renamed, deleted.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Inner;
+use crate::autostart::{self, Autostart};
 use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -10,6 +11,7 @@ use crate::link::{self, Format, LinkTemplate, Target};
 use crate::naming::Template;
 use crate::queue::blocking;
 use crate::settings::Settings;
+use crate::settings::exchange::{self, Import};
 
 pub use crate::secrets::SecretsPlace;
 
@@ -29,7 +31,9 @@ impl SettingsHandle {
     /// Every key there is.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        self.inner.hub.settings().keys()
+        let mut keys = self.inner.hub.settings().keys();
+        keys.push(autostart::KEY.to_owned());
+        keys
     }
 
     /// One setting as text.
@@ -37,6 +41,9 @@ impl SettingsHandle {
     /// # Errors
     /// `BadRequest` for a key that is none.
     pub fn get_key(&self, key: &str) -> Result<String> {
+        if key == autostart::KEY {
+            return Ok(Autostart::of(&self.inner.home).is_on().to_string());
+        }
         self.inner.hub.settings().get_key(key)
     }
 
@@ -45,6 +52,9 @@ impl SettingsHandle {
     /// # Errors
     /// `BadRequest` for a key that is none or a value it does not take; `SettingsBroken`, `HomeUnwritable`, `DiskFull`.
     pub async fn set(&self, key: &str, value: &str) -> Result<()> {
+        if key == autostart::KEY {
+            return self.start_at_log_in(value).await;
+        }
         let (key, value) = (key.to_owned(), value.to_owned());
         self.inner.change_settings(move |settings| settings.set_key(&key, &value)).await
     }
@@ -84,6 +94,48 @@ impl SettingsHandle {
                 Ok(link::text(&target, format, &own))
             }
         }
+    }
+
+    /// Whether the tray app starts at log-in.
+    pub async fn starts_at_log_in(&self) -> bool {
+        let home = self.inner.home.clone();
+        crate::queue::blocking(move || Ok(Autostart::of(&home).is_on())).await.unwrap_or(false)
+    }
+
+    async fn start_at_log_in(&self, value: &str) -> Result<()> {
+        let (home, value) = (self.inner.home.clone(), value.to_owned());
+        crate::queue::blocking(move || autostart::set(&home, &value)).await?;
+        self.inner.hub.emit(Event::Settings);
+        Ok(())
+    }
+
+    /// All settings as a file that holds no secret.
+    ///
+    /// # Errors
+    /// As [`exchange::export`].
+    pub fn export(&self) -> Result<String> {
+        exchange::export(&self.inner.hub.settings())
+    }
+
+    /// What importing this text would do; nothing is changed.
+    ///
+    /// # Errors
+    /// As [`exchange::plan`].
+    pub fn plan_import(&self, text: &str) -> Result<Import> {
+        exchange::plan(&self.inner.hub.settings(), text)
+    }
+
+    /// Takes the text over, as planned anew against the settings as they are at that moment.
+    ///
+    /// # Errors
+    /// As [`exchange::plan`]; `SettingsBroken`, `HomeUnwritable`, `DiskFull`.
+    pub async fn import(&self, text: String) -> Result<Import> {
+        let take = move |settings: &mut Settings| {
+            let import = exchange::plan(settings, &text)?;
+            *settings = import.settings.clone();
+            Ok(import)
+        };
+        self.inner.change_settings(take).await
     }
 
     /// Where secrets are kept.

@@ -98,7 +98,7 @@ impl SettingsFile {
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<Settings> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<Settings> {
     let document = toml_edit::Document::parse(text).map_err(|error| broken(path, text, &error))?;
     // The version first: whatever else a newer form holds may not be understood.
     if let Some(found) = document.get("version").and_then(Item::as_integer)
@@ -264,7 +264,7 @@ fn same(one: &Item, two: &Item) -> bool {
 }
 
 /// A serialised value as a table without places of its own, so that it can stand anywhere in another document.
-fn table_of(value: &impl serde::Serialize) -> Result<Table> {
+pub(super) fn table_of(value: &impl serde::Serialize) -> Result<Table> {
     let internal = |error: Box<dyn std::error::Error + Send + Sync>| {
         Error::new(Code::SettingsBroken, words::broken_somewhere("settings.toml", &error)).because(error)
     };

@@ -6,13 +6,14 @@ use imagepic_words::{links, settings as words};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::shortcuts::Deed;
 use super::{Proxy, Settings, folders};
 use crate::destination::{Destination, Kind, LONGEST_PRESIGN, LinkPolicy, S3Address};
 use crate::error::{Code, Error, Result};
 use crate::link::{Format, LinkTemplate};
 
 /// The settings that are not a destination's.
-pub const KEYS: [&str; 9] = [
+pub const KEYS: [&str; 14] = [
     "capture.clipboard",
     "capture.folders",
     "general.language",
@@ -22,6 +23,11 @@ pub const KEYS: [&str; 9] = [
     "link.format",
     "link.templates",
     "destination.current",
+    "shortcuts.upload_clipboard",
+    "shortcuts.choose_files",
+    "shortcuts.drop_zone",
+    "shortcuts.library",
+    "shortcuts.pause",
 ];
 
 /// `link.templates.NAME` is one template's text; an empty one removes it.
@@ -105,6 +111,9 @@ impl Settings {
     /// # Errors
     /// `BadRequest` for a key that is none, `NoSuchDestination`.
     pub fn get_key(&self, key: &str) -> Result<String> {
+        if let Some(deed) = deed(key) {
+            return Ok(self.shortcuts.of(deed).to_owned());
+        }
         Ok(match key {
             "capture.clipboard" => word(&self.capture.clipboard),
             "capture.folders" => folders::text(&self.capture.folders),
@@ -134,6 +143,9 @@ impl Settings {
     /// `BadRequest` for a key that is none or a value it does not take, `NoSuchDestination`.
     pub fn set_key(&mut self, key: &str, value: &str) -> Result<()> {
         let value = value.trim();
+        if let Some(deed) = deed(key) {
+            return self.shortcuts.set(deed, value);
+        }
         match key {
             "capture.clipboard" => self.capture.clipboard = one_of(key, value)?,
             "capture.folders" => self.capture.folders = folders::read(self, key, value)?,
@@ -190,6 +202,10 @@ fn unknown(key: &str) -> Error {
 
 fn wrong(key: &str, allowed: impl std::fmt::Display, value: &str) -> Error {
     Error::new(Code::BadRequest, words::bad_value(key, allowed, value))
+}
+
+fn deed(key: &str) -> Option<Deed> {
+    key.strip_prefix("shortcuts.").and_then(Deed::named)
 }
 
 /// `destinations.<id or name>.<field>`; a name may hold dots, a field does not.
@@ -388,6 +404,9 @@ mod tests {
             ("link.format", "custom:two words"),
             ("link.templates.wiki", "{url} {alt}"),
             ("link.templates.新 v1.2", "{url}"),
+            ("shortcuts.upload_clipboard", "Ctrl+Alt+U"),
+            ("shortcuts.pause", "F9"),
+            ("shortcuts.pause", ""),
             ("destination.current", "team"),
             ("destinations.team.name", "Team two"),
             ("destinations.team.bucket", "shots"),
@@ -461,6 +480,7 @@ mod tests {
             ("general.colour", "x", "general.theme"),
             ("general.proxy", "http://u:hunter2@proxy:1", "without user"),
             ("general.proxy", "proxy", "socks5"),
+            ("shortcuts.library", "Ctrl+V", "copy, paste"),
             ("link.format", "custom:wiki", "none has been made"),
             ("link.format", "latex", "markdown | html"),
             ("link.templates", "{}", "[{\"name\""),

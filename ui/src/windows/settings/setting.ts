@@ -1,22 +1,44 @@
-// One setting that applies at once: shows what the engine holds, sends what a person chose, and keeps the engine's refusal beside it.
+// One setting that applies at once: shows what the engine holds, sends what a person chose, keeps the engine's refusal beside it, and
+// can be taken back.
 
 import { computed, ref, watch, type WritableComputedRef } from "vue";
 import type { Settings } from "@/bindings/Settings";
 import { call } from "@/ipc";
-import { failure, settings } from "@/state/live";
+import { t } from "@/i18n";
+import { failure, readSettings, said, settings } from "@/state/live";
+import { tellChange } from "./undo";
 
-export function useSetting<T extends string>(key: string, read: (settings: Settings) => T) {
+/** Sets it and shows what the engine then holds. */
+async function put(key: string, value: string): Promise<void> {
+  await call("set_setting", { key, value });
+  if (settings.value) await readSettings();
+}
+
+/** Sets it; a refusal becomes the window's own. */
+async function putBack(key: string, value: string): Promise<void> {
+  try {
+    await put(key, value);
+  } catch (reason) {
+    said.text = failure(reason).message;
+  }
+}
+
+/** `key` may depend on what is shown; `label` names the setting where a change is told. */
+export function useSetting<T extends string>(key: string | (() => string), read: (settings: Settings) => T, label: () => string) {
   const error = ref<string | null>(null);
   // Shown until the engine has answered, so that a switch does not jump back under the finger.
   const sent = ref<T | null>(null);
-  watch(() => settings.value?.language, () => (error.value = null));
+  watch(() => [settings.value?.language, typeof key === "string" ? key : key()], () => (error.value = null));
 
   async function send(next: T): Promise<boolean> {
     error.value = null;
+    const before = read(settings.value!.settings);
+    if (next === before) return true;
+    const name = typeof key === "string" ? key : key();
     sent.value = next as never;
     try {
-      await call("set_setting", { key, value: next });
-      if (settings.value) settings.value = { ...settings.value, ...(await call("settings")) };
+      await put(name, next);
+      tellChange(t("settings.changed", { what: label() }), () => putBack(name, before));
       return true;
     } catch (reason) {
       error.value = failure(reason).message;
@@ -31,4 +53,20 @@ export function useSetting<T extends string>(key: string, read: (settings: Setti
     set: (next) => void send(next),
   }) as WritableComputedRef<T>;
   return { value, error, send };
+}
+
+/** The same for what is on or off. */
+export function useSwitch(key: string | (() => string), read: (settings: Settings) => boolean, label: () => string) {
+  const { value, error } = useSetting<"true" | "false">(key, (all) => (read(all) ? "true" : "false"), label);
+  const on = computed({ get: () => value.value === "true", set: (next: boolean) => (value.value = next ? "true" : "false") });
+  return { on, error };
+}
+
+/** The same for text, which is sent when the field is left or Enter is pressed: half a word is no setting. */
+export function useText(key: string | (() => string), read: (settings: Settings) => string, label: () => string) {
+  const { error, send } = useSetting<string>(key, read, label);
+  const text = ref(read(settings.value!.settings));
+  watch(() => read(settings.value!.settings), (now) => (text.value = now));
+  const commit = () => send(text.value.trim());
+  return { text, error, commit };
 }

@@ -1,0 +1,155 @@
+import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { answers, asked, refusal, tell } from "@/fake/ipc";
+import { scene } from "@/fake/scenes";
+import { i18n } from "@/i18n";
+import { begin, said } from "@/state/live";
+import { drafts } from "@/windows/settings/drafts";
+import { find } from "@/windows/settings/find";
+import { pressed } from "@/windows/settings/keys";
+import { changed } from "@/windows/settings/undo";
+import Settings from "@/windows/settings/Settings.vue";
+
+let view: VueWrapper;
+const open = async (pane: string) => {
+  location.hash = pane;
+  view = mount(Settings, { global: { plugins: [i18n] }, attachTo: document.body });
+  await flushPromises();
+};
+const button = (text: string) => view.findAll("button").find((one) => one.text() === text)!;
+const sent = () => asked.filter(({ name }) => name === "set_setting").map(({ args }) => args as { key: string; value: string });
+
+await begin();
+beforeEach(async () => {
+  Object.assign(answers, scene(new URLSearchParams()));
+  said.text = "";
+  changed.value = null;
+  drafts.clear();
+  Element.prototype.scrollIntoView = () => {};
+  HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) { this.open = true; };
+  HTMLDialogElement.prototype.close ??= function (this: HTMLDialogElement) { this.open = false; };
+  tell("engine", { type: "settings" });
+  await flushPromises();
+  asked.length = 0;
+});
+afterEach(() => view?.unmount());
+
+describe("the settings", () => {
+  it("are found by a word, by what belongs to it, and by its English name in every language", () => {
+    expect(find("theme").map(({ at }) => at)).toContain("set-theme");
+    expect(find("exif").map(({ at }) => at)).toEqual(["set-strip"]);
+    expect(find("markdown").map(({ pane }) => pane)).toContain("links");
+    expect(find("nothing at all")).toEqual([]);
+    i18n.global.locale.value = "zh-CN";
+    expect(find("proxy").map(({ at }) => at)).toContain("proxy");
+    expect(find("主题").map(({ at }) => at)).toEqual(["set-theme"]);
+    i18n.global.locale.value = "en";
+  });
+
+  it("open the pane a word leads to, with the cursor on the setting", async () => {
+    await open("capture");
+    const field = view.find(".find input");
+    await field.setValue("start at");
+    await field.trigger("keydown", { key: "Enter" });
+    await flushPromises();
+    expect(document.activeElement?.id).toBe("set-autostart");
+  });
+
+  it("apply at once and can be taken back", async () => {
+    await open("general");
+    await view.find("#notify").setValue("quiet");
+    await flushPromises();
+    expect(view.find(".toast").text()).toContain("Notifications changed");
+    await button("Undo").trigger("click");
+    await flushPromises();
+    expect(sent()).toEqual([{ key: "general.notifications", value: "quiet" }, { key: "general.notifications", value: "all" }]);
+    expect(view.find(".toast").exists()).toBe(false);
+  });
+
+  it("keep a refusal beside its setting, and offer no undo of what was not done", async () => {
+    answers.set_setting = () => Promise.reject(refusal("The entry could not be written."));
+    await open("general");
+    await view.find("#set-autostart").trigger("click");
+    await flushPromises();
+    expect(view.find("#set-autostart").element.closest(".setting")!.textContent).toContain("The entry could not be written.");
+    expect(view.find(".toast").exists()).toBe(false);
+  });
+
+  it("send no naming template that cannot be, and say why below it", async () => {
+    await open("images");
+    await view.find("#set-file").setValue("{stem}-{size}.{ext}");
+    await view.find("#set-file").trigger("focusout");
+    await flushPromises();
+    expect(view.find("#set-file-said").text()).toContain("{size}");
+    expect(sent()).toEqual([]);
+    await view.find("#set-file").setValue("{stem}.{ext}");
+    await view.find("#set-file").trigger("focusout");
+    await flushPromises();
+    expect(sent()).toEqual([{ key: "destinations.atelier.file_name", value: "{stem}.{ext}" }]);
+  });
+
+  it("show what a file would change before it does, and what is left out", async () => {
+    await open("general");
+    await button("Import…").trigger("click");
+    await flushPromises();
+    const text = view.find("dialog.wide").text();
+    expect(text).toContain("destinations.atelier.endpoint");
+    expect(text).toContain("shortcuts.library");
+    expect(asked.some(({ name }) => name === "import_settings")).toBe(false);
+    await button("Change them").trigger("click");
+    await flushPromises();
+    expect(asked.filter(({ name }) => name === "import_settings").map(({ args }) => args)).toEqual([{ id: 1 }]);
+  });
+
+  it("ask before a new secret becomes other destinations' too", async () => {
+    answers.check_secret = () => Promise.reject(refusal("R2 uses the same key.", "secret", "secret_shared"));
+    await open("destinations");
+    await view.find("#field-secret").trigger("click");
+    await flushPromises();
+    await view.find("#field-secret").setValue("new");
+    await button("Save").trigger("click");
+    await flushPromises();
+    expect(asked.some(({ name }) => name === "save_destination")).toBe(false);
+    expect(view.text()).toContain("R2 uses the same key.");
+    await button("Change it for all").trigger("click");
+    await flushPromises();
+    expect(asked.some(({ name }) => name === "save_destination")).toBe(true);
+  });
+});
+
+describe("keys", () => {
+  const event = (key: string, code: string, held: string[] = []) => ({ key, code, ctrlKey: held.includes("ctrl"), altKey: held.includes("alt"), shiftKey: held.includes("shift"), metaKey: held.includes("meta") });
+
+  it("are named as the settings write them, on any keyboard", () => {
+    expect(pressed(event("u", "KeyU", ["ctrl", "alt"]))).toBe("Ctrl+Alt+U");
+    expect(pressed(event("a", "KeyQ", ["ctrl", "alt"]))).toBe("Ctrl+Alt+A");
+    expect(pressed(event("г", "KeyU", ["meta"]))).toBe("Super+U");
+    expect(pressed(event("!", "Digit1", ["ctrl", "shift"]))).toBe("Ctrl+Shift+1");
+    expect(pressed(event("ArrowUp", "ArrowUp", ["alt"]))).toBe("Alt+Up");
+    expect(pressed(event("F9", "F9"))).toBe("F9");
+    expect(pressed(event("Control", "ControlLeft", ["ctrl"]))).toBe("");
+    expect(pressed(event("Unidentified", "MediaPlay"))).toBeNull();
+  });
+
+  it("are recorded where they are pressed, are free meanwhile, and keep a conflict beside them", async () => {
+    await open("shortcuts");
+    await view.find("#record-library").trigger("click");
+    await flushPromises();
+    expect(asked.filter(({ name }) => name === "record_shortcut").map(({ args }) => args)).toEqual([{ recording: true }]);
+    answers.set_setting = () => Promise.reject(refusal("Ctrl+Alt+U is used already."));
+    await view.find("#record-library").trigger("keydown", event("u", "KeyU", ["ctrl", "alt"]));
+    await flushPromises();
+    expect(asked.filter(({ name }) => name === "record_shortcut").at(-1)!.args).toEqual({ recording: false });
+    expect(view.find("#said-library").text()).toContain("is used already");
+  });
+
+  it("are left as they were by Escape", async () => {
+    await open("shortcuts");
+    await view.find("#record-library").trigger("click");
+    await flushPromises();
+    await view.find("#record-library").trigger("keydown", event("Escape", "Escape"));
+    await flushPromises();
+    expect(sent()).toEqual([]);
+    expect(view.text()).not.toContain("Press keys…");
+  });
+});
