@@ -116,6 +116,12 @@ pub(crate) async fn browse_copy(
     shell.answer(shell.engine.browse().copy_links(&destination, &bucket, &keys, format).await.map(drop))
 }
 
+#[tauri::command]
+pub(crate) async fn browse_open(shell: State<'_, Shell>, destination: String, bucket: String, key: String) -> Answer<()> {
+    let link = shell.answer(shell.engine.browse().link(&destination, &bucket, &key).await)?;
+    shell.answer(crate::open::in_browser(&link.url).await)
+}
+
 /// The library shows this place, which is where its drops go; or it shows none.
 #[tauri::command]
 pub(crate) fn browse_here(pointing: State<'_, Pointing>, aim: Option<Aim>) {
