@@ -2,4 +2,39 @@
 import type { LinkLine } from "./LinkLine";
 import type { Upload } from "./Upload";
 
-export type LibraryDetails = { upload: Upload, sha256: string, unchanged: boolean, created: boolean, signed: boolean, file: string | null, lines: Array<LinkLine>, message: string | null, };
+/**
+ * What is known of one upload beyond its line in the list.
+ */
+export type LibraryDetails = { 
+/**
+ * The upload.
+ */
+upload: Upload, 
+/**
+ * Of the bytes that were sent, in hexadecimal.
+ */
+sha256: string, 
+/**
+ * These are the bytes that were given.
+ */
+unchanged: boolean, 
+/**
+ * This home put the object there, so it may remove and rename it.
+ */
+created: boolean, 
+/**
+ * Links end by themselves.
+ */
+signed: boolean, 
+/**
+ * The file it came from, where that is still there.
+ */
+file: string | null, 
+/**
+ * How it is pasted; empty where no link can be made.
+ */
+lines: Array<LinkLine>, 
+/**
+ * Why no link can be made.
+ */
+message: string | null, };

@@ -2,4 +2,31 @@
 import type { LinkLife } from "./LinkLife";
 import type { Stage } from "./Stage";
 
-export type LibraryQuery = { text: string, destination: string | null, stage: Stage | null, life: LinkLife | null, from: number | null, until: number | null, };
+/**
+ * What is sought. Everything narrows; nothing set finds all.
+ */
+export type LibraryQuery = { 
+/**
+ * Words that all stand in name, bucket or key, whatever their case; or a link.
+ */
+text: string, 
+/**
+ * Destination's id.
+ */
+destination: string | null, 
+/**
+ * How it stands; queued and sending are one.
+ */
+stage: Stage | null, 
+/**
+ * How long its last link opens.
+ */
+life: LinkLife | null, 
+/**
+ * Taken then or later, in milliseconds since 1970.
+ */
+from: number | null, 
+/**
+ * Taken before, in milliseconds since 1970.
+ */
+until: number | null, };
