@@ -71,6 +71,7 @@ export function settingsAnswers(view: SettingsView, state: string, zh: boolean):
       unsigned: ["Atelier", "Release"],
     }),
     import_settings: () => 3,
+    watched_folders: () => (view.settings.capture.folders ?? []).map((folder) => ({ ...folder, state: "watching" as const, message: null, asking: 0 })),
     choose_folder: () => "/home/me/Screenshots",
   };
 }
