@@ -25,6 +25,7 @@ const test = async (page) => {
 };
 const DROP = { width: 300, height: 220 };
 const SET = { width: 880, height: 640 };
+const LIB = { width: 1080, height: 720 };
 const WEL = { width: 640, height: 480 };
 const shots = [
   ...["wel-team-1", "wel-here-1", "wel-team-3", "wel-team-4", "wel-s3-2", "wel-team-4-shut", "wel-here-3", "wel-here-5", "wel-here-6", "wel-here-6-done", "wel-here-7", "wel-bare-7"].map((state) => ({ name: state, window: "welcome", state, size: WEL, act: (page) => page.waitForTimeout(700) })),
@@ -63,6 +64,13 @@ const shots = [
   { name: "set-import", window: "settings", state: "", size: SET, hash: "general", act: async (page) => { await page.click("#set-exchange .btn:nth-child(2)"); await page.waitForSelector("dialog[open]"); } },
   { name: "set-proxy", window: "settings", state: "proxy", size: SET, hash: "general" },
   { name: "set-over", window: "settings", state: "over", size: SET },
+  ...["", "empty", "over", "hostile"].map((state) => ({ name: `lib-${state || "uploads"}`, window: "library", state, size: LIB })),
+  { name: "lib-several", window: "library", state: "", size: LIB, act: async (page) => { for (const at of [6, 7, 9, 11]) await page.locator(".cell").nth(at).click({ modifiers: ["Control"] }); } },
+  { name: "lib-list", window: "library", state: "", size: LIB, act: (page) => page.locator(".seg.icons label").nth(1).click() },
+  { name: "lib-failed", window: "library", state: "", size: LIB, act: (page) => page.locator(".cell").nth(4).click() },
+  { name: "lib-none", window: "library", state: "", size: LIB, act: async (page) => { await page.fill(".tools input", "结算页 safari"); await page.waitForTimeout(150); } },
+  { name: "lib-deleted", window: "library", state: "", size: LIB, act: async (page) => { await page.locator(".cell").nth(1).click(); await page.keyboard.press("Delete"); await page.waitForSelector(".undo"); } },
+  { name: "lib-rename", window: "library", state: "", size: LIB, act: async (page) => { await page.locator(".cell").nth(1).click(); await page.keyboard.press("F2"); await page.waitForSelector("dialog"); } },
   ...[["grid", "", null], ["list", "", (page) => page.click(".seg.icons label:nth-child(2)")], ["folder", "", (page) => page.click("[data-id='f:docs/img/设计稿/']")],
     ["object", "", (page) => page.click("[data-id='o:docs/img/checkout-empty-state-9f3a1c7e.png']")],
     ["several", "", async (page) => { await page.click("[data-id='o:docs/img/checkout-empty-state-9f3a1c7e.png']"); await page.click("[data-id='f:docs/img/tmp/']", { modifiers: ["Control"] }); }],
