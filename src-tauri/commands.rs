@@ -259,13 +259,7 @@ async fn upload_clipboard(window: WebviewWindow, shell: State<'_, Shell>, pointi
 }
 
 #[tauri::command]
-async fn answer_drop(
-    window: WebviewWindow,
-    app: AppHandle,
-    shell: State<'_, Shell>,
-    id: u64,
-    upload: bool,
-) -> Answer<()> {
+async fn answer_drop(window: WebviewWindow, app: AppHandle, shell: State<'_, Shell>, id: u64, upload: bool) -> Answer<()> {
     let files = shell.answer(shell.drops.answered(id))?;
     if upload {
         let how = app.state::<Pointing>().by_hand_at(window.label());

@@ -29,10 +29,10 @@ mod events;
 mod figures;
 mod instance;
 mod notifications;
+mod open;
+mod picker;
 mod pointing;
 mod remote_thumbnails;
-mod picker;
-mod open;
 mod shell;
 mod shortcuts;
 mod thumbnails;
@@ -122,12 +122,13 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
         .plugin(tauri_plugin_dialog::init())
         .manage(shell)
         .manage(pointing::Pointing::default())
-        .register_asynchronous_uri_scheme_protocol("imagepic-thumb", |context, request, responder| {
-            match remote_thumbnails::asked(&request) {
+        .register_asynchronous_uri_scheme_protocol(
+            "imagepic-thumb",
+            |context, request, responder| match remote_thumbnails::asked(&request) {
                 Some(asked) => remote_thumbnails::answer(context.app_handle(), asked, responder),
                 None => thumbnails::answer(context.app_handle(), &request, responder),
-            }
-        })
+            },
+        )
         .invoke_handler(commands::handler())
         .on_window_event(|window, event| match event {
             WindowEvent::DragDrop(drag) => drops::dragged(window.app_handle(), window.label(), drag),

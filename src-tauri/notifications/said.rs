@@ -216,7 +216,15 @@ pub(crate) fn notice(code: Code, message: String, lang: Lang) -> Notification {
 }
 
 fn problem(code: Code, title: String, body: String) -> Notification {
-    Notification { matter: Matter::Problem(code), weight: Weight::Problem, title, body, buttons: Vec::new(), picture: None, opens: None }
+    Notification {
+        matter: Matter::Problem(code),
+        weight: Weight::Problem,
+        title,
+        body,
+        buttons: Vec::new(),
+        picture: None,
+        opens: None,
+    }
 }
 
 /// The desktop has no tray.

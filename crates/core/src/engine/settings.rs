@@ -196,7 +196,10 @@ impl Inner {
             self.watch_clipboard();
         }
         // Where a folder's images go may have changed too.
-        if before.capture.folders != now.capture.folders || before.destinations != now.destinations || before.destination != now.destination {
+        if before.capture.folders != now.capture.folders
+            || before.destinations != now.destinations
+            || before.destination != now.destination
+        {
             self.follow_folders();
         }
         self.hub.emit(Event::Settings);
