@@ -132,9 +132,11 @@ pub(crate) async fn slow(host: &str, bucket: &str, count: usize, bytes: usize) -
             Err(why) => other.push(why),
         }
     }
+    let count = other.len();
+    other.sort();
     other.dedup();
     other.truncate(5);
-    println!("{}", json!({ "stored": stored, "busy": busy, "other": other }));
+    println!("{}", json!({ "stored": stored, "busy": busy, "other": count, "such_as": other }));
     Ok(())
 }
 

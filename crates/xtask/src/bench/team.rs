@@ -115,8 +115,7 @@ pub(super) fn compare(report: &mut Report) -> Done {
 /// A thousand uploads that stop in the middle together.
 fn slow(report: &mut Report, team: &Service) -> Done {
     let answer = team.bench(&["team-slow", &team.host, BUCKET, "1000", &BYTES.to_string()])?;
-    let others = answer["other"].as_array().map_or(0, Vec::len);
-    if others > 0 {
+    if answer["other"] != 0 {
         return Err(format!("slow uploads ended neither stored nor asked to retry: {answer}"));
     }
     report.tell("1,000 slow uploads", &format!("{} stored, {} asked to retry", answer["stored"], answer["busy"]));
