@@ -2,4 +2,75 @@
 import type { JobKind } from "./JobKind";
 import type { JobPhase } from "./JobPhase";
 
-export type Job = { id: number, kind: JobKind, phase: JobPhase, destination: string, bucket: string, prefix: string, first: string, folder: boolean, chosen: number, to: string | null, found: number, bytes: number, whole: boolean, done: number, failed: number, until: number | null, message: string | null, };
+/**
+ * A job as people see it.
+ */
+export type Job = { 
+/**
+ * To stop it.
+ */
+id: number, 
+/**
+ * What it does.
+ */
+kind: JobKind, 
+/**
+ * Where it stands.
+ */
+phase: JobPhase, 
+/**
+ * Id of the destination.
+ */
+destination: string, 
+/**
+ * In which bucket.
+ */
+bucket: string, 
+/**
+ * The place its things lie in.
+ */
+prefix: string, 
+/**
+ * The name of the first, and whether that is a folder.
+ */
+first: string, 
+/**
+ * Whether the first is a folder.
+ */
+folder: boolean, 
+/**
+ * Things that were chosen.
+ */
+chosen: number, 
+/**
+ * Where a move goes: a full key or prefix for one thing, otherwise the folder.
+ */
+to: string | null, 
+/**
+ * Objects that were found so far.
+ */
+found: number, 
+/**
+ * Their bytes, where counted.
+ */
+bytes: number, 
+/**
+ * Those are all.
+ */
+whole: boolean, 
+/**
+ * Objects that are done.
+ */
+done: number, 
+/**
+ * Objects that were left as they are.
+ */
+failed: number, 
+/**
+ * Until when it can be undone, in milliseconds since 1970.
+ */
+until: number | null, 
+/**
+ * What went wrong.
+ */
+message: string | null, };
