@@ -131,11 +131,11 @@ fn asked<'a>(files: impl Iterator<Item = &'a PathBuf>, near: Near, out: &Out) ->
     let mut read = false;
     files
         .map(|file| {
+            let name = file.display().to_string();
             // A file of that name would have to be written with a path before it.
             if let Some(url) = file.to_str().and_then(address) {
                 return Asked { name, what: Ok(Content::Url { url, near }) };
             }
-            let name = file.display().to_string();
             if file.as_os_str() != "-" {
                 // The journal outlives this working folder.
                 return Asked { name, what: Ok(Content::Path(std::path::absolute(file).unwrap_or_else(|_| file.clone()))) };
@@ -146,6 +146,7 @@ fn asked<'a>(files: impl Iterator<Item = &'a PathBuf>, near: Near, out: &Out) ->
         })
         .collect()
 }
+
 const fn source_of(content: &Content) -> Source {
     match content {
         Content::Url { .. } => Source::Url,
@@ -178,7 +179,6 @@ async fn taking(engine: &Engine, captures: Vec<Capture>, submit: Submit, quiet: 
     progress.clear();
     taken
 }
-
 
 fn input(out: &Out) -> Result<Bytes> {
     if std::io::stdin().is_terminal() {

@@ -59,8 +59,6 @@ pub enum Event {
     Offer(Offer),
     /// The offered image is no longer on the clipboard, or was answered.
     OfferGone,
-    /// Things were refused at the door; nothing was taken in.
-    Refused {
     /// Something that only a person can decide. Sent anew, with the same number, when its words change.
     Question(Question),
     /// The question was answered, or is no longer one.
@@ -68,6 +66,8 @@ pub enum Event {
         /// Which question.
         id: u64,
     },
+    /// Things were refused at the door; nothing was taken in.
+    Refused {
         /// One for each.
         refusals: Vec<Refusal>,
     },
@@ -230,12 +230,6 @@ pub struct Offer {
     pub files: u32,
 }
 
-/// Something that was not taken in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
-#[ts(export)]
-pub struct Refusal {
-    /// File name, or what the source called it.
-    pub name: String,
 /// Something that only a person can decide; what it is about waits until then. Its words are finished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
 #[ts(export)]
@@ -265,6 +259,12 @@ pub enum QuestionKind {
     Folder,
 }
 
+/// Something that was not taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[ts(export)]
+pub struct Refusal {
+    /// File name, or what the source called it.
+    pub name: String,
     /// For programs.
     pub code: Code,
     /// For people.

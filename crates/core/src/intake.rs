@@ -68,10 +68,10 @@ pub(crate) fn take(item: &Item, destination: &Destination, place: &str, to: To<'
     };
     match &item.content {
         Content::Bytes { bytes, .. } => take_bytes(bytes.clone(), shown, destination, place, to),
-        Content::Path(path) => {
         Content::Url { url, .. } => {
             Err(Error::new(Code::BadRequest, imagepic_words::sources::address_bad(crate::sources::url::shown(url))))
         }
+        Content::Path(path) => {
             let opened = if item.source == Source::Folder { crate::sources::folder::open(path) } else { File::open(path) };
             let file = opened.map_err(|error| unreadable(path, &error))?;
             let data = file.metadata().map_err(|error| unreadable(path, &error))?;

@@ -173,12 +173,12 @@ impl Uploads {
     /// # Errors
     /// `NoSuchUpload`.
     pub async fn cancel(&self, id: i64) -> Result<()> {
-        self.inner.queue.cancel(id).await
-    }
         // What is still being fetched has no row, and no number of one.
         if id < 0 {
             return self.inner.cancel_fetch(id);
         }
+        self.inner.queue.cancel(id).await
+    }
 
     /// Tries again what failed, was cancelled or waits.
     ///

@@ -219,10 +219,11 @@ pub(crate) struct FakeClipboard {
 struct FakeState {
     number: u64,
     content: Option<Clip>,
+    /// What was written.
     text: Option<String>,
-    watchers: Vec<(u64, std::sync::mpsc::Sender<Change>)>,
     /// What somebody else copied.
     words: Option<String>,
+    watchers: Vec<(u64, std::sync::mpsc::Sender<Change>)>,
 }
 
 impl FakeClipboard {
@@ -239,13 +240,13 @@ impl FakeClipboard {
         }
     }
 
-    pub(crate) fn text(&self) -> Option<String> {
     /// Somebody copies words.
     pub(crate) fn copy_text(&self, text: &str) {
         self.copy(Clip::Text);
         self.state.lock().expect("no panic").words = Some(text.to_owned());
     }
 
+    pub(crate) fn text(&self) -> Option<String> {
         self.state.lock().expect("no panic").text.clone()
     }
 
@@ -274,12 +275,12 @@ impl ClipboardPort for Port {
         Ok((state.content.clone().unwrap_or(Clip::Nothing), Mark::Number(state.number)))
     }
 
-    fn current_mark(&self) -> Result<Mark> {
     fn read_text(&self) -> Result<Option<(String, Mark)>> {
         let state = self.0.state.lock().expect("no panic");
         Ok(state.words.clone().map(|text| (text, Mark::Number(state.number))))
     }
 
+    fn current_mark(&self) -> Result<Mark> {
         Ok(Mark::Number(self.0.state.lock().expect("no panic").number))
     }
 
