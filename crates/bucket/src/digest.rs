@@ -1,5 +1,8 @@
 //! What a client claims about its bytes, and what they really are: Content-MD5 and the five `x-amz-checksum-*` in header or
 //! trailer. The payload hash of the signature is s3s's own business and arrives here as an error of the stream.
+//!
+//! An ETag is the MD5 of the bytes, with one exception: an object that names its own SHA-256 in its metadata, where the signature
+//! vouches for that very hash. MD5 would say less than is known already, and it costs more than all else that is done with the bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,6 +116,8 @@ pub(crate) struct Claims {
     trailing: BTreeSet<Algorithm>,
     wanted: BTreeSet<Algorithm>,
     length: u64,
+    /// The SHA-256 that s3s holds the bytes to, where it stands in for their MD5.
+    proven: Option<[u8; 32]>,
 }
 
 impl Claims {
@@ -134,7 +139,7 @@ impl Claims {
         for name in ["x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm"] {
             wanted.extend(headers.get(name).and_then(|v| v.to_str().ok()).and_then(Algorithm::parse));
         }
-        Ok(Self { md5, sums, trailing, wanted, length })
+        Ok(Self { md5, sums, trailing, wanted, length, proven: None })
     }
 
     /// Adds an algorithm to compute though the client claims nothing for it.
@@ -144,6 +149,18 @@ impl Claims {
 
     pub(crate) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Lets the hash of the signature stand for the bytes where the object bears the same in its metadata. A client that speaks of
+    /// MD5 itself gets one; the stream of a signed request ends in an error where its bytes are others.
+    pub(crate) fn trust(&mut self, headers: &HeaderMap, named: Option<&str>) {
+        let signed = headers.get("x-amz-content-sha256").and_then(|v| v.to_str().ok());
+        let Some(signed) = signed.filter(|signed| Some(*signed) == named && self.md5.is_none()) else { return };
+        let mut hash = [0; 32];
+        // Of a body without bytes there is no stream that could end so.
+        if self.length > 0 && hex::decode_to_slice(signed, &mut hash).is_ok() {
+            self.proven = Some(hash);
+        }
     }
 
     /// Takes over what came behind the bytes; an announced trailer that is missing is refused.
@@ -171,7 +188,8 @@ impl Claims {
     pub(crate) fn digests(&self) -> Digests {
         let on = |a| self.wanted.contains(&a);
         Digests {
-            md5: Md5::new(),
+            md5: self.proven.is_none().then(Md5::new),
+            proven: self.proven,
             sums: ChecksumHasher {
                 crc32: on(Algorithm::Crc32).then(Crc32::new),
                 crc32c: on(Algorithm::Crc32c).then(Crc32c::new),
@@ -191,7 +209,7 @@ impl Claims {
                 format!("{} bytes were announced and {} came.", self.length, found.length),
             ));
         }
-        if self.md5.is_some_and(|md5| md5 != found.md5) {
+        if self.md5.is_some_and(|md5| found.id != Identity::Md5(md5)) {
             return Err(refuse(S3ErrorCode::BadDigest, "The Content-MD5 you specified did not match what we received."));
         }
         for (algorithm, claimed) in &self.sums {
@@ -224,30 +242,54 @@ fn check_form(algorithm: Algorithm, value: &str) -> Result<(), S3Error> {
 
 /// Hashes in the making.
 pub(crate) struct Digests {
-    md5: Md5,
+    md5: Option<Md5>,
+    proven: Option<[u8; 32]>,
     sums: ChecksumHasher,
     length: u64,
 }
 
+/// By what bytes are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Md5([u8; 16]),
+    /// See [`Claims::trust`].
+    Sha256([u8; 32]),
+}
+
+impl Identity {
+    /// The ETag of a whole object. One with a hyphen is no MD5, as clients know from objects that came in parts; this one came in
+    /// one.
+    pub(crate) fn etag(self) -> String {
+        match self {
+            Self::Md5(md5) => hex::encode(md5),
+            Self::Sha256(sha256) => format!("{}-1", hex::encode(&sha256[..16])),
+        }
+    }
+}
+
 /// What the bytes were.
 pub(crate) struct Digested {
-    pub(crate) md5: [u8; 16],
+    pub(crate) id: Identity,
     pub(crate) sums: Sums,
     pub(crate) length: u64,
 }
 
 impl Digests {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
         self.sums.update(bytes);
         self.length += bytes.len() as u64;
     }
 
     pub(crate) fn finish(self) -> Digested {
         let found: Checksum = self.sums.finalize();
-        let mut md5 = [0; 16];
-        md5.copy_from_slice(self.md5.finalize().as_ref());
-        Digested { md5, sums: sums_of!(found), length: self.length }
+        let id = match (self.proven, self.md5) {
+            (Some(sha256), _) => Identity::Sha256(sha256),
+            (None, md5) => Identity::Md5(md5.unwrap_or_else(Md5::new).finalize()),
+        };
+        Digested { id, sums: sums_of!(found), length: self.length }
     }
 }
 

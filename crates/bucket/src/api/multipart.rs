@@ -10,7 +10,7 @@ use super::download::Reading;
 use super::object::{announced, check_key, checksum_type, meta_of, source};
 use super::upload::{LARGEST, Written, receive, write_local};
 use super::{Api, check_wishes, i64_of, now, timestamp};
-use crate::digest::{Algorithm, Claims, Sums, join_sums, multipart_etag, set_sums, sums_of};
+use crate::digest::{Algorithm, Claims, Identity, Sums, join_sums, multipart_etag, set_sums, sums_of};
 use crate::fail::{Fail, Try, refuse};
 use crate::index::{self, Meta, Object as Row, Part as PartRow, Piece, Upload};
 
@@ -71,7 +71,9 @@ impl Api {
 
     async fn part_add(&self, bucket: String, key: String, upload: String, number: i32, written: Written) -> Try<PartRow> {
         let Written { fresh, found } = written;
-        let part = PartRow { number, size: found.length, md5: found.md5, modified: now(), sums: found.sums, blob: fresh.id };
+        // The ETag of the whole is made of them.
+        let Identity::Md5(md5) = found.id else { return Err(S3ErrorCode::InternalError.into()) };
+        let part = PartRow { number, size: found.length, md5, modified: now(), sums: found.sums, blob: fresh.id };
         let row = part.clone();
         self.writer
             .change(vec![fresh], move |conn, effects| {

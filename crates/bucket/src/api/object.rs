@@ -156,7 +156,11 @@ impl Api {
         }
         let mut meta: Meta = meta_of!(input);
         let condition = WriteIf::new(input.if_match, input.if_none_match.as_ref())?;
-        let claims = Claims::new(input.content_md5.as_deref(), sums_of!(input), &req.headers, announced(input.content_length)?)?;
+        let mut claims =
+            Claims::new(input.content_md5.as_deref(), sums_of!(input), &req.headers, announced(input.content_length)?)?;
+        if req.credentials.is_some() {
+            claims.trust(&req.headers, meta.user.get("sha256").map(String::as_str));
+        }
         let bucket = input.bucket;
         if claims.length() > EARLY {
             let name = bucket.clone();
@@ -164,7 +168,7 @@ impl Api {
         }
         let Written { fresh, found } = receive(&self.blobs, input.body, claims, req.trailing_headers).await?;
         meta.sums.clone_from(&found.sums);
-        let etag = hex::encode(found.md5);
+        let etag = found.id.etag();
         let piece = Piece { blob: fresh.id, size: found.length };
         let row = Row { size: found.length, etag: etag.clone(), modified: now(), meta, pieces: vec![piece] };
         let key = input.key;

@@ -10,12 +10,14 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3ErrorCode, S3Result, StdError, TrailingHeaders};
+use tokio::task::JoinHandle;
 
 use crate::blobs::{Blobs, Fresh};
 use crate::digest::{Claims, Digested, Digests};
 use crate::fail::{Fail, Try, refuse};
 
-/// Bytes gathered before they go to the disk together.
+/// Bytes that go to the disk together: at least so many where it waits for them, at most so many while it is at work.
+const PIECE: usize = 128 * 1024;
 const GATHER: usize = 1024 * 1024;
 /// The largest body of one put or part: 5 GiB ("Uploading objects" in the S3 guide).
 pub(crate) const LARGEST: u64 = 5 * 1024 * 1024 * 1024;
@@ -36,6 +38,7 @@ struct Sink {
     fresh: Fresh,
     file: File,
     digests: Digests,
+    written: u64,
     unflushed: u64,
     flushing: Option<std::thread::JoinHandle<std::io::Result<()>>>,
 }
@@ -43,15 +46,19 @@ struct Sink {
 impl Sink {
     fn create(blobs: Arc<Blobs>, digests: Digests) -> Try<Self> {
         let (fresh, file) = blobs.create()?;
-        Ok(Self { blobs, fresh, file, digests, unflushed: 0, flushing: None })
+        Ok(Self { blobs, fresh, file, digests, written: 0, unflushed: 0, flushing: None })
     }
 
     fn write(mut self, chunks: &[Bytes]) -> Try<Self> {
+        let before = self.written;
         for chunk in chunks {
-            self.digests.update(chunk);
             self.file.write_all(chunk)?;
-            self.unflushed += chunk.len() as u64;
+            self.written += chunk.len() as u64;
         }
+        // More is to come: the disk works on this while the rest travels, so that the flush at the end finds little left to do.
+        begin_writing_back(&self.file, before, self.written - before);
+        chunks.iter().for_each(|chunk| self.digests.update(chunk));
+        self.unflushed += self.written - before;
         if self.unflushed >= FLUSH {
             self.unflushed = 0;
             self.flushed()?;
@@ -60,6 +67,15 @@ impl Sink {
             self.flushing = Some(flush?);
         }
         Ok(self)
+    }
+
+    /// The last bytes.
+    fn end(mut self, chunks: &[Bytes], claims: &Claims) -> Try<Written> {
+        for chunk in chunks {
+            self.file.write_all(chunk)?;
+            self.digests.update(chunk);
+        }
+        self.finish(claims)
     }
 
     /// Waits for the flush under way: the system tells a fault of the disk once, and there it was told.
@@ -79,11 +95,63 @@ impl Sink {
     }
 }
 
-async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Try<T> + Send + 'static) -> Try<T> {
-    tokio::task::spawn_blocking(f).await.map_err(|_| Fail::Closed)?
+/// Sets the disk to work on bytes without waiting for it. Linux does so where a program says that it will not read them soon; what
+/// cannot be begun early is done at the end.
+#[cfg(target_os = "linux")]
+fn begin_writing_back(file: &File, from: u64, length: u64) {
+    if let Some(length) = std::num::NonZeroU64::new(length) {
+        _ = rustix::fs::fadvise(file, from, Some(length), rustix::fs::Advice::DontNeed);
+    }
 }
 
-/// Reads a body to its end into a new blob.
+#[cfg(not(target_os = "linux"))]
+fn begin_writing_back(_: &File, _: u64, _: u64) {}
+
+/// The disk's side of a body under way.
+enum Disk {
+    /// Nothing has been written yet.
+    New(Arc<Blobs>, Digests),
+    Waits(Sink),
+    Works(JoinHandle<Try<Sink>>),
+}
+
+impl Disk {
+    /// Waits until it can take more.
+    async fn ready(&mut self) -> Try<()> {
+        if let Self::Works(task) = self {
+            *self = Self::Waits(task.await.map_err(|_| Fail::Closed)??);
+        }
+        Ok(())
+    }
+
+    fn works(&self) -> bool {
+        matches!(self, Self::Works(_))
+    }
+
+    /// Gives it bytes, once it is ready.
+    async fn write(mut self, chunks: Vec<Bytes>) -> Try<Self> {
+        self.ready().await?;
+        Ok(Self::Works(match self {
+            Self::New(blobs, digests) => tokio::task::spawn_blocking(move || Sink::create(blobs, digests)?.write(&chunks)),
+            Self::Waits(sink) => tokio::task::spawn_blocking(move || sink.write(&chunks)),
+            Self::Works(task) => task,
+        }))
+    }
+
+    /// Gives it the last bytes and waits until all of them are durable.
+    async fn end(mut self, chunks: Vec<Bytes>, claims: Claims) -> Try<Written> {
+        self.ready().await?;
+        let last = move || match self {
+            Self::New(blobs, digests) => Sink::create(blobs, digests)?.end(&chunks, &claims),
+            Self::Waits(sink) => sink.end(&chunks, &claims),
+            Self::Works(_) => Err(Fail::Closed),
+        };
+        tokio::task::spawn_blocking(last).await.map_err(|_| Fail::Closed)?
+    }
+}
+
+/// Reads a body to its end into a new blob. What comes while the disk is at work is gathered, so that a fast sender and a slow disk
+/// meet in few large writes.
 pub(crate) async fn receive(
     blobs: &Arc<Blobs>,
     body: Option<StreamingBlob>,
@@ -91,54 +159,45 @@ pub(crate) async fn receive(
     trailers: Option<TrailingHeaders>,
 ) -> Try<Written> {
     let mut body = body.unwrap_or_else(|| StreamingBlob::from(s3s::Body::empty()));
-    let digests = claims.digests();
-    let (mut chunks, mut ended) = gather(&mut body, claims.length()).await?;
-    if ended {
-        claims.read_trailers(trailers.as_ref())?;
-        let blobs = Arc::clone(blobs);
-        return blocking(move || Sink::create(blobs, digests)?.write(&chunks)?.finish(&claims)).await;
-    }
-    let begin = {
-        let blobs = Arc::clone(blobs);
-        move || Sink::create(blobs, digests)?.write(&chunks)
-    };
-    let mut writing = tokio::task::spawn_blocking(begin);
-    let mut come = 0;
+    let mut disk = Disk::New(Arc::clone(blobs), claims.digests());
+    let mut chunks = Vec::new();
+    let (mut gathered, mut come) = (0, 0);
     loop {
-        // The next bytes are read while the last ones are hashed and written.
-        (chunks, ended) = gather(&mut body, claims.length()).await?;
-        come += chunks.iter().map(|c| c.len() as u64).sum::<u64>();
-        let sink = writing.await.map_err(|_| Fail::Closed)??;
+        if gathered >= if disk.works() { GATHER } else { PIECE } {
+            disk = disk.write(std::mem::take(&mut chunks)).await?;
+            gathered = 0;
+        }
+        let chunk = tokio::select! {
+            biased;
+            ready = disk.ready(), if disk.works() => {
+                ready?;
+                continue;
+            }
+            chunk = next(&mut body, claims.length()) => chunk?,
+        };
+        let Some(chunk) = chunk else { break };
+        come += chunk.len() as u64;
         if come > claims.length() {
             return Err(refuse(S3ErrorCode::IncompleteBody, "More bytes came than were announced.").into());
         }
-        if ended {
-            claims.read_trailers(trailers.as_ref())?;
-            return blocking(move || sink.write(&chunks)?.finish(&claims)).await;
-        }
-        writing = tokio::task::spawn_blocking(move || sink.write(&chunks));
+        gathered += chunk.len();
+        chunks.push(chunk);
     }
+    claims.read_trailers(trailers.as_ref())?;
+    disk.end(chunks, claims).await
 }
 
-/// Reads up to `GATHER` bytes; true where the body ended.
-async fn gather(body: &mut StreamingBlob, announced: u64) -> S3Result<(Vec<Bytes>, bool)> {
-    let mut chunks = Vec::new();
-    let mut size = 0;
-    while size < GATHER {
-        match tokio::time::timeout(PATIENCE, body.next()).await {
-            Err(_) => {
-                let text = "Your socket connection to the server was not read from or written to within the timeout period.";
-                return Err(refuse(S3ErrorCode::RequestTimeout, text));
-            }
-            Ok(None) => return Ok((chunks, true)),
-            Ok(Some(Ok(chunk))) => {
-                size += chunk.len();
-                chunks.push(chunk);
-            }
-            Ok(Some(Err(e))) => return Err(stream_error(&e, announced)),
+/// The next bytes; `None` where the body ended.
+async fn next(body: &mut StreamingBlob, announced: u64) -> S3Result<Option<Bytes>> {
+    match tokio::time::timeout(PATIENCE, body.next()).await {
+        Err(_) => {
+            let text = "Your socket connection to the server was not read from or written to within the timeout period.";
+            Err(refuse(S3ErrorCode::RequestTimeout, text))
         }
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
+        Ok(Some(Err(e))) => Err(stream_error(&e, announced)),
     }
-    Ok((chunks, false))
 }
 
 /// s3s keeps the types of its stream errors to itself: their text is all there is to tell them apart.

@@ -76,6 +76,40 @@ async fn the_hash_in_the_signature_is_checked_against_the_bytes() {
     assert_eq!(put(&home, "/images/k", &[], "UNSIGNED-PAYLOAD", bytes(5)).await.0, 200);
 }
 
+/// Headers, the payload's hash as the signature has it, and the ETag that comes of it.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+
+#[tokio::test]
+async fn an_object_that_names_its_own_signed_hash_is_known_by_it_and_every_other_by_its_md5() {
+    let home = Home::new().await;
+    for size in [5, 83_000, 3_000_000] {
+        let data = bytes(size);
+        let (hash, md5) = (sign::sha256(&data), hex::encode(Md5::checksum(&data)));
+        let (other, sent_md5) = (sign::sha256(b"other"), base64(Md5::checksum(&data)));
+        let by_hash = format!("{}-1", &hash[..32]);
+        let cases: [Case<'_>; 5] = [
+            (&[("x-amz-meta-sha256", &hash)], &hash, &by_hash),
+            (&[("x-amz-meta-sha256", &hash), ("content-md5", &sent_md5)], &hash, &md5),
+            (&[("x-amz-meta-sha256", &other)], &hash, &md5),
+            (&[("x-amz-meta-sha256", &hash)], "UNSIGNED-PAYLOAD", &md5),
+            (&[], &hash, &md5),
+        ];
+        for (given, payload, etag) in cases {
+            assert_eq!(put(&home, "/images/k", given, payload, data.clone()).await, (200, String::new()), "{given:?}");
+            let head = home.s3.head_object().bucket(BUCKET).key("k").send().await.unwrap();
+            assert_eq!(head.e_tag(), Some(format!("\"{etag}\"").as_str()), "{given:?} {payload}");
+            let listed = home.s3.list_objects_v2().bucket(BUCKET).send().await.unwrap();
+            assert_eq!(listed.contents()[0].e_tag(), head.e_tag());
+            assert!(home.get("k").await == data);
+        }
+        // The hash is not taken on trust: other bytes than it tells of leave nothing.
+        home.s3.delete_object().bucket(BUCKET).key("k").send().await.unwrap();
+        let wrong = put(&home, "/images/k", &[("x-amz-meta-sha256", &hash)], &hash, bytes(size + 1)).await;
+        assert_eq!(wrong, (400, "XAmzContentSHA256Mismatch".into()));
+        crate::common::eventually("nothing is left", || home.blobs() == 0).await;
+    }
+}
+
 fn trailing(data: &[u8], chunk: usize, trailer: &str) -> Vec<u8> {
     let mut body = Vec::new();
     for part in data.chunks(chunk) {
