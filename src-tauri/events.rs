@@ -222,6 +222,7 @@ mod tests {
             done_at: None,
             reused: false,
             expires_at: None,
+            made: None,
         }
     }
 

@@ -15,9 +15,9 @@ export async function hear<K extends keyof Events>(name: K, heard: (event: Event
   await listen<Events[K]>(name, ({ payload }) => heard(payload));
 }
 
+/** Address of an upload's small picture. */
+export const thumbnail = (id: number): string => convertFileSrc(String(id), "imagepic-thumb");
+
 /** Address of a small picture of an object at a store; `version` tells one content from the next. */
 export const remotePicture = (destination: string, bucket: string, key: string, version: string): string =>
   convertFileSrc(`remote/${[destination, bucket, key, version].map(encodeURIComponent).join("/")}`, "imagepic-thumb");
-
-/** Address of an upload's small picture. */
-export const thumbnail = (id: number): string => convertFileSrc(String(id), "imagepic-thumb");

@@ -11,7 +11,6 @@ mod watch;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
-use imagepic_core::link::Format;
 use imagepic_words::{Lang, Text, console as words, console_usage as usage};
 
 use crate::{complete, frames};
@@ -127,8 +126,13 @@ pub(crate) fn command(lang: Lang) -> Command {
 }
 
 fn upload(make: Make) -> Command {
-    let examples =
-        ["upload a.png b.png", "upload https://example.com/a.png", "upload --clipboard --copy", "upload --to team --folder docs shots/", "upload - < a.png"];
+    let examples = [
+        "upload a.png b.png",
+        "upload https://example.com/a.png",
+        "upload --clipboard --copy",
+        "upload --to team --folder docs shots/",
+        "upload - < a.png",
+    ];
     let command = images::images(make, make.shown("upload", words::upload(), &examples));
     command
         .arg(

@@ -12,6 +12,7 @@ mod doctor;
 mod exchange;
 mod follow;
 mod frames;
+mod images;
 mod manage;
 mod objects;
 mod out;

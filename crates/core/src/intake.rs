@@ -175,7 +175,16 @@ fn take_large(
     let (hash, _) = hash_file(path).map_err(lost)?;
     // A file that grew under our hands is not the one whose hash we have.
     check_reference(&reference)?;
-    Ok(Taken { spool: None, size: reference.size, reference: Some(reference), body: None, kind, made, original: hash, prepared: hash })
+    Ok(Taken {
+        spool: None,
+        size: reference.size,
+        reference: Some(reference),
+        body: None,
+        kind,
+        made,
+        original: hash,
+        prepared: hash,
+    })
 }
 
 /// Whether the destination takes such a thing.

@@ -8,6 +8,7 @@ mod browse;
 mod bucket_host;
 mod destinations;
 pub mod doctor;
+mod images;
 pub mod library;
 mod listen;
 mod reading;
@@ -26,12 +27,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use accounts::{AccountView, Accounts, Registering, TEAM_RUNGS, TeamServer};
-pub use browse::{
-    AccessView, Browse, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Sum, time_of_day,
-};
+pub use browse::{AccessView, Browse, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Sum, time_of_day};
 pub use bucket_host::{BucketHost, HostStatus};
 pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};
 pub use doctor::{Doctor, Finding, Health, Report};
+pub use images::ImagePreview;
 pub use library::{Library, LibraryQuery};
 pub use reading::Reading;
 pub use settings::{SecretsPlace, SettingsHandle};

@@ -1,7 +1,7 @@
 //! What was given, one thing at a time: folders are opened, and whatever is left out of them is named.
 
-use std::{fs, io};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use imagepic_words::{errors, intake as words, sources};
 

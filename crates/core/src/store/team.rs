@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use ::bytes::Bytes;
 use async_trait::async_trait;
 use chrono::DateTime;
 use imagepic_api::capabilities::Capabilities;
@@ -245,7 +246,7 @@ impl Store for TeamStore {
         self.details_of(bucket, key).await
     }
 
-    async fn read(&self, bucket: &str, key: &str, most: u64) -> Result<::bytes::Bytes> {
+    async fn read(&self, bucket: &str, key: &str, most: u64) -> Result<Bytes> {
         self.bytes_of(bucket, key, most).await
     }
 
