@@ -341,11 +341,8 @@ impl Account {
 
     /// A refused password, with the rule where the server tells it.
     fn with_rule(&self, error: Error) -> Error {
-        let rule = match self.server.known() {
-            Some(Speaks::Ours(found)) => found,
-            _ => return error,
-        };
-        let rule = &rule.password;
+        let Some(Speaks::Ours(found)) = self.server.known() else { return error };
+        let rule = &found.password;
         let host = self.server.host();
         match error.field {
             Some(field @ ("password" | "new_password")) if error.code == Code::BadRequest => {

@@ -73,7 +73,8 @@ impl Secure {
         let (key, certificate) = (folder.join("key.pem"), folder.join("own-ca.pem"));
         let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", &format!("/CN={HOST}")])
-            .args(["-addext", &format!("subjectAltName=DNS:{HOST}"), "-keyout"])
+            // It is its own authority and no other one's.
+            .args(["-addext", &format!("subjectAltName=DNS:{HOST}"), "-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
             .arg(&key)
             .arg("-out")
             .arg(&certificate)
