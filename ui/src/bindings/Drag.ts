@@ -11,7 +11,7 @@ export type Drag = {
  */
 phase: Phase, 
 /**
- * Files and folders that would be taken.
+ * Files, folders and pictures that would be taken.
  */
 count: number, 
 /**

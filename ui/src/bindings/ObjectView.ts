@@ -35,8 +35,8 @@ version_id: string | null,
 /**
  * `cache-control` and the like.
  */
-headers: { [key in string]?: string }, 
+headers: { [key in string]: string }, 
 /**
  * What was kept with it.
  */
-metadata: { [key in string]?: string }, };
+metadata: { [key in string]: string }, };
