@@ -11,6 +11,9 @@ const STEPS = [
 const round = (value: number, digits: number) =>
   new Intl.NumberFormat(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 
+/** `12,842`: by the language of the windows and not by the system's, which may group nothing. */
+export const grouped = (count: number): string => round(count, 0);
+
 function unit(of: number) {
   return STEPS.find(([, size]) => of >= size);
 }
