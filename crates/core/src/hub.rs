@@ -2,7 +2,8 @@
 //!
 //! What stays out: deciding (queue, deliver) and keeping (journal, settings file).
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use imagepic_words::Lang;
 use tokio::sync::{Notify, broadcast, watch};
@@ -10,18 +11,22 @@ use tokio::sync::{Notify, broadcast, watch};
 use crate::event::{Event, Snapshot, State, Upload};
 use crate::journal::{Row, RowState};
 use crate::live::{Live, view};
-use crate::settings::Settings;
+use crate::settings::{Language, Settings};
 
 /// Events a slow subscriber may fall behind before it has to take a new snapshot.
 const EVENTS: usize = 2048;
 /// Notices that wait for the first subscriber.
 const EARLY: usize = 16;
+/// The state line is told anew so often at most while uploads come and go: nobody reads faster, and of a thousand files each has three
+/// changes.
+const LINE: Duration = Duration::from_millis(40);
+static SYSTEM: OnceLock<Lang> = OnceLock::new();
 
 pub(crate) struct Hub {
     live: Mutex<Live>,
     settings: RwLock<Arc<Settings>>,
     events: broadcast::Sender<Event>,
-    told: Mutex<Option<(State, String)>>,
+    told: Mutex<Told>,
     /// Notices from before anybody listened (a broken settings file, say).
     early: Mutex<Vec<Event>>,
     generation: watch::Sender<u64>,
@@ -29,6 +34,17 @@ pub(crate) struct Hub {
     changes: watch::Sender<u64>,
     /// A batch may have settled.
     pub(crate) settling: Notify,
+    /// The line waits to be told, see [`Hub::catch_up`].
+    pub(crate) stale: Notify,
+}
+
+/// What was last said of the whole.
+#[derive(Default)]
+struct Told {
+    line: Option<(State, String)>,
+    at: Option<Instant>,
+    /// Something has changed since.
+    stale: bool,
 }
 
 impl Hub {
@@ -42,6 +58,7 @@ impl Hub {
             generation: watch::channel(0).0,
             changes: watch::channel(0).0,
             settling: Notify::new(),
+            stale: Notify::new(),
         }
     }
 
@@ -65,7 +82,9 @@ impl Hub {
     }
 
     pub(crate) fn lang(&self) -> Lang {
-        self.settings().lang()
+        let settings = self.settings();
+        // Asked several times for each upload; what the system speaks does not change while this runs.
+        if settings.general.language == Language::System { *SYSTEM.get_or_init(Lang::of_system) } else { settings.lang() }
     }
 
     /// Looks at or changes the present; the lock is never held across an await.
@@ -127,8 +146,35 @@ impl Hub {
         } else {
             self.emit(Event::Upload(self.view(row)));
         }
-        self.tell_status();
+        if !self.may_wait() {
+            self.tell_status();
+        }
         self.bump();
+    }
+
+    /// Whether the line was told a moment ago and counts on; then [`catch_up`](Self::catch_up) tells it in time.
+    fn may_wait(&self) -> bool {
+        let busy = self.with(|live| live.busy());
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let working = matches!(told.line, Some((State::Working, _)));
+        let waits = busy && working && told.at.is_some_and(|at| at.elapsed() < LINE);
+        if waits && !std::mem::replace(&mut told.stale, true) {
+            self.stale.notify_one();
+        }
+        waits
+    }
+
+    /// Tells the line if it is due; when it is, where it is stale.
+    pub(crate) fn catch_up(&self) -> Option<Instant> {
+        let due = {
+            let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.at.filter(|_| told.stale).map(|at| at + LINE)?
+        };
+        if due > Instant::now() {
+            return Some(due);
+        }
+        self.tell_status();
+        None
     }
 
     /// Tells of icon and state line, if they changed.
@@ -136,10 +182,39 @@ impl Hub {
         let (settings, lang) = (self.settings(), self.lang());
         let now = self.with(|live| live.state(&settings, lang));
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.as_ref() != Some(&now) {
-            *told = Some(now);
+        (told.at, told.stale) = (Some(Instant::now()), false);
+        if told.line.as_ref() != Some(&now) {
+            told.line = Some(now);
             drop(told);
             self.emit(Event::Status);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_told_at_once_when_all_is_done_and_never_stays_behind_what_is_under_way() {
+        let hub = Hub::new(Settings::default());
+        let mut row = crate::live::tests::row(1, RowState::Queued, None);
+        hub.take(&row, true);
+        let mut events = hub.subscribe();
+        let mut statuses =
+            move || std::iter::from_fn(|| events.try_recv().ok()).filter(|event| matches!(event, Event::Status)).count();
+        // A second one within the same moment may wait, and is told then.
+        hub.take(&crate::live::tests::row(2, RowState::Queued, None), true);
+        while hub.catch_up().is_some() {
+            std::thread::yield_now();
+        }
+        assert_eq!(statuses(), 1, "1 of 2");
+        assert_eq!(hub.catch_up(), None);
+        for id in [1, 2] {
+            row = crate::live::tests::row(id, RowState::Done, None);
+            hub.take(&row, true);
+        }
+        assert!(matches!(hub.told.lock().expect("no panic").line, Some((State::Idle, _))));
+        assert!(statuses() >= 1, "ready, told without waiting");
     }
 }

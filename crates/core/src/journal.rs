@@ -10,6 +10,8 @@ mod queries;
 mod rows;
 mod schema;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::fs::OpenOptions;
@@ -22,6 +24,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use imagepic_words::errors;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
@@ -36,10 +39,14 @@ use crate::error::{Code, Error, Result};
 const JOBS_IN_A_COMMIT: usize = 64;
 /// So long a commit of [`Last::Soon`] waits at most for the flush of another one.
 const SOON: Duration = Duration::from_millis(50);
+/// So long a change of [`Last::Together`] waits at most for a commit it can share. Whatever is to be answered sooner takes it along.
+const TOGETHER: Duration = Duration::from_millis(5);
 /// Commits after which the write-ahead log is folded into the file: when nothing is asked for, and in any case. Folding flushes both
 /// files, and nobody who waits for an upload should wait for that.
 const FOLD_IDLE: u32 = 20;
 const FOLD_ANYWAY: u32 = 200;
+/// Up to this size, in bytes, the log is left as it is at the end; the next process reads it again, which takes a millisecond for so much.
+const LOG_AT_REST: u64 = 1 << 20;
 
 type Answer = Box<dyn FnOnce(std::result::Result<(), Error>) + Send>;
 /// Changes of this process (row and number), noted before they are committed, so that none is heard as somebody else's.
@@ -56,12 +63,32 @@ type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 
 /// From when on a change outlives a power cut. A process that is killed loses no change that was answered, either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
+pub(crate) enum Last {
     /// When it is answered: everything that is promised, and everything that must be known before a byte travels.
     Now,
     /// A moment later; changes of one statement only. For what can be found out again: that the store has confirmed an upload. Its bucket, key and hash have lasted
     /// since before its first byte travelled, so after a power cut the object is found under its key, and nothing is sent twice.
     Soon,
+    /// As `Soon`, and it may wait a moment for others to share its commit.
+    Together,
+}
+
+impl Last {
+    fn sooner(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Now, _) | (_, Self::Now) => Self::Now,
+            (Self::Soon, _) | (_, Self::Soon) => Self::Soon,
+            (Self::Together, Self::Together) => Self::Together,
+        }
+    }
+
+    /// The level of flushing at commits: of FULL one is on disk when it returns, in WAL mode; of NORMAL with the next flush.
+    fn level(self) -> &'static str {
+        match self {
+            Self::Now => "PRAGMA synchronous = FULL",
+            Self::Soon | Self::Together => "PRAGMA synchronous = NORMAL",
+        }
+    }
 }
 
 enum Message {
@@ -94,6 +121,10 @@ impl Journal {
         let reading = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|error| fault(&error, file))?;
         reading.busy_timeout(Duration::from_secs(10)).map_err(|error| fault(&error, file))?;
+        for connection in [&connection, &reading] {
+            // See `Writer::rest`.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(|error| fault(&error, file))?;
+        }
         let seen: i64 = reading
             .query_row("SELECT coalesce(max(changed), 0) FROM uploads", [], |row| row.get(0))
             .map_err(|error| fault(&error, file))?;
@@ -166,6 +197,14 @@ impl Journal {
         send(&self.writer, run, Last::Soon).await
     }
 
+    async fn write_as<T, F>(&self, last: Last, run: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        send(&self.writer, run, last).await
+    }
+
     /// Calls `then` on the writer's thread once everything that was answered before outlives a power cut; not at all where that
     /// cannot be had, or the process ends first.
     pub fn once_it_lasts(&self, then: impl FnOnce() + Send + 'static) {
@@ -190,7 +229,7 @@ where
     let (answer, answered) = oneshot::channel();
     let job: Job = Box::new(move |connection| {
         // A single statement takes itself back.
-        let outcome = if last == Last::Soon { run(connection) } else { in_savepoint(connection, run) };
+        let outcome = if last == Last::Now { in_savepoint(connection, run) } else { run(connection) };
         Box::new(move |committed| {
             let outcome = match committed {
                 Ok(()) => outcome.map_err(|error| fault(&error, Path::new("journal.sqlite"))),
@@ -258,14 +297,13 @@ fn write_loop(connection: Connection, jobs: &mpsc::Receiver<Message>, file: &Pat
         };
         // What waits already shares a commit; what comes while it is made has the next.
         let mut batch = Vec::new();
-        let mut last = Last::Soon;
+        let mut last = Last::Together;
+        let since = Instant::now();
         while let Some(message) = next {
             match message {
                 Message::Run(job, wanted) => {
                     batch.push(job);
-                    if wanted == Last::Now {
-                        last = Last::Now;
-                    }
+                    last = last.sooner(wanted);
                 }
                 Message::After(then) => writer.after.push(then),
                 Message::Close(answer) => {
@@ -273,19 +311,21 @@ fn write_loop(connection: Connection, jobs: &mpsc::Receiver<Message>, file: &Pat
                     break;
                 }
             }
-            next = if batch.len() < JOBS_IN_A_COMMIT { jobs.try_recv().ok() } else { None };
+            let patient = last == Last::Together && !batch.is_empty();
+            next = if batch.len() >= JOBS_IN_A_COMMIT {
+                None
+            } else if patient {
+                jobs.recv_timeout(TOGETHER.saturating_sub(since.elapsed())).ok()
+            } else {
+                jobs.try_recv().ok()
+            };
         }
         writer.commit(batch, last);
         if writer.commits >= FOLD_ANYWAY {
             writer.fold();
         }
     }
-    // Leaves one tidy file behind where nobody else has it open.
-    if writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).is_ok_and(|busy| busy == 0)
-    {
-        writer.owing = None;
-    }
-    writer.make_last();
+    writer.rest();
     drop(writer);
     if let Some(answer) = closing {
         let _ = answer.send(());
@@ -297,12 +337,8 @@ impl Writer<'_> {
         if batch.is_empty() {
             return self.follow();
         }
-        if self.flushes != last {
-            // FULL: in WAL mode a commit is on disk when it returns. NORMAL: it is with the next flush.
-            let level = if last == Last::Now { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
-            if self.connection.execute_batch(level).is_ok() {
-                self.flushes = last;
-            }
+        if self.flushes.level() != last.level() && self.connection.execute_batch(last.level()).is_ok() {
+            self.flushes = last;
         }
         if let Err(error) = execute(&self.connection, "BEGIN IMMEDIATE") {
             for job in batch {
@@ -356,10 +392,8 @@ impl Writer<'_> {
             self.fold();
         }
         if self.owing.is_some() {
-            let mut log = self.file.as_os_str().to_owned();
-            log.push("-wal");
             // By a handle of our own: SQLite flushes the log only together with a commit.
-            match OpenOptions::new().write(true).open(&log).and_then(|log| log.sync_data()) {
+            match OpenOptions::new().write(true).open(self.log()).and_then(|log| log.sync_data()) {
                 Ok(()) => self.owing = None,
                 Err(error) => {
                     tracing::error!(%error, "the journal's last changes would not outlive a power cut");
@@ -370,6 +404,24 @@ impl Writer<'_> {
             }
         }
         self.follow();
+    }
+
+    /// The last act. A short log stays for the next process: to fold it and to make it anew costs five flushes, and a console program
+    /// that uploads one file would wait for all of them.
+    fn rest(&mut self) {
+        let long = std::fs::metadata(self.log()).is_ok_and(|log| log.len() > LOG_AT_REST);
+        let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
+        if long && self.connection.query_row(fold, [], |row| row.get::<_, i64>(0)).is_ok_and(|busy| busy == 0) {
+            self.owing = None;
+        }
+        self.commits = 0;
+        self.make_last();
+    }
+
+    fn log(&self) -> PathBuf {
+        let mut log = self.file.as_os_str().to_owned();
+        log.push("-wal");
+        log.into()
     }
 
     fn follow(&mut self) {

@@ -369,11 +369,11 @@ pub(crate) fn view(row: &Row, settings: &Settings, lang: Lang) -> Upload {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::capture::Source;
 
-    fn row(id: i64, state: RowState, waiting: Option<Waiting>) -> Row {
+    pub(crate) fn row(id: i64, state: RowState, waiting: Option<Waiting>) -> Row {
         Row {
             id,
             batch: 1,

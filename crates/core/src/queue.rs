@@ -9,10 +9,13 @@ pub(crate) mod hold;
 mod outcome;
 mod probe;
 mod send;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::sync::Notify;
@@ -22,9 +25,10 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Code, Error, Result};
 use crate::home::Home;
 use crate::hub::Hub;
-use crate::journal::{Journal, Row, RowState, Twin};
+use crate::journal::{Journal, Last, Row, RowState, Twin};
 use crate::live::Entry;
 use crate::outside::Clock;
+use crate::store::Store;
 use crate::stores::Stores;
 use probe::Probe;
 
@@ -64,6 +68,9 @@ impl Default for Pace {
 /// A new row, its twin, its bytes while they are in memory, and their hold while they are nowhere else.
 pub(crate) type Entering = (Row, Option<Twin>, Option<bytes::Bytes>, Option<Arc<hold::Hold>>);
 
+/// By destination and bucket: which store it was, and whether it tells the hash of what it holds.
+type Naming = HashMap<(String, String), (Weak<dyn Store>, bool)>;
+
 /// See the module.
 pub(crate) struct Queue {
     pub(crate) hub: Arc<Hub>,
@@ -78,6 +85,10 @@ pub(crate) struct Queue {
     pub(crate) stop: CancellationToken,
     pub(crate) pace: Pace,
     wake: Notify,
+    /// Uploads that their store has confirmed and whose end is being written down.
+    confirmed: AtomicUsize,
+    /// As far as it is known.
+    naming: Mutex<Naming>,
     probes: Mutex<HashMap<String, Probe>>,
     /// Other processes whose end is waited for.
     watched: Mutex<HashSet<String>>,
@@ -114,6 +125,8 @@ impl Queue {
             stop,
             pace,
             wake: Notify::new(),
+            confirmed: AtomicUsize::new(0),
+            naming: Mutex::default(),
             probes: Mutex::default(),
             watched: Mutex::default(),
             heard: Notify::new(),
@@ -139,10 +152,11 @@ impl Queue {
         loop {
             self.follow_probes();
             self.start(&mut running);
-            let due = self.next_due();
+            let due = [self.next_due(), self.hub.catch_up()].into_iter().flatten().min();
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = self.wake.notified() => {}
+                () = self.hub.stale.notified() => {}
                 Some(_) = running.join_next(), if !running.is_empty() => {}
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => self.wake_due(),
             }
@@ -160,7 +174,8 @@ impl Queue {
             // The same bytes for the same place go one after the other, so that the second finds the first.
             let mut content: HashSet<_> =
                 live.entries.values().filter(|entry| entry.sending).map(|entry| same_content(&entry.row)).collect();
-            let mut free = WORKERS.saturating_sub(live.entries.values().filter(|entry| entry.sending).count());
+            let travelling = WORKERS + self.confirmed.load(Ordering::Acquire);
+            let mut free = travelling.saturating_sub(live.entries.values().filter(|entry| entry.sending).count());
             if live.paused {
                 free = 0;
             }
@@ -171,9 +186,6 @@ impl Queue {
                     begin(entry);
                     free -= 1;
                     chosen.push(entry.row.clone());
-                } else if may {
-                    // By the time it goes it may have a twin.
-                    entry.alone = false;
                 }
             }
             chosen
@@ -198,8 +210,14 @@ impl Queue {
             self.hub.with(|live| {
                 live.batch_of(&row);
                 live.put(row.clone(), true);
+                let mut alone = twin.is_none();
+                let others = live.entries.values_mut().filter(|other| other.row.id != row.id);
+                for other in others.filter(|other| other.row.prepared == row.prepared) {
+                    // Whichever of them goes first, the other finds a twin.
+                    (alone, other.alone) = (false, false);
+                }
                 if let Some(entry) = live.entries.get_mut(&row.id) {
-                    entry.alone = twin.is_none();
+                    entry.alone = alone;
                     (entry.body, entry.hold) = (body, hold);
                 }
             });

@@ -1,11 +1,11 @@
 //! Every statement that changes the journal.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, named_params, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, named_params, params, params_from_iter};
 
-use super::Journal;
 use super::rows::{Change, Row, RowState, Twin};
-use super::table::{COLUMNS, NEXT_CHANGE, all, insert, row, twin, word};
+use super::table::{COLUMNS, NEXT_CHANGE, all, insert, row, twin, unjson, word};
+use super::{Journal, Last};
 use crate::error::Result;
 
 impl Journal {
@@ -35,36 +35,47 @@ impl Journal {
     }
 
     /// Writes what became of a row, if it is still open and `owner`'s; the row as it now stands, or `None` when somebody else
-    /// (a cancel from another process, say) was first.
+    /// (a cancel from another process, say) was first. `last`: from when on it outlives a power cut.
     ///
     /// # Errors
     /// `DiskFull` and the like; then nothing changed.
-    pub async fn change(&self, id: i64, owner: Option<String>, change: Change) -> Result<Option<Row>> {
+    pub(crate) async fn change(&self, of: &Row, owner: Option<String>, change: Change, last: Last) -> Result<Option<Row>> {
         let own = self.own.clone();
-        let confirmed = change.state == RowState::Done;
+        let mut row = of.clone();
         let run = move |connection: &Connection| {
             let fault = change.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
             let over = matches!(change.state, RowState::Done | RowState::Failed | RowState::Cancelled | RowState::Gone);
-            let changed = connection
-                .prepare_cached(&format!(
-                    "UPDATE uploads SET state = :state, key = :key, etag = :etag, fault = :fault, waiting = :waiting, tries = :tries, \
-                     next_try_at = :next, done_at = :done, reused = :reused, created = :created, expires_at = :expires, spool = CASE WHEN :forget THEN NULL ELSE spool END, \
-                     owner = CASE WHEN :over THEN NULL ELSE :owner END, changed = {NEXT_CHANGE} \
-                     WHERE id = :id AND (:owner IS NULL OR (owner IS :owner AND state IN ('queued', 'waiting')))"
-                ))?
-                .execute(named_params! {
-                    ":id": id, ":owner": owner, ":over": over, ":state": word(change.state), ":key": change.key, ":etag": change.etag,
-                    ":fault": fault, ":waiting": change.waiting.and_then(word), ":tries": change.tries, ":next": change.next_try_at,
-                    ":done": change.done_at, ":reused": change.reused, ":created": change.created, ":expires": change.expires_at,
-                    ":forget": change.forgets_spool,
-                })?;
-            if changed == 0 {
-                return Ok(None);
+            // SQLite writes the entries of every index anew whose columns are named here, changed or not.
+            let key = if change.key.is_some() { ", key = :key" } else { "" };
+            let spool = if change.forgets_spool { ", spool = NULL" } else { "" };
+            let (state, waiting) = (word(change.state), change.waiting.and_then(word));
+            let mut values = named_params! {
+                ":id": row.id, ":owner": owner, ":over": over, ":state": state, ":etag": change.etag, ":fault": fault,
+                ":waiting": waiting, ":tries": change.tries, ":next": change.next_try_at, ":done": change.done_at,
+                ":reused": change.reused, ":created": change.created, ":expires": change.expires_at,
             }
-            Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row)))
+            .to_vec();
+            if let Some(key) = &change.key {
+                values.push((":key", key));
+            }
+            let written = connection
+                .prepare_cached(&format!(
+                    "UPDATE uploads SET state = :state, etag = :etag, fault = :fault, waiting = :waiting, tries = :tries, \
+                     next_try_at = :next, done_at = :done, reused = :reused, created = :created, expires_at = :expires, \
+                     owner = CASE WHEN :over THEN NULL ELSE :owner END, changed = {NEXT_CHANGE}{key}{spool} \
+                     WHERE id = :id AND (:owner IS NULL OR (owner IS :owner AND state IN ('queued', 'waiting'))) \
+                     RETURNING owner, spool, reference, changed"
+                ))?
+                .query_row(values.as_slice(), |sql| Ok((sql.get(0)?, sql.get(1)?, unjson(sql, "reference")?, sql.get(3)?)))
+                .optional()?;
+            let Some(written) = written else { return Ok(None) };
+            // What a change does not touch is as it was: everything else of a row is written once.
+            (row.owner, row.spool, row.reference, row.changed) = written;
+            row.apply(change);
+            own.note(&row);
+            Ok(Some(row))
         };
-        // After a power cut the object is found at the store, see `Last::Soon`.
-        if confirmed { self.write_soon(run).await } else { self.write(run).await }
+        self.write_as(last, run).await
     }
 
     /// Notes in which spool files the bytes of rows lie that were in memory only; those rows that needed it still.

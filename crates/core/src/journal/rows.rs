@@ -131,8 +131,8 @@ pub struct Row {
 pub struct Change {
     /// Where it stands.
     pub state: RowState,
-    /// Key, when a name was taken and another one is tried.
-    pub key: String,
+    /// Another key: a name was taken and the next is tried, or the bytes lie under another already.
+    pub key: Option<String>,
     /// What the store answered.
     pub etag: Option<String>,
     /// Why it waits or failed.
@@ -161,7 +161,7 @@ impl Change {
     pub fn of(row: &Row) -> Self {
         Self {
             state: row.state,
-            key: row.key.clone(),
+            key: None,
             etag: row.etag.clone(),
             fault: row.fault.clone(),
             waiting: row.waiting,
@@ -173,6 +173,25 @@ impl Change {
             expires_at: row.expires_at,
             forgets_spool: false,
         }
+    }
+}
+
+impl Row {
+    /// Takes over what a change says.
+    pub(super) fn apply(&mut self, change: Change) {
+        self.state = change.state;
+        if let Some(key) = change.key {
+            self.key = key;
+        }
+        self.etag = change.etag;
+        self.fault = change.fault;
+        self.waiting = change.waiting;
+        self.tries = change.tries;
+        self.next_try_at = change.next_try_at;
+        self.done_at = change.done_at;
+        self.reused = change.reused;
+        self.created = change.created;
+        self.expires_at = change.expires_at;
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn unword<T: DeserializeOwned>(row: &SqlRow<'_>, column: &str) -> rus
     Ok(text.and_then(|text| serde_json::from_value(serde_json::Value::String(text)).ok()))
 }
 
-fn unjson<T: DeserializeOwned>(row: &SqlRow<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+pub(super) fn unjson<T: DeserializeOwned>(row: &SqlRow<'_>, column: &str) -> rusqlite::Result<Option<T>> {
     let text: Option<String> = row.get(column)?;
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }

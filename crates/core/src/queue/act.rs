@@ -46,7 +46,7 @@ impl Queue {
         change.state = RowState::Cancelled;
         change.fault = Some(Error::new(Code::Cancelled, errors::cancelled(&row.name)).fault());
         change.waiting = None;
-        if let Some(now) = self.journal.change(id, row.owner.clone(), change).await? {
+        if let Some(now) = self.journal.change(&row, row.owner.clone(), change, super::Last::Now).await? {
             self.hub.with(|live| live.batch_of(&now).news = true);
             self.hub.take(&now, false);
             self.keep_spool(&now);
@@ -183,7 +183,7 @@ impl Queue {
         let mut change = Change::of(row);
         change.state = RowState::Gone;
         change.forgets_spool = true;
-        let gone = self.journal.change(row.id, None, change).await?;
+        let gone = self.journal.change(row, None, change, super::Last::Now).await?;
         self.drop_spool(row);
         if let Some(gone) = gone {
             self.hub.take(&gone, false);

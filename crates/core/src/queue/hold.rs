@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::{Queue, blocking};
 use crate::error::{Code, Error, Result};
 use crate::intake;
-use crate::journal::{Change, Row, RowState};
+use crate::journal::{Change, Last, Row, RowState};
 
 /// Uploads of one batch that may be in memory only; the next are read when these have moved on.
 pub(crate) const HELD_AT_MOST: usize = 32;
@@ -84,7 +84,7 @@ impl Hold {
         kept.bytes.take()
     }
 
-    fn refuse(&self, kept: &mut Kept, error: Error) {
+    pub(super) fn refuse(&self, kept: &mut Kept, error: Error) {
         kept.bytes = None;
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         self.now.store(2, Ordering::Release);
@@ -194,18 +194,19 @@ impl Queue {
         }
     }
 
-    /// Takes back an upload that was never taken: the one who gave it is told, and nobody else heard a promise.
-    async fn call_off(&self, id: i64) {
+    /// Takes back an upload that was never taken: the one who gave it is told, and nobody else heard a promise. Its hold stays, for
+    /// whoever comes back from the store meanwhile.
+    pub(super) async fn call_off(&self, id: i64) {
         let found = self.hub.with(|live| {
-            let entry = live.entries.get_mut(&id)?;
-            entry.hold = None;
+            let entry = live.entries.get(&id)?;
             Some((entry.row.clone(), entry.cancel.clone()))
         });
         let Some((row, cancel)) = found else { return };
         let mut change = Change::of(&row);
         change.state = RowState::Gone;
-        match self.journal.change(id, None, change).await {
+        match self.journal.change(&row, Some(self.owner.clone()), change, Last::Now).await {
             Ok(Some(gone)) => self.hub.take(&gone, false),
+            // Somebody else has brought it to an end.
             Ok(None) => {}
             Err(error) => tracing::error!(id, %error, "an upload that was not taken stays in the journal"),
         }

@@ -1,12 +1,16 @@
 //! What a try came to: the row is written, and everybody is told.
 
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Instant;
 
 use super::Queue;
 use super::probe::jitter;
+use crate::destination::THIS_COMPUTER;
 use crate::error::{Error, Remedy, Waiting};
-use crate::journal::{Change, Row, RowState};
+use crate::journal::{Change, Last, Row, RowState};
 use crate::live::Entry;
+use crate::store::Store;
 
 impl Queue {
     /// What an upload that met an error becomes.
@@ -82,6 +86,56 @@ impl Queue {
         futures::future::join_all(changes).await;
     }
 
+    /// From when on it must outlive a power cut that an upload is done. One that can be found out again need not at once: the object
+    /// is at the store, and the bytes to compare it with are there, or the store tells their hash.
+    pub(super) async fn lasts(&self, row: &Row) -> Last {
+        let there = row.spool.is_some() || row.reference.is_some();
+        match there || self.names_hash(row).await {
+            false => Last::Now,
+            true if self.more_will_end() => Last::Together,
+            true => Last::Soon,
+        }
+    }
+
+    /// Whether a row's store is known to tell the SHA-256 of what is put there. This computer's does; of others it shows at the first
+    /// object that is looked at.
+    async fn names_hash(&self, row: &Row) -> bool {
+        if row.destination == THIS_COMPUTER {
+            return true;
+        }
+        let Ok(store) = self.stores.of(&row.destination).await else { return false };
+        let known = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(row.destination.clone(), row.bucket.clone())).is_some_and(|(of, tells)| *tells && is_same(of, &store))
+    }
+
+    /// Looks at an object that was just put, once for each store: whoever is resident spares later uploads a flush by it.
+    pub(super) fn learn_naming(self: &Arc<Self>, row: &Row) {
+        if !self.keeps_spool || row.destination == THIS_COMPUTER || row.spool.is_some() || row.reference.is_some() {
+            return;
+        }
+        let (queue, row) = (Arc::clone(self), row.clone());
+        self.keeping.spawn(async move {
+            let Ok(store) = queue.stores.of(&row.destination).await else { return };
+            let known = || queue.naming.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = (row.destination.clone(), row.bucket.clone());
+            if known().get(&place).is_some_and(|(of, _)| is_same(of, &store)) {
+                return;
+            }
+            if let Ok(Some(object)) = store.stat(&row.bucket, &row.key).await {
+                known().insert(place, (Arc::downgrade(&store), object.sha256 == Some(hex::encode(row.prepared))));
+            }
+        });
+    }
+
+    /// Whether uploads are on their way, or about to be, that their stores have not confirmed yet.
+    fn more_will_end(&self) -> bool {
+        let confirmed = self.confirmed.load(Ordering::Acquire);
+        self.hub.with(|live| {
+            let starts = |entry: &Entry| !live.paused && !entry.blocked && entry.row.state == RowState::Queued;
+            live.entries.values().filter(|entry| entry.own && (entry.sending || starts(entry))).nth(confirmed).is_some()
+        })
+    }
+
     /// A row as it is known by now: a task that took it along may have missed that its bytes went to the disk.
     pub(super) fn newest(&self, row: &Row) -> Row {
         self.hub.with(|live| live.entries.get(&row.id).map(|entry| entry.row.clone())).unwrap_or_else(|| row.clone())
@@ -101,7 +155,8 @@ impl Queue {
             (kept.state, kept.waiting, kept.fault) = (RowState::Waiting, row.waiting, row.fault.clone());
             Ok(Some(kept))
         } else {
-            self.journal.change(row.id, Some(self.owner.clone()), change).await
+            let last = if change.state == RowState::Done { self.lasts(row).await } else { Last::Now };
+            self.journal.change(row, Some(self.owner.clone()), change, last).await
         };
         match written {
             Ok(Some(now)) => {
@@ -149,4 +204,9 @@ impl Queue {
             }
         }
     }
+}
+
+/// A store is opened anew when its settings change, and may be another one then.
+fn is_same(known: &Weak<dyn Store>, store: &Arc<dyn Store>) -> bool {
+    std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(store))
 }

@@ -10,12 +10,13 @@ use imagepic_words::errors;
 use md5::{Digest as _, Md5};
 
 use super::Queue;
+use super::hold::Held;
 use crate::destination::THIS_COMPUTER;
 use crate::error::{Code, Error, Result, Waiting};
 use crate::event::Event;
 use crate::home::Home;
 use crate::intake::check_reference;
-use crate::journal::{Change, Row, RowState};
+use crate::journal::{Change, Last, Row, RowState};
 use crate::naming;
 use crate::store::{Body, Object, Put, Store};
 
@@ -24,14 +25,17 @@ const VARIANTS: u32 = 30;
 /// Progress events of one upload: ten a second.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 
+/// So long after an upload was taken the journal's word counts that no other has its bytes, in milliseconds.
+const ALONE: i64 = 2000;
+
 /// How an upload ended well.
-struct Confirmed {
-    key: String,
-    etag: Option<String>,
+pub(super) struct Confirmed {
+    pub(super) key: String,
+    pub(super) etag: Option<String>,
     /// The object was there before.
-    reused: bool,
+    pub(super) reused: bool,
     /// This home put it there.
-    created: bool,
+    pub(super) created: bool,
 }
 
 enum Attempt {
@@ -62,7 +66,9 @@ impl Queue {
     pub(super) async fn send(self: Arc<Self>, id: i64) {
         let Some((job, cancel)) = self.hub.with(|live| {
             let entry = live.entries.get_mut(&id)?;
-            let job = Job { row: entry.row.clone(), body: entry.body.take(), look_first: entry.look_first, alone: entry.alone };
+            // After a while another process may have brought the same.
+            let alone = entry.alone && self.now() - entry.row.taken_at < ALONE;
+            let job = Job { row: entry.row.clone(), body: entry.body.take(), look_first: entry.look_first, alone };
             // Only the commit that took it can say so; later another one may have come.
             entry.alone = false;
             Some((job, entry.cancel.clone()))
@@ -201,8 +207,8 @@ impl Queue {
                     let mut change = Change::of(row);
                     change.state = RowState::Queued;
                     (change.waiting, change.fault) = (None, None);
-                    change.key = naming::occupied(&first, variant);
-                    match self.journal.change(row.id, Some(self.owner.clone()), change).await? {
+                    change.key = Some(naming::occupied(&first, variant));
+                    match self.journal.change(row, Some(self.owner.clone()), change, Last::Now).await? {
                         Some(changed) => {
                             self.hub.with(|live| {
                                 if let Some(entry) = live.entries.get_mut(&row.id) {
@@ -315,17 +321,26 @@ impl Queue {
         })
     }
 
-    async fn confirmed(self: &Arc<Self>, row: &Row, confirmed: Confirmed) {
+    pub(super) async fn confirmed(self: &Arc<Self>, row: &Row, confirmed: Confirmed) {
         let hold = self.hold_of(row.id);
         // Nobody writes its bytes to the disk from here on; who does so at this moment comes to an end first.
         let mut kept = match &hold {
             Some(hold) => Some(hold.lock().await),
             None => None,
         };
+        if hold.as_ref().is_some_and(|hold| hold.now() == Held::Refused) {
+            // The one who gave it has been told that it was not taken.
+            drop(kept);
+            self.call_off(row.id).await;
+            if confirmed.created {
+                self.take_back(row, &confirmed.key).await;
+            }
+            return;
+        }
         let mut row = self.newest(row);
         let mut change = Change::of(&row);
         change.state = RowState::Done;
-        change.key = confirmed.key.clone();
+        change.key = Some(confirmed.key.clone()).filter(|key| *key != row.key);
         change.etag = confirmed.etag.clone();
         change.reused = confirmed.reused;
         change.created = confirmed.created;
@@ -334,14 +349,20 @@ impl Queue {
         change.next_try_at = None;
         change.done_at = Some(self.now());
         change.expires_at = self.expires_at(&row.destination);
-        change.forgets_spool = !self.keeps_spool;
         if let Some(kept) = &kept {
             row.spool = row.spool.or_else(|| kept.spool.clone());
         }
+        change.forgets_spool = !self.keeps_spool && row.spool.is_some();
         if let Some(kept) = &kept {
             self.show(row.id, kept);
         }
-        if self.settle(&row, change, None, false).await {
+        // Nothing travels for it any more: another one may start while this one's end is written down.
+        self.confirmed.fetch_add(1, Ordering::AcqRel);
+        self.wake();
+        let settled = self.settle(&row, change, None, false).await;
+        self.confirmed.fetch_sub(1, Ordering::AcqRel);
+        if settled {
+            self.learn_naming(&Row { key: confirmed.key.clone(), ..row.clone() });
             if let (Some(hold), Some(kept)) = (&hold, &mut kept) {
                 self.let_go(&row, hold, kept);
             }

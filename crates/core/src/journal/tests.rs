@@ -1,0 +1,63 @@
+//! What the files are after a close, and what a change makes of a row.
+
+use super::*;
+use crate::live::tests::row;
+
+fn open(dir: &Path) -> Journal {
+    Journal::open(&dir.join("journal.sqlite"), dir.join("changed"), "1".to_owned()).expect("a journal")
+}
+
+fn log(dir: &Path) -> u64 {
+    std::fs::metadata(dir.join("journal.sqlite-wal")).map_or(0, |log| log.len())
+}
+
+#[tokio::test]
+async fn a_short_log_waits_for_the_next_process_and_a_long_one_is_folded() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut rounds = 0;
+    let mut longest = 0;
+    // Every round is a process that uploads one file.
+    loop {
+        let journal = open(dir.path());
+        let taken = journal.insert(vec![row(0, RowState::Queued, None)]).await.expect("taken");
+        assert_eq!(taken[0].0.id, rounds + 1, "what the last round wrote is there");
+        journal.close().await;
+        rounds += 1;
+        longest = longest.max(log(dir.path()));
+        assert!(longest <= LOG_AT_REST, "{longest} bytes are left to be read again");
+        if log(dir.path()) < longest {
+            break;
+        }
+    }
+    assert!(rounds > 3, "folded {rounds} times over for a few rows");
+    let journal = open(dir.path());
+    assert_eq!(journal.count().await.expect("read"), rounds.unsigned_abs());
+    journal.close().await;
+}
+
+#[tokio::test]
+async fn a_changed_row_is_in_memory_what_it_is_in_the_table() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let journal = open(dir.path());
+    let mut new = row(0, RowState::Queued, None);
+    new.owner = Some("1".to_owned());
+    let (taken, _) = journal.insert(vec![new]).await.expect("taken").remove(0);
+    let secured = journal.secure(vec![(taken.id, "1_spooled".to_owned())]).await.expect("written").remove(0);
+    assert_eq!(secured.spool.as_deref(), Some("1_spooled"));
+
+    // The one who changes it has not heard of the spool file yet.
+    let change = Change { key: Some("other.png".to_owned()), tries: 2, ..Change::of(&taken) };
+    let changed = journal.change(&taken, taken.owner.clone(), change, Last::Now).await.expect("written").expect("it was open");
+    assert_eq!(Some(&changed), journal.get(taken.id).await.expect("read").as_ref());
+    assert_eq!((changed.key.as_str(), changed.tries, &changed.spool), ("other.png", 2, &secured.spool));
+
+    let done = Change { state: RowState::Done, created: true, forgets_spool: true, ..Change::of(&changed) };
+    let others = journal.change(&changed, Some("2".to_owned()), done.clone(), Last::Soon).await.expect("asked");
+    assert_eq!(others, None, "it is another process's");
+    let ended = journal.change(&changed, changed.owner.clone(), done.clone(), Last::Together).await.expect("written");
+    assert_eq!(ended, journal.get(taken.id).await.expect("read"));
+    assert_eq!(ended.map(|row| (row.state, row.spool, row.owner)), Some((RowState::Done, None, None)));
+    let again = journal.change(&changed, changed.owner.clone(), done, Last::Now).await.expect("asked");
+    assert_eq!(again, None, "it is over");
+    journal.close().await;
+}
