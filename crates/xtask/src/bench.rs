@@ -25,20 +25,11 @@ pub(crate) fn bench(arguments: &[String]) -> Done {
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == name);
 
     setup::for_bench()?;
-    ui::build()?;
-    step("programs, optimised", || {
-        sh::run(sh::cargo().args([
-            "build",
-            "--release",
-            "--locked",
-            "-p",
-            "imagepic-cli",
-            "-p",
-            "imagepic-bench",
-            "-p",
-            "imagepic-desktop",
-        ]))
-    })?;
+    // A quick build shows in a moment whether a change was worth its while; what is promised is measured on what is packed.
+    match server::given() {
+        Some(folder) => println!("   measures the programs in {}", folder.display()),
+        None => build()?,
+    }
 
     let mut report = Report::default();
     if wanted("resident") {
@@ -66,4 +57,22 @@ pub(crate) fn bench(arguments: &[String]) -> Done {
         step("server: the team server beside a plain Node service", || team::compare(&mut report))?;
     }
     report.end()
+}
+
+/// The programs as they are packed.
+fn build() -> Done {
+    ui::build()?;
+    step("programs, optimised", || {
+        sh::run(sh::cargo().args([
+            "build",
+            "--release",
+            "--locked",
+            "-p",
+            "imagepic-cli",
+            "-p",
+            "imagepic-bench",
+            "-p",
+            "imagepic-desktop",
+        ]))
+    })
 }

@@ -9,9 +9,17 @@ use crate::sh;
 /// The bucket everything goes to.
 pub(super) const BUCKET: &str = "bench";
 
+/// A folder of programs to measure as they are, instead of those that are packed.
+const PROGRAMS: &str = "IMAGEPIC_BENCH_PROGRAMS";
+
+/// The folder that [`PROGRAMS`] names.
+pub(super) fn given() -> Option<PathBuf> {
+    std::env::var_os(PROGRAMS).map(PathBuf::from)
+}
+
 /// A program of ours, optimised.
 pub(super) fn program(name: &str) -> PathBuf {
-    sh::target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    given().unwrap_or_else(|| sh::target().join("release")).join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// An embedded bucket in a folder of its own, gone when this is dropped.
