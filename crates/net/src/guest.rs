@@ -320,7 +320,8 @@ mod tests {
         let http = Http::new(Settings { proxy: Proxy::None, ..Settings::default() }).expect("a setting");
         // The name means nothing at all: only the address that was found can have been asked.
         let url = url::Url::parse(&format!("http://rebound.invalid:{}/a%2Fb.png?q=1", at.port())).expect("an address");
-        let nobody = Way::Direct(vec!["127.0.0.1:1".parse().expect("an address")]);
+        // The address's own port holds whatever was found; it is the host that is another one.
+        let nobody = Way::Direct(vec![(Ipv4Addr::new(127, 0, 0, 2), at.port()).into()]);
         let failure = http.visit(&url, &nobody, "imagepic-test").await.expect_err("nobody is there");
         assert!(matches!(&failure, Failure::Connect(host, _) if host == "rebound.invalid"), "{failure:?}");
         let mut visit = http.visit(&url, &Way::Direct(vec![at]), "imagepic-test").await.expect("an answer");
