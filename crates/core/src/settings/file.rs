@@ -232,9 +232,15 @@ fn merge_table(into: &mut Table, old: &Table, new: &Table) {
                 *place.decor_mut() = decor;
             }
             (Some(Item::Value(Value::InlineTable(place))), Item::Table(item)) => {
+                // All of it must be written in the one line, lists of tables as lists of inline tables.
                 for (key, item) in item {
-                    if let Some(value) = item.as_value() {
-                        place.insert(key, value.clone());
+                    if let Ok(value) = item.clone().into_value() {
+                        place.insert(key, value);
+                    }
+                }
+                for (key, _) in old.get(key).and_then(Item::as_table).into_iter().flatten() {
+                    if !item.contains_key(key) {
+                        place.remove(key);
                     }
                 }
             }
@@ -260,7 +266,18 @@ fn merge_table(into: &mut Table, old: &Table, new: &Table) {
 }
 
 fn same(one: &Item, two: &Item) -> bool {
-    one.to_string().trim() == two.to_string().trim()
+    match (one, two) {
+        // As text a table has only its values, not the tables in it.
+        (Item::Table(one), Item::Table(two)) => same_table(one, two),
+        (Item::ArrayOfTables(one), Item::ArrayOfTables(two)) => {
+            one.len() == two.len() && one.iter().zip(two).all(|(one, two)| same_table(one, two))
+        }
+        _ => one.to_string().trim() == two.to_string().trim(),
+    }
+}
+
+fn same_table(one: &Table, two: &Table) -> bool {
+    one.len() == two.len() && one.iter().all(|(key, item)| two.get(key).is_some_and(|other| same(item, other)))
 }
 
 /// A serialised value as a table without places of its own, so that it can stand anywhere in another document.

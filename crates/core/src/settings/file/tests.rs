@@ -1,6 +1,6 @@
 use super::*;
 use crate::destination::{LinkPolicy, S3Address};
-use crate::settings::{ClipboardMode, Theme};
+use crate::settings::{ClipboardMode, Theme, WatchedFolder};
 
 fn place(text: Option<&str>) -> (tempfile::TempDir, SettingsFile) {
     let dir = tempfile::tempdir().expect("a temporary folder");
@@ -227,4 +227,44 @@ fn a_linked_settings_file_stays_a_link_and_is_private() {
     assert!(fs::symlink_metadata(file.path()).expect("there").is_symlink());
     assert!(fs::read_to_string(&real).expect("there").contains("dark"));
     assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o600);
+}
+
+fn folder(path: &str) -> WatchedFolder {
+    WatchedFolder { path: path.into(), destination: None, recursive: false, enabled: true }
+}
+
+#[test]
+fn watched_folders_are_written_and_read_however_the_file_is_laid_out() {
+    let texts = [
+        "",
+        MINE,
+        "[capture]\nclipboard = \"ask\" # mine\n",
+        "capture = { clipboard = \"ask\" }\n",
+        "capture.clipboard = \"ask\"\n",
+        "[capture]\nfolders = [{ path = \"/old\" }]\n",
+        "[[capture.folders]] # here\npath = \"/old\"\n",
+        "capture = { folders = [{ path = \"/old\" }] }\n",
+    ];
+    for text in texts {
+        let (_dir, file) = place(Some(text));
+        let before = file.load().expect("it reads");
+        for path in ["/one", "/two"] {
+            file.change(|settings| settings.watch_folder(folder(path))).expect("written");
+        }
+        let mut wanted = before.capture.folders.clone();
+        wanted.extend([folder("/one"), folder("/two")]);
+        let after = file.load().expect("it reads");
+        assert_eq!(after.capture.folders, wanted, "{text:?}");
+        assert_eq!(after.capture.clipboard, before.capture.clipboard, "{text:?}");
+        let switched = |settings: &mut Settings| {
+            settings.capture.folders.last_mut().expect("one").enabled = false;
+            Ok(())
+        };
+        file.change(switched).expect("written");
+        assert!(!file.load().expect("it reads").capture.folders.last().expect("one").enabled, "{text:?}");
+        for folder in &wanted {
+            file.change(|settings| settings.unwatch_folder(&folder.path)).expect("written");
+        }
+        assert_eq!(file.load().expect("it reads").capture.folders, [], "{text:?}");
+    }
 }
