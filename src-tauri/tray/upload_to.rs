@@ -80,9 +80,10 @@ impl Branch<'_> {
         // The present bucket is there also before, or without, a list: these credentials may not be allowed to list buckets.
         let own = if self.present { &self.place.bucket } else { &self.destination.bucket };
         let known = self.seen.map_or(&[][..], Seen::buckets);
-        let names = with_present(known.iter().map(String::as_str), Some(own.as_str()).filter(|bucket| !bucket.is_empty()));
-        let hidden = names.len().saturating_sub(LONGEST_LIST);
-        entries.extend(names.iter().take(LONGEST_LIST).map(|bucket| {
+        let own = Some(own.as_str()).filter(|bucket| !bucket.is_empty());
+        let (names, added) = in_sight(known.iter().map(String::as_str), own, LONGEST_LIST);
+        let hidden = known.len() + usize::from(added) - names.len();
+        entries.extend(names.iter().map(|bucket| {
             let here = self.present && *bucket == self.place.bucket;
             Entry::Menu(marked(bucket, here), self.below(bucket, "", 0))
         }));
@@ -108,21 +109,19 @@ impl Branch<'_> {
         let known = self.seen.and_then(|seen| seen.folder(bucket, folder));
         let folders = known.map_or(&[][..], |known| &known.folders);
         let next = if in_bucket { next_towards(&self.place.folder, folder) } else { None };
-        // A folder nobody has uploaded to yet does not exist in any list.
-        let names = with_present(folders.iter().filter_map(|folder| name(folder, &prefix)), next);
-        // What is not shown is counted, what cannot be shown at all too.
-        let nameless = folders.iter().filter(|folder| name(folder, &prefix).is_none()).count();
         let room = if depth < DEEPEST && self.left.get() > 0 { LONGEST_LIST } else { usize::from(next.is_some()) };
+        // A folder nobody has uploaded to yet does not exist in any list.
+        let (names, added) = in_sight(folders.iter().filter_map(|folder| name(folder, &prefix)), next, room);
         let shown: Vec<Entry> = names
             .iter()
-            .take(room)
             .map(|name| {
                 let path = format!("{prefix}{name}");
                 let on_the_way = in_bucket && is_at_or_below(&self.place.folder, &path);
                 Entry::Menu(marked(name, on_the_way), self.below(bucket, &path, depth + 1))
             })
             .collect();
-        let mut hidden = names.len() - shown.len() + nameless;
+        // What is not shown is counted, what has no name to be shown by too.
+        let mut hidden = folders.len() + usize::from(added) - shown.len();
         if !shown.is_empty() {
             entries.push(Entry::Separator);
             entries.extend(shown);
@@ -163,16 +162,15 @@ impl Branch<'_> {
     }
 }
 
-/// The list, with what is present in it: in its place where that is in sight, otherwise first.
-fn with_present<'a>(names: impl Iterator<Item = &'a str>, present: Option<&'a str>) -> Vec<&'a str> {
-    let mut all: Vec<&str> = names.collect();
-    if let Some(present) = present
-        && !all.iter().take(LONGEST_LIST).any(|name| *name == present)
-    {
-        all.retain(|name| *name != present);
-        all.insert(0, present);
-    }
-    all
+/// The first `room` names of a list, with what is present among them: in its place where that is in sight, otherwise first. Also whether
+/// the list does not have it at all. Lists are long and this is done for each: nothing behind what is shown is looked at without need.
+fn in_sight<'a>(mut names: impl Iterator<Item = &'a str>, present: Option<&'a str>, room: usize) -> (Vec<&'a str>, bool) {
+    let mut shown: Vec<&str> = names.by_ref().take(room).collect();
+    let Some(present) = present.filter(|present| !shown.contains(present)) else { return (shown, false) };
+    let added = !names.any(|name| name == present);
+    shown.insert(0, present);
+    shown.truncate(room);
+    (shown, added)
 }
 
 /// `docs` is on the way to `docs/img`, and at itself.

@@ -138,6 +138,26 @@ fn what_is_old_says_since_when_and_what_does_not_answer_says_so() {
 }
 
 #[test]
+fn of_a_long_list_only_what_is_shown_is_looked_at() {
+    let names: Vec<String> = (0..5000).map(|number| format!("folder-{number:04}")).collect();
+    let looked = |present: Option<&str>, room: usize| {
+        let count = Cell::new(0);
+        let all = names.iter().map(String::as_str).inspect(|_| count.set(count.get() + 1));
+        let (shown, added) = in_sight(all, present, room);
+        (shown.into_iter().map(str::to_owned).collect::<Vec<_>>(), added, count.get())
+    };
+    assert_eq!(looked(None, 20), (names[..20].to_vec(), false, 20));
+    assert_eq!(looked(Some("folder-0007"), 20), (names[..20].to_vec(), false, 20), "it stays in its place");
+    assert_eq!(looked(None, 0), (vec![], false, 0));
+    let (shown, added, count) = looked(Some("folder-0100"), 20);
+    assert_eq!((shown[0].as_str(), shown.len(), added, count), ("folder-0100", 20, false, 101));
+    let (shown, added, _) = looked(Some("nowhere"), 20);
+    assert_eq!((shown[0].as_str(), &shown[1..], added), ("nowhere", &names[..19], true));
+    // Where there is room for one alone it is the one on the way.
+    assert_eq!(looked(Some("folder-0001"), 1), (vec![names[1].clone()], false, 2));
+}
+
+#[test]
 fn two_hundred_buckets_and_five_thousand_folders_make_a_short_menu_quickly() {
     let names = ["docs", "截图", "скриншоты", "صور", "चित्र", "画像 ", "이미지", "r&d", "<b>", "a\u{202e}gnp", "../x"];
     let buckets: Vec<String> = (0..200).map(|number| format!("bucket-{number:03}")).collect();
