@@ -59,5 +59,5 @@ pub(super) fn identity(root: &Path) -> Option<(u64, u64)> {
         Some((data.dev(), data.ino()))
     }
     #[cfg(not(unix))]
-    Some((0, data.created().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs()))
+    Some((0, data.created().ok()?.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?.as_secs()))
 }
