@@ -129,21 +129,29 @@ impl Remote {
         }
     }
 
-    /// Every object there is, with its bytes' hash.
-    pub(crate) async fn objects(&self) -> Vec<Object> {
+    /// Every key there is.
+    pub(crate) async fn keys(&self) -> Vec<String> {
         let store = self.store();
-        let mut objects = Vec::new();
+        let mut keys = Vec::new();
         let mut cursor = None;
         loop {
             let page = store.list(BUCKET, "docs/", cursor.as_deref(), 1000).await.expect("a listing");
-            for object in page.objects {
-                objects.push(store.stat(BUCKET, &object.key).await.expect("a stat").expect("it is there"));
-            }
+            keys.extend(page.objects.into_iter().map(|object| object.key));
             cursor = page.next;
             if cursor.is_none() {
-                return objects;
+                return keys;
             }
         }
+    }
+
+    /// Every object there is, with its bytes' hash; only where none goes meanwhile.
+    pub(crate) async fn objects(&self) -> Vec<Object> {
+        let store = self.store();
+        let mut objects = Vec::new();
+        for key in self.keys().await {
+            objects.push(store.stat(BUCKET, &key).await.expect("a stat").expect("it is there"));
+        }
+        objects
     }
 
     /// How many objects there are of each content.

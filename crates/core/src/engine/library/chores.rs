@@ -23,7 +23,7 @@ const AT_ONCE: usize = 6;
 #[derive(Debug, Default)]
 pub(crate) struct Leavers {
     going: Mutex<HashMap<i64, Stage>>,
-    hurry: Notify,
+    hurry: Arc<Notify>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,8 @@ impl Leavers {
 
 impl Inner {
     pub(super) async fn leave(self: &Arc<Self>, ids: &[i64], kind: ChoreKind) -> Result<Leaving> {
+        // Heard from here on: a window may close before the task below first runs.
+        let hurried = Arc::clone(&self.leavers.hurry).notified_owned();
         let mut rows = self.journal.rows(ids.to_vec()).await?;
         // One that leaves already leaves once.
         self.leavers.with(|going| rows.retain(|row| going.insert(row.id, Stage::Waits).is_none()));
@@ -73,7 +75,7 @@ impl Inner {
         self.tasks.spawn(async move {
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(u64::from(UNDO_SECONDS))) => {}
-                () = this.leavers.hurry.notified() => {}
+                () = hurried => {}
                 // The next process does it.
                 () = this.stop.cancelled() => return,
             }
