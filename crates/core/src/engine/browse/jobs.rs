@@ -246,11 +246,14 @@ impl Run {
             tracing::warn!(message, kind = ?job.kind, bucket = job.bucket, "not everything was done");
         }
         let browsed = &self.inner.browsed;
+        // Also where all of it failed: an answer that is lost tells nothing of what was done.
+        if begun || job.phase != JobPhase::Stopped {
+            browsed.doubt(&job.destination, Some((&job.bucket, "")));
+        }
         if begun || job.phase == JobPhase::Done {
             for (item, _) in tasks.iter().filter(|(item, _)| item.folder) {
                 browsed.unmade(&job.destination, &job.bucket, &item.key);
             }
-            browsed.doubt(&job.destination, Some((&job.bucket, "")));
             if let Some(to) = &job.to {
                 self.inner.tell_place(&job.destination, &job.bucket, if job.chosen == 1 { parent(to) } else { to });
             }
