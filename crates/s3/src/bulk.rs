@@ -129,7 +129,7 @@ fn elements<'t>(text: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     })
 }
 
-fn inner(text: &str, name: &str) -> Option<String> {
+pub(crate) fn inner(text: &str, name: &str) -> Option<String> {
     elements(text, name).next().map(unescape)
 }
 

@@ -1,4 +1,4 @@
-//! The client and its plain requests: buckets, listing, looking, copying, removing, policies and links.
+//! The client and its plain requests: buckets, listing, policies and links.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,9 +16,8 @@ use imagepic_net::Http;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::address::{Address, encode_key, presign, sign_headers};
+use crate::address::{Address, presign, sign_headers};
 use crate::error::{About, Kind, S3Error};
-use crate::put::{ID, SHA256, Stored};
 use crate::quirks::{Conditions, Quirks};
 
 /// Where a store is and who asks.
@@ -250,41 +249,6 @@ impl Client {
         Ok(Page { next: next.flatten().map(|marker| format!("1:{marker}")), folders, objects })
     }
 
-    /// What is known of an object; `None` where there is none.
-    ///
-    /// # Errors
-    /// [`Kind::NoSuchBucket`], and every kind of [`S3Error`].
-    pub async fn stat(&self, bucket: &str, key: &str) -> Result<Option<Object>, S3Error> {
-        let found = self.look(bucket, key).await?;
-        if found.is_none() && !self.quirks.knows(bucket) {
-            self.head_bucket(bucket).await?;
-        }
-        Ok(found)
-    }
-
-    /// As [`Client::stat`], but a missing bucket reads as a missing object.
-    pub(crate) async fn look(&self, bucket: &str, key: &str) -> Result<Option<Object>, S3Error> {
-        match self.sdk.head_object().bucket(bucket).key(key).send().await {
-            Ok(answer) => {
-                self.quirks.saw(bucket);
-                let mut metadata = answer.metadata.unwrap_or_default();
-                Ok(Some(Object {
-                    key: key.to_owned(),
-                    size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-                    etag: answer.e_tag.as_deref().map(unquoted),
-                    content_type: answer.content_type,
-                    modified: answer.last_modified.and_then(time),
-                    sha256: metadata.remove(SHA256),
-                    id: metadata.remove(ID),
-                }))
-            }
-            Err(error) => match S3Error::of(&error, About::Object) {
-                missing if missing.kind == Kind::NoSuchKey => Ok(None),
-                error => Err(error),
-            },
-        }
-    }
-
     /// Whether the bucket is there, and ours to look at.
     ///
     /// # Errors
@@ -335,36 +299,6 @@ impl Client {
         request.send().await.map_err(|error| S3Error::of(&error, About::Bucket))?;
         self.quirks.saw(bucket);
         Ok(())
-    }
-
-    /// Copies within the store; metadata goes along.
-    ///
-    /// # Errors
-    /// [`Kind::NoSuchKey`], and every kind of [`S3Error`].
-    pub async fn copy(&self, bucket: &str, from: &str, to: &str) -> Result<Stored, S3Error> {
-        let source = format!("{}/{}", encode_key(bucket), encode_key(from));
-        let request = self.sdk.copy_object().bucket(bucket).key(to).copy_source(source);
-        let answer = request.send().await.map_err(|error| S3Error::of(&error, About::Object))?;
-        // AWS says 200 first and may still fail in the body; a copy that has no ETag has not happened.
-        let etag = answer.copy_object_result.and_then(|result| result.e_tag);
-        match etag {
-            Some(etag) => Ok(Stored { etag: Some(unquoted(&etag)), version_id: answer.version_id }),
-            None => Err(S3Error::new(Kind::Busy, "the store did not confirm the copy")),
-        }
-    }
-
-    /// Removes an object; one that is not there is removed already.
-    ///
-    /// # Errors
-    /// [`Kind::Forbidden`], and every kind of [`S3Error`].
-    pub async fn remove(&self, bucket: &str, key: &str) -> Result<(), S3Error> {
-        match self.sdk.delete_object().bucket(bucket).key(key).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match S3Error::of(&error, About::Object) {
-                gone if gone.kind == Kind::NoSuchKey => Ok(()),
-                error => Err(error),
-            },
-        }
     }
 
     /// The bucket's policy as JSON; `None` where it has none.

@@ -15,6 +15,7 @@ mod error;
 mod grant;
 mod guard;
 mod multipart;
+mod objects;
 pub mod policy;
 mod probe;
 mod put;

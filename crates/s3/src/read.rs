@@ -80,7 +80,7 @@ impl http_body::Body for Arriving {
     }
 }
 
-fn plain<'a>(method: Method, bucket: &'a str, key: &'a str, headers: Vec<(&'static str, String)>) -> Ask<'a> {
+pub(crate) fn plain<'a>(method: Method, bucket: &'a str, key: &'a str, headers: Vec<(&'static str, String)>) -> Ask<'a> {
     Ask { method, bucket, key: Some(key), query: "", headers, hash: EMPTY.to_owned(), length: None }
 }
 
@@ -91,13 +91,20 @@ impl Client {
     /// # Errors
     /// [`Kind::NoSuchBucket`], and every kind of [`S3Error`].
     pub async fn look_at(&self, bucket: &str, key: &str) -> Result<Option<Look>, S3Error> {
+        let found = self.head(bucket, key).await?;
+        if found.is_none() && !self.quirks.knows(bucket) {
+            self.head_bucket(bucket).await?;
+        }
+        Ok(found)
+    }
+
+    /// As [`Client::look_at`], but a missing bucket reads as a missing object.
+    pub(crate) async fn head(&self, bucket: &str, key: &str) -> Result<Option<Look>, S3Error> {
         let answer = self.ask(plain(Method::HEAD, bucket, key, vec![]), SdkBody::empty()).await?;
         if !answer.status().is_success() {
-            let error = refused(answer, About::Object).await;
-            return match error.kind {
-                Kind::NoSuchKey if self.quirks.knows(bucket) => Ok(None),
-                Kind::NoSuchKey => self.head_bucket(bucket).await.map(|()| None),
-                _ => Err(error),
+            return match refused(answer, About::Object).await {
+                missing if missing.kind == Kind::NoSuchKey => Ok(None),
+                error => Err(error),
             };
         }
         self.quirks.saw(bucket);
