@@ -225,7 +225,7 @@ async fn an_object_of_any_name_can_be_seen_copied_renamed_and_deleted() {
         let over = browse.finished(job.id).await.expect("over");
         assert_eq!(over.phase, JobPhase::Done, "{name:?}: {over:?}");
     }
-    let all: Vec<Picked> = ["", "../", "a//", "%2e%2e/"]
+    let all: Vec<Picked> = ["", "../", "<script>alert(1)</", "a//", "%2e%2e/"]
         .iter()
         .flat_map(|prefix| (0..names.len()).map(move |number| object(&format!("{prefix}plain-{number}.png"))))
         .collect();
