@@ -147,7 +147,7 @@ pub(crate) fn listen(window: &tauri::WebviewWindow) -> tauri::Result<()> {
             let by_a_page = made_by_a_page(targets.iter().map(gtk::glib::GString::as_str));
             let text = || {
                 let bytes = data.data();
-                (bytes.len() <= MOST_TEXT).then(|| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+                if bytes.len() <= MOST_TEXT { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() }
             };
             let drops = &held_by.state::<Shell>().drops;
             drops.hold(&of, |held| {

@@ -243,7 +243,7 @@ async fn a_hundred_thousand_uploads_are_searched_while_a_person_types() {
         slowest = slowest.max(best);
     }
     // Debug code on a busy machine proves the order of magnitude; what is shipped is held to what was promised.
-    let (most_first, most_search) = if cfg!(debug_assertions) { (400, 250) } else { (50, 30) };
+    let (most_first, most_search) = if cfg!(debug_assertions) { (800, 600) } else { (50, 30) };
     assert!(first < Duration::from_millis(most_first), "the newest took {first:?}");
     assert!(whole < Duration::from_secs(10), "everything took {whole:?} the first time");
     assert!(slowest < Duration::from_millis(most_search), "a search took {slowest:?}");
