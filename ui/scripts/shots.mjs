@@ -106,34 +106,37 @@ const tell = (name, what) => {
   console.error(`${name}: ${what}`);
 };
 
-for (const lang of ["en", "zh-CN"]) {
-  for (const theme of ["light", "dark"]) {
-    for (const shot of shots) {
-      const name = `${shot.name}.${lang}.${theme}`;
-      if (!name.includes(only)) continue;
-      const page = await browser.newPage({ viewport: shot.size, reducedMotion: "reduce", deviceScaleFactor: 2 });
-      page.on("console", (message) => ["error", "warning"].includes(message.type()) && tell(name, message.text()));
-      page.on("pageerror", (error) => tell(name, error.message));
-      await page.goto(`http://127.0.0.1:${server.address().port}/?window=${shot.window}&state=${shot.state}&lang=${lang}&theme=${theme}#${shot.hash ?? ""}`);
-      await page.waitForSelector("main");
-      await page.waitForTimeout(120);
-      try {
-        await shot.act?.(page);
-      } catch (error) {
-        tell(name, error.message);
-      }
-      await page.waitForTimeout(80);
-      if (pictures) await page.screenshot({ path: join(out, `${name}.png`) });
-      const spill = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-      if (spill) tell(name, "is wider than its window");
-      // Put in from outside, as a debugger would: the page's policy stays as it is.
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
-      for (const { id, nodes } of violations) tell(name, `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(" ")} (${failureSummary?.split("\n").slice(1).join(" ").trim()})`).join("; ")}`);
-      await page.close();
-    }
+// Each state in every language and theme for people to look at; for axe both languages and both themes once are enough.
+const dresses = pictures ? [["en", "light"], ["en", "dark"], ["zh-CN", "light"], ["zh-CN", "dark"]] : [["en", "light"], ["zh-CN", "dark"]];
+const jobs = dresses.flatMap(([lang, theme]) => shots.map((shot) => ({ shot, lang, theme, name: `${shot.name}.${lang}.${theme}` }))).filter(({ name }) => name.includes(only));
+
+async function look({ shot, lang, theme, name }) {
+  const page = await browser.newPage({ viewport: shot.size, reducedMotion: "reduce", deviceScaleFactor: 2 });
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && tell(name, message.text()));
+  page.on("pageerror", (error) => tell(name, error.message));
+  await page.goto(`http://127.0.0.1:${server.address().port}/?window=${shot.window}&state=${shot.state}&lang=${lang}&theme=${theme}#${shot.hash ?? ""}`);
+  await page.waitForSelector("main");
+  await page.waitForTimeout(120);
+  try {
+    await shot.act?.(page);
+  } catch (error) {
+    tell(name, error.message);
   }
+  await page.waitForTimeout(80);
+  if (pictures) await page.screenshot({ path: join(out, `${name}.png`) });
+  const spill = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  if (spill) tell(name, "is wider than its window");
+  // Put in from outside, as a debugger would: the page's policy stays as it is.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
+  for (const { id, nodes } of violations) tell(name, `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(" ")} (${failureSummary?.split("\n").slice(1).join(" ").trim()})`).join("; ")}`);
+  await page.close();
 }
+
+// Most of a look is waiting: four at a time.
+await Promise.all(Array.from({ length: 4 }, async () => {
+  for (let job = jobs.shift(); job; job = jobs.shift()) await look(job);
+}));
 await browser.close();
 server.close();
 console.log(`${out}: ${wrong === 0 ? "nothing wrong" : `${wrong} things wrong`}`);
