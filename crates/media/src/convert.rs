@@ -338,7 +338,7 @@ impl Work<'_> {
         let size = resize::fit(shown, self.wish.max_width, self.wish.max_height);
         let resized = size != shown;
         if resized {
-            picture = resize::resize(&picture, if turned { (size.1, size.0) } else { size })?;
+            picture = resize::resize(picture, if turned { (size.1, size.0) } else { size })?;
         }
         picture.apply_orientation(orientation);
         let quality = self.wish.quality.unwrap_or(QUALITY).clamp(1, 100);
