@@ -137,7 +137,8 @@ impl Branch<'_> {
             }));
             hidden += known.images.saturating_sub(NEWEST);
         }
-        self.more(&mut entries, hidden, known.is_some_and(|known| known.more), bucket, folder);
+        // What nobody has looked into yet must not pass for empty.
+        self.more(&mut entries, hidden, known.is_none_or(|known| known.more), bucket, folder);
         self.count(entries)
     }
 

@@ -203,3 +203,14 @@ fn a_list_that_was_cut_off_does_not_pretend_to_know_how_much_is_left() {
     let menu = made(&place("assets", ""), known(&["assets"], vec![("assets", "", cut)]));
     assert_eq!(labels(below(&menu, &["✓ Atelier", "✓ assets"])), "Upload here|New folder…|--|a >|--|More in the library…|");
 }
+
+#[test]
+fn a_folder_that_nobody_has_looked_into_does_not_pass_for_empty() {
+    let places = vec![("assets", "", folder(&["a/", "b/"], &[])), ("assets", "b/", folder(&[], &[]))];
+    let menu = made(&place("assets", ""), known(&["assets"], places));
+    let inside = below(&menu, &["✓ Atelier", "✓ assets", "a"]);
+    assert_eq!(labels(inside), "Upload here|New folder…|--|More in the library…|");
+    let action = Action::Browse { destination: "atelier".to_owned(), bucket: "assets".to_owned(), folder: "a".to_owned() };
+    assert_eq!(inside.last(), Some(&Entry::Item("More in the library…".to_owned(), action)));
+    assert_eq!(labels(below(&menu, &["✓ Atelier", "✓ assets", "b"])), "Upload here|New folder…|");
+}

@@ -232,15 +232,26 @@ impl Desktop {
         said
     }
 
-    /// All keys that are in a bucket of this computer.
+    /// All keys that are in a bucket of this computer, its folders and theirs included.
     ///
     /// # Panics
     /// When the console program fails.
     #[must_use]
     pub fn keys(&self, bucket: &str) -> Vec<String> {
-        let said = self.imagepic(&["ls", "--json", bucket]);
-        let objects = said.success().json();
-        objects.iter().map(|object| object["key"].as_str().unwrap_or_else(|| panic!("no key in {object}")).to_owned()).collect()
+        let mut keys = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            let place = if folder.is_empty() { bucket.to_owned() } else { format!("{bucket}/{folder}") };
+            for entry in self.imagepic(&["ls", "--json", &place]).success().json() {
+                let text = |name: &str| entry[name].as_str().map(str::to_owned);
+                match (text("key"), text("folder")) {
+                    (Some(key), _) => keys.push(key),
+                    (None, Some(folder)) => folders.push(folder),
+                    (None, None) => panic!("neither key nor folder in {entry}"),
+                }
+            }
+        }
+        keys
     }
 
     /// Programs that detached themselves (the host of the bucket, windows of a killed app) carry this desktop's folder in their

@@ -1,6 +1,7 @@
 //! The programs as a person has them, on whole desktops: every test starts the built tray app or console program and asks no more of
 //! them than a person could.
 
+mod buckets;
 mod clipboard;
 mod crash;
 mod drop;
@@ -15,6 +16,7 @@ mod shots;
 mod stage;
 mod steps;
 mod team;
+mod tray;
 mod trouble;
 mod watched;
 mod wayland;
