@@ -26,6 +26,7 @@ const test = async (page) => {
 const DROP = { width: 300, height: 220 };
 const SET = { width: 880, height: 640 };
 const LIB = { width: 1080, height: 720 };
+const NARROW = { width: 560, height: 640 };
 const WEL = { width: 640, height: 480 };
 const shots = [
   ...["wel-team-1", "wel-here-1", "wel-team-3", "wel-team-4", "wel-s3-2", "wel-team-4-shut", "wel-here-3", "wel-here-5", "wel-here-6", "wel-here-6-done", "wel-here-7", "wel-bare-7"].map((state) => ({ name: state, window: "welcome", state, size: WEL, act: (page) => page.waitForTimeout(700) })),
@@ -80,6 +81,16 @@ const shots = [
     ["wrong", "bucket-new", async (page) => { await page.fill("dialog input", ".."); await page.keyboard.press("Enter"); await page.waitForSelector("dialog .error"); }],
     ["empty", "bucket-empty", null], ["forbidden", "bucket-forbidden", null], ["hostile", "bucket-hostile", (page) => page.click(".seg.icons label:nth-child(2)")], ["rules", "bucket-rules", null],
   ].map(([name, state, act]) => ({ name: `bucket-${name}`, window: "library", state, size: { width: 1080, height: 720 }, hash: "buckets/atelier/assets/docs%2Fimg%2F", act: async (page) => { await page.waitForTimeout(400); await act?.(page); await page.waitForTimeout(350); } })),
+  { name: "lib-menu", window: "library", state: "", size: LIB, act: async (page) => { await page.locator(".cell").nth(1).click({ button: "right" }); await page.waitForSelector("[role=menu]"); } },
+  { name: "lib-menu-several", window: "library", state: "", size: LIB, act: async (page) => { for (const at of [3, 4, 7]) await page.locator(".cell").nth(at).click({ modifiers: ["Control"] }); await page.locator(".cell").nth(7).click({ button: "right" }); await page.waitForSelector("[role=menu]"); } },
+  { name: "lib-menu-key", window: "library", state: "", size: LIB, act: async (page) => { await page.locator(".cell").nth(13).focus(); await page.keyboard.press("Shift+F10"); await page.waitForSelector("[role=menu]"); await page.keyboard.press("ArrowDown"); } },
+  ...["", "details", "several"].map((what) => ({ name: `lib-narrow${what && `-${what}`}`, window: "library", state: "", size: NARROW, act: async (page) => { if (what === "several") for (const at of [1, 3]) await page.locator(".cell").nth(at).click({ modifiers: ["Control"] }); if (what) await page.keyboard.press("Alt+Enter"); await page.waitForTimeout(100); } })),
+  ...[["folder-menu", LIB, (page) => page.click("[data-id='f:docs/img/设计稿/']", { button: "right" })], ["object-menu", LIB, (page) => page.click("[data-id='o:docs/img/checkout-empty-state-9f3a1c7e.png']", { button: "right" })],
+    ["narrow", NARROW, null], ["narrow-details", NARROW, async (page) => { await page.click("[data-id='f:docs/img/tmp/']"); await page.keyboard.press("Alt+Enter"); }]]
+    .map(([name, size, act]) => ({ name: `bucket-${name}`, window: "library", state: "", size, hash: "buckets/atelier/assets/docs%2Fimg%2F", act: async (page) => { await page.waitForTimeout(400); await act?.(page); await page.waitForTimeout(350); } })),
+  { name: "lib-question", window: "library", state: "question", size: LIB },
+  { name: "lib-narrow-question", window: "library", state: "question", size: NARROW, act: (page) => page.keyboard.press("Alt+Enter") },
+  { name: "set-question", window: "settings", state: "question", size: SET },
   { name: "bucket-buckets", window: "library", state: "", size: { width: 1080, height: 720 }, hash: "buckets/atelier//" },
 ];
 
