@@ -54,6 +54,7 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
         deliver: Deliver::No,
         format: how.format,
         images: images(engine, args)?,
+        by_hand: false,
     };
     let host = engine.bucket_host().status().await;
     // The tray app serves as soon as it can; nothing is started beside it.

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use clap::ArgMatches;
 use imagepic_core::engine::{Engine, HistoryQuery};
+use imagepic_core::error::Waiting;
 use imagepic_core::event::{Stage, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::outside::Outside;
 use imagepic_core::{Code, Error, Result};
-use imagepic_words::{Text, console as words};
+use imagepic_words::{Text, asked, console as words};
 use serde_json::json;
 
 use crate::follow::{self, How, Outcome};
@@ -175,6 +176,19 @@ async fn stop(engine: &Engine, id: i64) -> Result<Text> {
     }
 }
 
+/// Takes out the uploads that wait for their names; how many they are.
+async fn without_unnamed(engine: &Engine, ids: &mut Vec<i64>) -> Result<usize> {
+    let mut others = Vec::with_capacity(ids.len());
+    for id in ids.iter() {
+        if engine.uploads().get(*id).await?.waiting != Some(Waiting::Name) {
+            others.push(*id);
+        }
+    }
+    let unnamed = ids.len() - others.len();
+    *ids = others;
+    Ok(unnamed)
+}
+
 pub(crate) async fn retry(engine: &Engine, outside: &Outside, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     let how = How {
         format: args.get_one::<Format>("as").copied(),
@@ -183,7 +197,14 @@ pub(crate) async fn retry(engine: &Engine, outside: &Outside, args: &ArgMatches,
         json: args.get_flag("json"),
     };
     let host = engine.bucket_host().status().await;
-    let ids = meant(engine, args, &[Stage::Failed, Stage::Waiting]).await?;
+    let mut ids = meant(engine, args, &[Stage::Failed, Stage::Waiting]).await?;
+    if args.get_flag("all") {
+        // They wait for an answer and not for another try.
+        let unnamed = without_unnamed(engine, &mut ids).await?;
+        if unnamed > 0 && !how.quiet {
+            out.tell(&asked::left_alone(unnamed));
+        }
+    }
     if ids.is_empty() && !how.quiet {
         out.tell(&words::nothing_again());
     }

@@ -43,7 +43,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(line) = lines.next_line().await? {
         // Several files on one line make one batch.
         let paths: Vec<PathBuf> = line.split('\t').map(PathBuf::from).collect();
-        match engine.uploads().submit(files(paths, Source::CommandLine, SystemTime::now()), Submit::default()).await {
+        let how = Submit { by_hand: true, ..Submit::default() };
+        match engine.uploads().submit(files(paths, Source::CommandLine, SystemTime::now()), how).await {
             Ok(batch) => say(&serde_json::json!({ "taken": line, "uploads": batch.uploads, "refused": batch.refused }))?,
             Err(error) => say(&serde_json::json!({ "error": error.code, "message": error.to_string() }))?,
         }

@@ -69,6 +69,8 @@ pub enum Code {
     NameTaken,
     /// The store refuses the object name.
     NameRefused,
+    /// A person is to be asked for the name first.
+    NameWanted,
     /// The address answers, but not as an S3 store.
     NotS3,
     /// Path and host style are mixed up.
@@ -125,6 +127,7 @@ impl Code {
             }
             Self::DiskFull | Self::HomeUnwritable => Remedy::Wait(Waiting::Disk),
             Self::QueuedElsewhere => Remedy::Wait(Waiting::Turn),
+            Self::NameWanted => Remedy::Wait(Waiting::Name),
             Self::StoreBusy | Self::ChecksumMismatch => Remedy::Retry,
             _ => Remedy::Fail,
         }
@@ -134,7 +137,7 @@ impl Code {
 /// What an upload that met an error does next (PRODUCT: waits without limit, five tries over ten minutes, or fails at once).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Waits without limit for something outside, and goes on by itself.
+    /// Waits without limit for something outside, and goes on by itself (but for [`Waiting::Name`]).
     Wait(Waiting),
     /// Is tried again, with growing pauses, a bounded number of times.
     Retry,
@@ -159,6 +162,8 @@ pub enum Waiting {
     Retry,
     /// Another process of this home, whose upload of the same bytes goes first.
     Turn,
+    /// A person who names it, or says that it may go as it is called: it never goes on by itself.
+    Name,
 }
 
 /// A failure: its code, its sentence and what caused it.

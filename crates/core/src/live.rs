@@ -294,9 +294,11 @@ impl Live {
             return (State::Paused, text.to(lang));
         }
         // One line has room for one reason: the one a person can do most about comes first.
-        let first = [Waiting::SignIn, Waiting::Disk, Waiting::Keychain, Waiting::Network, Waiting::Turn, Waiting::Retry];
+        let first =
+            [Waiting::Name, Waiting::SignIn, Waiting::Disk, Waiting::Keychain, Waiting::Network, Waiting::Turn, Waiting::Retry];
         if let Some((reason, count)) = first.into_iter().find_map(|reason| Some((reason, *waiting.get(&reason)?))) {
             let text = match reason {
+                Waiting::Name => imagepic_words::asked::line(count),
                 Waiting::Network => status::waiting_network(count),
                 Waiting::SignIn if signed_out => imagepic_words::team::waiting(count),
                 Waiting::SignIn => status::waiting_sign_in(count),
@@ -444,6 +446,10 @@ pub(crate) mod tests {
         assert_eq!(line(&live), (State::Waiting, "2 waiting for the network".to_owned()));
         live.put(row(4, RowState::Waiting, Some(Waiting::SignIn)), true);
         assert_eq!(line(&live), (State::Waiting, "1 waiting for the right key".to_owned()));
+        live.put(row(5, RowState::Waiting, Some(Waiting::Name)), true);
+        assert_eq!(line(&live), (State::Waiting, "1 waiting for its name".to_owned()));
+        live.put(row(6, RowState::Waiting, Some(Waiting::Name)), true);
+        assert_eq!(line(&live), (State::Waiting, "2 waiting for their names".to_owned()));
         live.paused = true;
         assert_eq!(line(&live).0, State::Paused);
     }

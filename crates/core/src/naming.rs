@@ -288,6 +288,44 @@ fn split_ext(key: &str) -> (&str, &str) {
     }
 }
 
+/// Why what a person typed cannot be a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Misnamed {
+    /// Nothing of it can be seen.
+    Empty,
+    /// It would lie in another folder.
+    Slash,
+    /// With its folder it is longer than [`LONGEST_KEY`].
+    Long,
+}
+
+/// Endings that say what a file is: what stands behind the dot of `release 1.2` does not.
+const EXTENSIONS: [&str; 20] = [
+    "png", "apng", "jpg", "jpeg", "jfif", "gif", "webp", "avif", "svg", "bmp", "tif", "tiff", "ico", "heic", "heif", "qoi",
+    "jxl", "mp4", "webm", "mov",
+];
+
+/// The key with another last part, as a person typed it; an extension that is left out stays.
+pub(crate) fn renamed(key: &str, typed: &str) -> Result<String, Misnamed> {
+    if typed.contains(['/', '\\']) {
+        return Err(Misnamed::Slash);
+    }
+    let (folder, old) = key.rsplit_once('/').map_or(("", key), |(folder, old)| (folder, old));
+    let kept = split_ext(old).1;
+    let known = |extension: &str| EXTENSIONS.contains(&extension.trim_start_matches('.').to_ascii_lowercase().as_str());
+    let mut name = clean(typed);
+    // Who empties a field up to the extension has named nothing.
+    if name.is_empty() || (!kept.is_empty() && typed.trim() == kept) {
+        return Err(Misnamed::Empty);
+    }
+    let written = split_ext(&name).1;
+    if written.is_empty() || (known(kept) && !known(written)) {
+        name.push_str(kept);
+    }
+    let new = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+    if new.len() > LONGEST_KEY { Err(Misnamed::Long) } else { Ok(new) }
+}
+
 /// The key to try instead of one that other bytes occupy: `a/b.png` → `a/b-2.png`, `a/b-3.png`… Never longer than [`LONGEST_KEY`].
 #[must_use]
 pub fn occupied(key: &str, number: u32) -> String {

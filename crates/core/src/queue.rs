@@ -5,6 +5,7 @@
 //! taking things in (intake), and what happens to the clipboard afterwards (deliver).
 
 mod act;
+pub(crate) mod asked;
 pub(crate) mod hold;
 mod outcome;
 mod probe;
@@ -210,6 +211,9 @@ impl Queue {
             self.hub.with(|live| {
                 live.batch_of(&row);
                 live.put(row.clone(), true);
+                if twin.as_ref().is_some_and(|twin| twin.state == RowState::Done) {
+                    Self::look_whether_there(live, row.id);
+                }
                 let mut alone = twin.is_none();
                 let others = live.entries.values_mut().filter(|other| other.row.id != row.id);
                 for other in others.filter(|other| other.row.prepared == row.prepared) {
@@ -241,6 +245,9 @@ impl Queue {
         for row in rows {
             tracing::info!(id = row.id, "goes on with an upload that another process left");
             self.adopt(&row);
+            if row.wants_name() && self.journal.twin(row.clone()).await?.is_some_and(|twin| twin.state == RowState::Done) {
+                self.hub.with(|live| Self::look_whether_there(live, row.id));
+            }
         }
         self.wake();
         Ok(())

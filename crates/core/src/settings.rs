@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod file;
 mod folders;
 pub mod keys;
+mod network;
 pub mod shortcuts;
 pub mod watch;
 
@@ -32,6 +33,8 @@ pub struct Settings {
     pub capture: Capture,
     /// `link.*`
     pub link: Link,
+    /// `names.*`
+    pub names: Naming,
     /// `shortcuts.*`
     pub shortcuts: shortcuts::Shortcuts,
     /// `destination.*`
@@ -166,6 +169,15 @@ pub enum ClipboardMode {
     Automatic,
 }
 
+/// `names.*`; the templates are each destination's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct Naming {
+    /// `names.ask`: what is given by hand waits until a person has confirmed its name.
+    pub ask: bool,
+}
+
 /// `link.*`
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
 #[serde(default)]
@@ -248,6 +260,7 @@ impl Default for Settings {
             general: General::default(),
             capture: Capture::default(),
             link: Link::default(),
+            names: Naming::default(),
             shortcuts: shortcuts::Shortcuts::default(),
             destination: Current::default(),
             destinations: Vec::new(),

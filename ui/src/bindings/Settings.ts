@@ -4,6 +4,7 @@ import type { Current } from "./Current";
 import type { Destination } from "./Destination";
 import type { General } from "./General";
 import type { Link } from "./Link";
+import type { Naming } from "./Naming";
 import type { Shortcuts } from "./Shortcuts";
 
 /**
@@ -26,6 +27,10 @@ capture: Capture,
  * `link.*`
  */
 link: Link, 
+/**
+ * `names.*`
+ */
+names: Naming, 
 /**
  * `shortcuts.*`
  */

@@ -3,4 +3,4 @@
 /**
  * What an upload waits for.
  */
-export type Waiting = "network" | "sign_in" | "keychain" | "disk" | "retry" | "turn";
+export type Waiting = "network" | "sign_in" | "keychain" | "disk" | "retry" | "turn" | "name";

@@ -12,7 +12,7 @@ use super::uploads::Each;
 use super::{Batch, Inner, Submit};
 use crate::capture::Capture;
 use crate::destination::Destination;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Waiting};
 use crate::event::{Event, Refusal};
 use crate::intake::{self, Item, Refused, Taken, To};
 use crate::journal::{Row, RowState};
@@ -77,9 +77,11 @@ impl Inner {
     pub(crate) async fn submit(
         self: &Arc<Self>,
         captures: Vec<Capture>,
-        how: Submit,
+        mut how: Submit,
         mut held: Option<Holding>,
     ) -> Result<Batch> {
+        // From here on: whether these wait until a person has confirmed their names. Asked once, so that all of them do, or none.
+        how.by_hand &= self.hub.settings().names.ask;
         let destination = Arc::new(self.place(&how)?);
         self.format(how.format)?;
         let templates = Arc::new((Template::parse(&destination.names.file)?, Template::parse(&destination.names.clipboard)?));
@@ -93,8 +95,8 @@ impl Inner {
         let mut position = 0_u32;
         let mut failed = None;
         let mut holds = Vec::new();
-        // Until the store shows that it takes its time, bytes wait for it in memory.
-        let mut patient = true;
+        // Until the store shows that it takes its time, bytes wait for it in memory; for a person they wait on the disk.
+        let mut patient = !how.by_hand;
         let mut items = items.into_iter().peekable();
         while items.peek().is_some() {
             // What takes long to make does not keep what is made already from travelling.
@@ -385,11 +387,12 @@ impl Inner {
         };
         let template = if named { &templates.0 } else { &templates.1 };
         let key = template.key(&destination.folder, &inputs);
+        let asks = how.by_hand;
         let row = Row {
             id: 0,
             batch,
             position,
-            state: RowState::Queued,
+            state: if asks { RowState::Waiting } else { RowState::Queued },
             source: item.source,
             name: item.name.clone(),
             spool: taken.spool,
@@ -403,10 +406,10 @@ impl Inner {
             destination: destination.id.clone(),
             bucket: destination.bucket.clone(),
             folder: destination.folder.clone(),
+            fault: asks.then(|| crate::queue::asked::wanted(&key).fault()),
+            waiting: asks.then_some(Waiting::Name),
             key,
             etag: None,
-            fault: None,
-            waiting: None,
             tries: 0,
             next_try_at: None,
             owner: Some(self.owner.clone()),
@@ -420,6 +423,7 @@ impl Inner {
             made: taken.made,
             changed: 0,
         };
-        (row, taken.body)
+        // Nobody knows how long a person takes: the bytes are not kept in memory meanwhile.
+        (row, taken.body.filter(|_| !asks))
     }
 }

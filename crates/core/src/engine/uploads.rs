@@ -29,6 +29,9 @@ pub struct Submit {
     pub format: Option<Format>,
     /// Instead of what the destination wants done to images.
     pub images: Option<crate::destination::Images>,
+    /// Somebody gives it at this moment, in front of a window that can ask: where the settings want that (`names.ask`), it waits until its
+    /// name is confirmed. Not for what goes by itself (a watched folder, the automatic clipboard) and not for programs, which nobody answers.
+    pub by_hand: bool,
 }
 
 /// What was taken in.
@@ -117,7 +120,7 @@ impl Uploads {
             return Err(Error::new(Code::ClipboardEmpty, errors::offer_gone()));
         };
         if upload {
-            let how = Submit { deliver: Deliver::IfUnchanged, ..Submit::default() };
+            let how = Submit { deliver: Deliver::IfUnchanged, by_hand: true, ..Submit::default() };
             self.inner.submit(captures, how, Some(tokio::spawn(async { Some(held) }))).await?;
         }
         Ok(())
@@ -191,6 +194,15 @@ impl Uploads {
             tracing::warn!(%error, "does not hear other processes");
         }
         self.inner.queue.retry(id).await
+    }
+
+    /// Lets an upload go on that waits for its name ([`Waiting::Name`](crate::error::Waiting::Name)): under the name that a person typed
+    /// for it, whose extension may be left out, or with `None` as it is called. One whose bytes turned out to be there already is done.
+    ///
+    /// # Errors
+    /// `NoSuchUpload`; `BadRequest` at `name` for what cannot be one, and for an upload that does not wait for a name.
+    pub async fn name(&self, id: i64, name: Option<&str>) -> Result<()> {
+        self.inner.queue.name(id, name).await
     }
 
     /// Takes an upload back: the object goes if this home put it there, no other upload shares it and it is unchanged; the clipboard

@@ -119,7 +119,8 @@ impl Journal {
         .await
     }
 
-    /// Takes open rows over, in one statement: those nobody owns, and those of owners whose lock is free. They become queued.
+    /// Takes open rows over, in one statement: those nobody owns, and those of owners whose lock is free. They become queued, but for
+    /// those that wait for their names: no process can know them.
     ///
     /// # Errors
     /// The database's.
@@ -131,7 +132,8 @@ impl Journal {
             values.extend(dead.into_iter().map(Value::Text));
             let mut rows: Vec<Row> = connection
                 .prepare(&format!(
-                    "UPDATE uploads SET owner = ?, state = 'queued', fault = NULL, waiting = NULL, changed = {NEXT_CHANGE} WHERE \
+                    "UPDATE uploads SET owner = ?, state = iif(waiting IS 'name', state, 'queued'), fault = iif(waiting IS 'name', fault, NULL), \
+                     waiting = iif(waiting IS 'name', waiting, NULL), changed = {NEXT_CHANGE} WHERE \
                      state IN ('queued', 'waiting') AND (owner IS NULL OR owner IN ({holders})) RETURNING {COLUMNS}"
                 ))?
                 .query_map(params_from_iter(values), row)?
@@ -157,6 +159,26 @@ impl Journal {
                      {NEXT_CHANGE} WHERE id = ?1 AND state IN ('failed', 'cancelled', 'waiting')"
                 ),
                 params![id, owner],
+            )?;
+            if changed == 0 { Ok(None) } else { Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row))) }
+        })
+        .await
+    }
+
+    /// Gives a row that waits for its name a key and lets it go on, in one statement: of two who name it, one does. `name` is what
+    /// people see from then on, where they typed it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn named(&self, id: i64, owner: String, key: String, name: Option<String>) -> Result<Option<Row>> {
+        let own = self.own.clone();
+        self.write(move |connection| {
+            let changed = connection.execute(
+                &format!(
+                    "UPDATE uploads SET owner = ?2, state = 'queued', key = ?3, name = coalesce(?4, name), fault = NULL, waiting = NULL, \
+                     changed = {NEXT_CHANGE} WHERE id = ?1 AND state = 'waiting' AND waiting = 'name'"
+                ),
+                params![id, owner, key, name],
             )?;
             if changed == 0 { Ok(None) } else { Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row))) }
         })

@@ -177,6 +177,11 @@ impl Change {
 }
 
 impl Row {
+    /// Whether a person is to be asked for its name before it goes anywhere.
+    pub(crate) fn wants_name(&self) -> bool {
+        self.waiting == Some(Waiting::Name)
+    }
+
     /// Takes over what a change says.
     pub(super) fn apply(&mut self, change: Change) {
         self.state = change.state;

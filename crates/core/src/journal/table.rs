@@ -75,12 +75,13 @@ pub(super) fn insert(connection: &Connection, new: &mut Row) -> rusqlite::Result
         |value: serde_json::Result<String>| value.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
     let reference = new.reference.as_ref().map(serde_json::to_string).map(json).transpose()?;
     let made = new.made.as_ref().map(serde_json::to_string).map(json).transpose()?;
+    let fault = new.fault.as_ref().map(serde_json::to_string).map(json).transpose()?;
     let (id, changed): (i64, i64) = connection
         .prepare_cached(&format!(
             "INSERT INTO uploads (batch, position, state, source, name, spool, reference, size, content_type, width, height, original, \
-             prepared, destination, bucket, folder, key, owner, taken_at, deliver, format, made, changed) VALUES (:batch, :position, \
+             prepared, destination, bucket, folder, key, fault, waiting, owner, taken_at, deliver, format, made, changed) VALUES (:batch, :position, \
              :state, :source, :name, :spool, :reference, :size, :content_type, :width, :height, :original, :prepared, :destination, \
-             :bucket, :folder, :key, :owner, :taken_at, :deliver, :format, :made, {NEXT_CHANGE}) RETURNING id, changed"
+             :bucket, :folder, :key, :fault, :waiting, :owner, :taken_at, :deliver, :format, :made, {NEXT_CHANGE}) RETURNING id, changed"
         ))?
         .query_row(
             named_params! {
@@ -88,7 +89,7 @@ pub(super) fn insert(connection: &Connection, new: &mut Row) -> rusqlite::Result
                 ":name": new.name, ":spool": new.spool, ":reference": reference, ":size": i64::try_from(new.size).unwrap_or(i64::MAX),
                 ":content_type": new.content_type, ":width": new.width, ":height": new.height, ":original": new.original,
                 ":prepared": new.prepared, ":destination": new.destination, ":bucket": new.bucket, ":folder": new.folder,
-                ":key": new.key, ":owner": new.owner, ":taken_at": new.taken_at, ":deliver": word(new.deliver),
+                ":key": new.key, ":fault": fault, ":waiting": new.waiting.and_then(word), ":owner": new.owner, ":taken_at": new.taken_at, ":deliver": word(new.deliver),
                 ":format": new.format.and_then(word), ":made": made,
             },
             |sql| Ok((sql.get(0)?, sql.get(1)?)),

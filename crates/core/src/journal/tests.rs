@@ -61,3 +61,34 @@ async fn a_changed_row_is_in_memory_what_it_is_in_the_table() {
     assert_eq!(again, None, "it is over");
     journal.close().await;
 }
+
+#[tokio::test]
+async fn who_takes_over_what_waits_for_its_name_does_not_let_it_go_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let journal = open(dir.path());
+    let mut unnamed = row(0, RowState::Waiting, Some(crate::error::Waiting::Name));
+    unnamed.owner = Some("1".to_owned());
+    unnamed.fault = Some(crate::queue::asked::wanted("a.png").fault());
+    let mut offline = row(0, RowState::Waiting, Some(crate::error::Waiting::Network));
+    offline.owner = Some("1".to_owned());
+    let taken = journal.insert(vec![unnamed, offline]).await.expect("taken");
+    assert_eq!(
+        Some(&taken[0].0),
+        journal.get(taken[0].0.id).await.expect("read").as_ref(),
+        "the reason is on disk from the first moment"
+    );
+
+    let claimed = journal.claim("2".to_owned(), vec!["1".to_owned()]).await.expect("claimed");
+    assert_eq!((claimed[0].state, claimed[0].waiting), (RowState::Waiting, Some(crate::error::Waiting::Name)));
+    assert_eq!(claimed[0].fault, taken[0].0.fault);
+    assert_eq!((claimed[1].state, claimed[1].waiting), (RowState::Queued, None));
+
+    let id = claimed[0].id;
+    let named =
+        journal.named(id, "2".to_owned(), "b.png".to_owned(), Some("b.png".to_owned())).await.expect("named").expect("it waited");
+    assert_eq!((named.state, named.waiting, named.fault.as_ref()), (RowState::Queued, None, None));
+    assert_eq!((named.key.as_str(), named.name.as_str()), ("b.png", "b.png"));
+    let again = journal.named(id, "2".to_owned(), "c.png".to_owned(), None).await.expect("asked");
+    assert_eq!(again, None, "of two who name it one does");
+    journal.close().await;
+}

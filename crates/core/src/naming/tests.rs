@@ -97,6 +97,36 @@ fn a_taken_name_gets_a_number_before_its_extension() {
 }
 
 #[test]
+fn a_typed_name_stays_in_its_folder_and_keeps_the_ending_it_was_not_given() {
+    for (typed, key) in [
+        ("login", "docs/img/login.png"),
+        ("登录页.png", "docs/img/登录页.png"),
+        ("photo.JPG", "docs/img/photo.JPG"),
+        ("release 1.2", "docs/img/release 1.2.png"),
+        (" two  words ", "docs/img/two  words.png"),
+        ("a\u{202e}gpj.png", "docs/img/agpj.png"),
+        ("a\nb", "docs/img/ab.png"),
+        ("...x", "docs/img/x.png"),
+    ] {
+        assert_eq!(renamed("docs/img/old-9f3a.png", typed).as_deref(), Ok(key), "{typed:?}");
+    }
+    assert_eq!(renamed("notes.json", "notes.txt").as_deref(), Ok("notes.txt"));
+    assert_eq!(renamed("LICENSE", "licence").as_deref(), Ok("licence"));
+    for (typed, why) in [
+        ("", Misnamed::Empty),
+        (" . ", Misnamed::Empty),
+        ("..", Misnamed::Empty),
+        (".png", Misnamed::Empty),
+        ("\u{200b}", Misnamed::Empty),
+        ("../x", Misnamed::Slash),
+        ("a\\b", Misnamed::Slash),
+        (&"x".repeat(LONGEST_KEY), Misnamed::Long),
+    ] {
+        assert_eq!(renamed("docs/img/old-9f3a.png", typed), Err(why), "{typed:?}");
+    }
+}
+
+#[test]
 fn only_templates_with_a_counter_cost_a_number() {
     assert!(Template::parse("{counter}").expect("good").counts());
     assert!(!Template::parse("{stem}").expect("good").counts());

@@ -13,7 +13,7 @@ use crate::journal::{Change, Row, RowState};
 use crate::store::Object;
 
 impl Queue {
-    async fn row(&self, id: i64) -> Result<Row> {
+    pub(super) async fn row(&self, id: i64) -> Result<Row> {
         let row = self.journal.get(id).await?;
         row.filter(|row| row.state != RowState::Gone).ok_or_else(|| Error::new(Code::NoSuchUpload, errors::no_such_upload(id)))
     }
@@ -67,7 +67,8 @@ impl Queue {
         let Some(reopened) = reopened else {
             return Err(Error::new(Code::BadRequest, errors::cannot_retry(&row.name)));
         };
-        self.hub.with(|live| live.batch_of(&reopened).told = None);
+        self.hub
+            .with(|live| if row.wants_name() { self.released(live, &reopened) } else { live.batch_of(&reopened).told = None });
         self.adopt(&reopened);
         self.wake();
         Ok(())
@@ -266,6 +267,9 @@ impl Queue {
             self.claim_spool(row);
         }
         self.hub.take(row, mine);
+        if row.state == RowState::Done {
+            self.spare_names(row);
+        }
         if mine && stopped {
             self.wake();
         }

@@ -64,7 +64,8 @@ impl Queue {
     async fn hold_back(&self, met: &Row, waiting: Waiting, error: &Error) {
         let others: Vec<Row> = self.hub.with(|live| {
             let held = |entry: &&mut Entry| {
-                entry.own && !entry.sending && entry.row.state == RowState::Queued && entry.row.destination == met.destination
+                let waits = entry.own && !entry.sending && entry.row.state == RowState::Queued && !entry.row.wants_name();
+                waits && entry.row.destination == met.destination
             };
             // In memory at once, so that none of them starts while the journal is being written.
             let hold = |entry: &mut Entry| {
@@ -172,6 +173,9 @@ impl Queue {
                     live.put(now.clone(), !over);
                 });
                 self.hub.tell(&now);
+                if now.state == RowState::Done {
+                    self.spare_names(&now);
+                }
                 true
             }
             Ok(None) => {

@@ -124,9 +124,9 @@ impl Queue {
     }
 }
 
-/// It waits for something that a probe or a person can mend.
+/// It waits for something that a probe, or a person elsewhere, can mend.
 fn waits_outside(row: &Row) -> bool {
-    row.state == RowState::Waiting && !matches!(row.waiting, Some(Waiting::Retry | Waiting::Turn))
+    row.state == RowState::Waiting && !matches!(row.waiting, Some(Waiting::Retry | Waiting::Turn | Waiting::Name))
 }
 
 /// A fifth more or less, so that many clients do not come back at once.

@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result, Waiting};
 use crate::event::Event;
 use crate::home::Home;
 use crate::intake::check_reference;
-use crate::journal::{Change, Last, Row, RowState};
+use crate::journal::{Change, Last, Row, RowState, Twin};
 use crate::naming;
 use crate::store::{Body, Object, Put, Store};
 
@@ -42,6 +42,8 @@ enum Attempt {
     Confirmed(Confirmed),
     /// Another process (its name in `run/`) sends the same bytes; look again when the journal has changed.
     Blocked(String),
+    /// A person is to be asked for its name first.
+    Unnamed,
     /// Somebody else decided about the row.
     Overtaken,
 }
@@ -52,6 +54,14 @@ fn seen(looked: Result<Option<Object>>) -> Result<Option<Object>> {
         Err(error) if error.code == Code::Forbidden => Ok(None),
         looked => looked,
     }
+}
+
+/// The object of a twin that is done, if it is still what it was.
+async fn twin_is_there(store: &dyn Store, row: &Row, twin: Twin) -> Result<Option<Confirmed>> {
+    let there = seen(store.stat(&row.bucket, &twin.key).await)?;
+    let same = |object: Object| object.size == row.size && same_object(&object, &row.prepared, twin.etag.as_deref());
+    let confirmed = Confirmed { key: twin.key.clone(), etag: twin.etag.clone(), reused: true, created: false };
+    Ok(there.is_some_and(same).then_some(confirmed))
 }
 
 /// What a task takes with it from memory.
@@ -85,6 +95,7 @@ impl Queue {
             None => self.cancelled(&row).await,
             Some(Ok(Attempt::Confirmed(confirmed))) => self.confirmed(&row, confirmed).await,
             Some(Ok(Attempt::Blocked(other))) => self.held_up(&row, &other).await,
+            Some(Ok(Attempt::Unnamed)) => self.unnamed(&row).await,
             Some(Ok(Attempt::Overtaken)) => {
                 self.hub.with(|live| live.entries.remove(&id));
                 self.hub.tell_status();
@@ -130,16 +141,17 @@ impl Queue {
     }
 
     async fn attempt(&self, job: Job, row: &mut Row) -> Result<Attempt> {
+        if row.wants_name() {
+            // Whatever keeps it from being found out, a person is asked: what the store says against it is heard once there is a name.
+            return Ok(self.there_already(row).await.ok().flatten().map_or(Attempt::Unnamed, Attempt::Confirmed));
+        }
         let store = self.stores.of(&row.destination).await?;
         if !job.alone
             && let Some(twin) = self.journal.twin(row.clone()).await?
         {
             if twin.state == RowState::Done {
-                let there = seen(store.stat(&row.bucket, &twin.key).await)?;
-                if there
-                    .is_some_and(|object| object.size == row.size && same_object(&object, &row.prepared, twin.etag.as_deref()))
-                {
-                    return Ok(Attempt::Confirmed(Confirmed { key: twin.key, etag: twin.etag, reused: true, created: false }));
+                if let Some(confirmed) = twin_is_there(store.as_ref(), row, twin).await? {
+                    return Ok(Attempt::Confirmed(confirmed));
                 }
             } else if let Some(other) = twin.owner.filter(|owner| self.home.alive(owner)) {
                 // Behind one that has ended nobody waits: whoever takes its row over finds this one done.
@@ -150,9 +162,17 @@ impl Queue {
             && let Some(object) = seen(store.stat(&row.bucket, &row.key).await)?
             && self.is_ours(row, &object, None).await?
         {
-            return Ok(Attempt::Confirmed(self.found(row, object)));
+            return self.found(store.as_ref(), row, object).await;
         }
         self.put(store.as_ref(), row, job).await
+    }
+
+    /// The object of another upload with the very bytes, where there is one.
+    async fn there_already(&self, row: &Row) -> Result<Option<Confirmed>> {
+        let Some(twin) = self.journal.twin(row.clone()).await?.filter(|twin| twin.state == RowState::Done) else {
+            return Ok(None);
+        };
+        twin_is_there(self.stores.of(&row.destination).await?.as_ref(), row, twin).await
     }
 
     async fn put(&self, store: &dyn Store, row: &mut Row, job: Job) -> Result<Attempt> {
@@ -197,7 +217,7 @@ impl Queue {
                     if let Some(object) = store.stat(&row.bucket, &row.key).await?
                         && self.is_ours(row, &object, Some(&body)).await?
                     {
-                        return Ok(Attempt::Confirmed(self.found(row, object)));
+                        return self.found(store, row, object).await;
                     }
                     variant += 1;
                     if variant > VARIANTS {
@@ -233,9 +253,12 @@ impl Queue {
     }
 
     /// An object of the row's very bytes, at its key: put there by this very row before a crash or a broken line, or by somebody else.
-    fn found(&self, row: &Row, object: Object) -> Confirmed {
+    async fn found(&self, store: &dyn Store, row: &Row, object: Object) -> Result<Attempt> {
         let created = object.id == Some(self.journal.object_id(row));
-        Confirmed { key: row.key.clone(), etag: object.etag, reused: !created, created }
+        if created {
+            store.arrived(&row.bucket, &row.key).await?;
+        }
+        Ok(Attempt::Confirmed(Confirmed { key: row.key.clone(), etag: object.etag, reused: !created, created }))
     }
 
     async fn body(&self, row: &Row, kept: Option<Bytes>) -> Result<Body> {
@@ -383,7 +406,7 @@ impl Queue {
         }
     }
 
-    async fn cancelled(&self, row: &Row) {
+    pub(super) async fn cancelled(&self, row: &Row) {
         if let Some(hold) = self.hold_of(row.id) {
             self.secure(vec![(row.id, hold)]).await;
         }

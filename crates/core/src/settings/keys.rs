@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::link::{Format, LinkTemplate};
 
 /// The settings that are not a destination's.
-pub const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 15] = [
     "capture.clipboard",
     "capture.folders",
     "general.language",
@@ -22,6 +22,7 @@ pub const KEYS: [&str; 14] = [
     "general.proxy",
     "link.format",
     "link.templates",
+    "names.ask",
     "destination.current",
     "shortcuts.upload_clipboard",
     "shortcuts.choose_files",
@@ -80,6 +81,7 @@ pub fn values(key: &str) -> &'static [&'static str] {
         "general.notifications" => &["all", "problems", "quiet"],
         "general.proxy" => &["system", "none"],
         "link.format" => &["url", "markdown", "html", "bbcode", "css", "jsx"],
+        "names.ask" => &["true", "false"],
         _ => match split(key) {
             Ok((_, "link")) => &["presigned", "public"],
             Ok((_, "convert")) => images::FORMATS,
@@ -123,6 +125,7 @@ impl Settings {
             "general.proxy" => word(&self.general.proxy),
             "link.format" => word(&self.link.format),
             "link.templates" => serde_json::to_string(&self.link.templates).unwrap_or_default(),
+            "names.ask" => self.names.ask.to_string(),
             "destination.current" => self.current().id.clone(),
             _ if key.starts_with(TEMPLATE) => {
                 let format = template_of(key)?;
@@ -170,6 +173,7 @@ impl Settings {
                     serde_json::from_str(list).map_err(|error| Error::new(Code::BadRequest, links::list_bad(error)))?;
                 self.link.set_templates(templates)?;
             }
+            "names.ask" => self.names.ask = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
             "destination.current" => self.destination.current = self.find(value)?.id.clone(),
             _ if key.starts_with(TEMPLATE) => {
                 let format = template_of(key)?;
@@ -404,6 +408,8 @@ mod tests {
             ("link.format", "custom:two words"),
             ("link.templates.wiki", "{url} {alt}"),
             ("link.templates.新 v1.2", "{url}"),
+            ("names.ask", "true"),
+            ("names.ask", "false"),
             ("shortcuts.upload_clipboard", "Ctrl+Alt+U"),
             ("shortcuts.pause", "F9"),
             ("shortcuts.pause", ""),
@@ -488,6 +494,7 @@ mod tests {
             ("link.templates", r#"[{"name":"a","text":"{url}"},{"name":"A","text":"{url}"}]"#, "two link templates"),
             ("link.templates.wiki", "{alt}", "{url} is missing"),
             ("link.templates.wiki", "", "none has been made"),
+            ("names.ask", "yes", "true | false"),
             ("destination.current", "nowhere", "Team v1.2"),
             ("destinations.team.secret", "x", "destinations.NAME.bucket"),
             ("destinations.team.presign", "604801", "604800"),

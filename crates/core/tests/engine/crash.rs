@@ -28,7 +28,7 @@ pub(crate) fn headless() -> PathBuf {
     path.join("examples").join(format!("headless{}", std::env::consts::EXE_SUFFIX))
 }
 
-fn start(place: &Place) -> (Child, BufReader<std::process::ChildStdout>) {
+pub(crate) fn start(place: &Place) -> (Child, BufReader<std::process::ChildStdout>) {
     let mut child = Command::new(headless())
         .env("IMAGEPIC_HOME", place.home.data())
         .stdin(Stdio::piped())

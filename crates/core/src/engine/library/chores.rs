@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::{Inner, Leaving};
 use crate::error::{Code, Error, Remedy, Result};
 use crate::journal::{Chore, ChoreKind, Row, RowState};
-use crate::naming;
+use crate::naming::{self, Misnamed};
 
 /// So long a deletion can be taken back.
 pub const UNDO_SECONDS: u32 = 8;
@@ -72,10 +72,11 @@ impl Inner {
             }
         }
         let (this, leaving) = (Arc::clone(self), ids.clone());
-        self.tasks.spawn(async move {
+        self.removals.spawn(async move {
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(u64::from(UNDO_SECONDS))) => {}
                 () = hurried => {}
+                () = this.ending.cancelled() => {}
                 // The next process does it.
                 () = this.stop.cancelled() => return,
             }
@@ -141,7 +142,9 @@ impl Inner {
         match outcome {
             // Somebody else was quicker.
             Err(error) if error.code != Code::NoSuchUpload => {
-                if self.stop.is_cancelled() {
+                // What the network did not let through in the last moment is the next process's.
+                let passes = matches!(error.code.remedy(), Remedy::Wait(_) | Remedy::Retry);
+                if self.stop.is_cancelled() || (passes && self.ending.is_cancelled()) {
                     return;
                 }
                 if let Err(error) = self.journal.end_chores(vec![id], kind).await {
@@ -275,24 +278,14 @@ impl Inner {
 
 /// The key with another last part; an extension that is left out stays.
 fn renamed(key: &str, name: &str) -> Result<String> {
-    let wrong = || Error::new(Code::BadRequest, words::name_empty());
-    if name.contains(['/', '\\']) {
-        return Err(Error::new(Code::BadRequest, words::name_slash()));
-    }
-    let mut name = naming::clean(name);
-    if name.is_empty() {
-        return Err(wrong());
-    }
-    let (folder, old) = key.rsplit_once('/').map_or(("", key), |(folder, old)| (folder, old));
-    let extension = |name: &str| name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, ext)| ext.to_owned());
-    if let (None, Some(kept)) = (extension(&name), extension(old)) {
-        name = format!("{name}.{kept}");
-    }
-    let new = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-    if new.len() > naming::LONGEST_KEY {
-        return Err(Error::new(Code::BadRequest, words::name_long(naming::LONGEST_KEY)));
-    }
-    Ok(new)
+    naming::renamed(key, name).map_err(|wrong| {
+        let text = match wrong {
+            Misnamed::Empty => words::name_empty(),
+            Misnamed::Slash => words::name_slash(),
+            Misnamed::Long => words::name_long(naming::LONGEST_KEY),
+        };
+        Error::new(Code::BadRequest, text)
+    })
 }
 
 #[cfg(test)]
