@@ -7,7 +7,6 @@ pub mod exchange;
 pub mod file;
 mod folders;
 pub mod keys;
-mod network;
 pub mod shortcuts;
 pub mod watch;
 
