@@ -10,12 +10,15 @@ pub mod clipboard;
 pub mod contract;
 pub mod desktop;
 pub mod display;
+#[cfg(feature = "services")]
+pub mod embedded;
 pub mod http;
 pub mod keychain;
 pub mod notifications;
 #[cfg(feature = "services")]
 pub mod old_service;
 pub mod pictures;
+pub mod relay;
 pub mod servers;
 pub mod site;
 pub mod team;

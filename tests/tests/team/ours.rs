@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use imagepic_tests::desktop::built;
 use imagepic_tests::old_service::OldService;
+use imagepic_tests::relay::Relay;
 use imagepic_tests::team::{Team, TeamSetup};
 use imagepic_tests::wait::within;
 use serde_json::json;
@@ -232,4 +233,67 @@ async fn a_server_that_takes_an_older_ones_place_is_known_as_what_it_is_without_
     assert!(standing.signed_in, "the password that may be kept was enough: {standing:?}");
     let found = accounts.probe(&here).await.expect("there");
     assert!(!found.old && found.server == server.url, "{found:?}");
+}
+
+/// Somebody at a line to the server that can break, and a colleague who listens on another one.
+async fn at_a_line(server: &Team) -> (Relay, Desk, std::sync::Arc<dyn imagepic_core::store::Store>, imagepic_core::store::News) {
+    let colleague = TeamAddress { phone: "13800138001".to_owned(), ..address(&server.url) };
+    for phone in [PHONE, &colleague.phone] {
+        server.register(phone, PASSWORD).await;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let theirs =
+        imagepic_core::store::signed_in(&colleague, &secret(PASSWORD), &Home::at(folder.path())).await.expect("signed in");
+    let news = theirs.listen("images").await.expect("asked").expect("it tells");
+    let line = Relay::before(&server.url).await;
+    let desk = Desk::new().await;
+    let draft = Draft { destination: Destination { bucket: "images".to_owned(), ..destination(&line.address) }, secret: None };
+    let team = desk.engine.destinations().save(draft).await.expect("saved").id;
+    desk.engine.destinations().use_(&team, None, None).await.expect("chosen");
+    desk.engine.accounts().login(&address(&line.address), secret(PASSWORD), false).await.expect("signed in");
+    (line, desk, theirs, news)
+}
+
+async fn heard_of(news: &mut imagepic_core::store::News) -> String {
+    use imagepic_core::store::Heard;
+    match tokio::time::timeout(LONG, news.next()).await.expect("the colleague is told").expect("the line stands") {
+        Heard::Created { key, .. } => key,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The bytes go straight to the bucket, so that only the last word tells the server of them.
+#[tokio::test]
+async fn a_colleague_hears_of_an_upload_whose_last_word_was_lost() {
+    let server = Team::start().await;
+    let (line, desk, theirs, mut news) = at_a_line(&server).await;
+    line.breaks_at("object/putCompleted");
+    let id = desk.give("lost.png", picture(b"lost")).await;
+    let waits = desk.becomes(id, "waited", |upload| upload.stage == Stage::Waiting).await;
+    assert_eq!(waits.waiting, Some(Waiting::Network));
+    assert!(theirs.stat("images", "shots/lost.png").await.expect("asked").is_some(), "the bytes have arrived");
+    line.mends();
+    desk.engine.uploads().retry(id).await.expect("again");
+    desk.becomes(id, "went through", done).await;
+    assert_eq!(heard_of(&mut news).await, "shots/lost.png");
+}
+
+/// Where the bucket cannot be reached the server has the bytes, knows of them, and is not to be told.
+#[tokio::test]
+async fn an_upload_through_the_server_whose_answer_was_lost_is_done_once() {
+    let store = imagepic_tests::embedded::embedded().await;
+    store.itself.ensure_bucket("images").await.expect("a bucket");
+    let setup = TeamSetup::default().store(&store.reached);
+    let server = setup.set("IMAGEPIC_S3_PUBLIC_ENDPOINT", "http://127.0.0.1:1").start().await;
+    let (line, desk, theirs, mut news) = at_a_line(&server).await;
+    line.loses_answers_to("object/putObject");
+    let id = desk.give("lost.png", picture(b"lost")).await;
+    desk.becomes(id, "waited", |upload| upload.stage == Stage::Waiting).await;
+    assert_eq!(heard_of(&mut news).await, "shots/lost.png");
+    line.mends();
+    desk.engine.uploads().retry(id).await.expect("again");
+    desk.becomes(id, "went through", done).await;
+    let keys: Vec<_> =
+        theirs.list("images", "shots/", None, 10).await.expect("listed").objects.into_iter().map(|object| object.key).collect();
+    assert_eq!(keys, ["shots/lost.png"], "and not a second time under another name");
 }

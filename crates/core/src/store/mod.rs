@@ -50,6 +50,15 @@ pub trait Store: Send + Sync {
     /// `NameTaken` when `if_absent` is set and the key exists; `ChecksumMismatch`; the network's.
     async fn put(&self, put: Put, progress: Progress) -> Result<Stored>;
 
+    /// Says of an object that a [`put`](Self::put) whose end nobody heard has stored: it has arrived. A store that judges what arrives, or
+    /// tells others of it, does so now.
+    ///
+    /// # Errors
+    /// As `put`'s, where the store finds it to be other than was announced.
+    async fn arrived(&self, _bucket: &str, _key: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// What is known of an object, `None` where there is none.
     ///
     /// # Errors

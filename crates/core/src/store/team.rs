@@ -170,6 +170,10 @@ impl Store for TeamStore {
         self.send(&put, &progress).await
     }
 
+    async fn arrived(&self, bucket: &str, key: &str) -> Result<()> {
+        self.has_arrived(bucket, key).await
+    }
+
     async fn stat(&self, bucket: &str, key: &str) -> Result<Option<Object>> {
         if let Speaks::Old = self.server().speaks().await? {
             let seen = self.stat_old(bucket, key).await;

@@ -23,7 +23,7 @@ impl TeamStore {
         Ok(matches!(self.server().speaks().await?, Speaks::Old))
     }
 
-    async fn has(&self, route: &str) -> Result<bool> {
+    pub(super) async fn has(&self, route: &str) -> Result<bool> {
         let found = self.server().ours().await?;
         Ok(found.is_some_and(|found| found.routes.iter().any(|known| known.eq_ignore_ascii_case(route))))
     }

@@ -91,11 +91,28 @@ impl TeamStore {
             true => {}
             false => return Ok(None),
         }
-        let address = Address { bucket_name: put.bucket.clone(), object_name: put.key.clone() };
-        let completed: Answered<imagepic_api::object::Stored> = self.ask("object/putCompleted", &address).await;
+        let completed = self.completed(&put.bucket, &put.key).await;
         completed
             .map(|done| Some(stored(done)))
             .map_err(|trouble| fault(trouble, self.server(), self.about(&put.bucket, &put.key)))
+    }
+
+    /// The server looks at what lies there, and tells its listeners.
+    async fn completed(&self, bucket: &str, key: &str) -> Answered<imagepic_api::object::Stored> {
+        let address = Address { bucket_name: bucket.to_owned(), object_name: key.to_owned() };
+        self.ask("object/putCompleted", &address).await
+    }
+
+    /// Completes a put whose answer was lost, if it was by a grant.
+    pub(super) async fn has_arrived(&self, bucket: &str, key: &str) -> Result<()> {
+        if !self.has("object/putCompleted").await? {
+            return Ok(());
+        }
+        match self.completed(bucket, key).await {
+            // Not by a grant: it went through the server, which has looked at it and told of it.
+            Err(Trouble::Refused(no)) if no.is(Said::Forbidden) => Ok(()),
+            done => done.map(drop).map_err(|trouble| fault(trouble, self.server(), self.about(bucket, key))),
+        }
     }
 
     /// Puts the bytes where the grant says; `false` where nobody can be reached there.
