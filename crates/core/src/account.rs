@@ -8,14 +8,12 @@
 mod form;
 mod refusal;
 mod server;
+mod session;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use imagepic_api::auth::{Change, Login, Refresh, Register, Session};
+use imagepic_api::auth::{Change, Register};
 use imagepic_words::team as words;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -26,18 +24,14 @@ pub use form::Registering;
 use form::check_password;
 pub(crate) use refusal::{About, Refused, fault};
 pub(crate) use server::{Answered, Server, Speaks, Trouble, shown, unanswered};
+use session::Held;
 
 use crate::destination::TeamAddress;
 use crate::error::{Code, Error, Result};
-use crate::home::{Home, Lock};
-use crate::queue::blocking;
+use crate::home::Home;
 use crate::secrets::{Secrets, SecretsPlace};
 use crate::settings::Proxy;
 
-/// A token is renewed so long before its end that a request on its way still finds it good.
-const MARGIN: Duration = Duration::from_secs(60);
-/// How long a token of unknown life is used.
-const UNKNOWN_LIFE: Duration = Duration::from_secs(30 * 60);
 /// Accounts that are remembered: a form makes one for each address that is typed.
 const MOST: usize = 64;
 
@@ -120,18 +114,6 @@ pub(crate) enum Standing {
     Ended,
 }
 
-#[derive(Default)]
-struct Held {
-    token: Option<Token>,
-    /// A refresh token the keychain did not take; without it the session would be lost with the present one.
-    unsaved: Option<SecretString>,
-}
-
-struct Token {
-    text: Arc<str>,
-    until: Instant,
-}
-
 /// One phone number at one server. See the module.
 pub(crate) struct Account {
     server: Server,
@@ -154,143 +136,6 @@ impl Account {
         &self.phone
     }
 
-    /// A token that is good for now.
-    ///
-    /// # Errors
-    /// `SignInNeeded` where only a person can get one; `KeychainLocked`; the network's.
-    pub(crate) async fn token(&self) -> Result<Arc<str>> {
-        let mut held = self.held.lock().await;
-        if let Some(token) = held.token.as_ref().filter(|token| token.until > Instant::now()) {
-            return Ok(Arc::clone(&token.text));
-        }
-        held.token = None;
-        match self.renew(&mut held).await {
-            Ok(token) => {
-                self.set_ended(None);
-                let text = Arc::clone(&token.text);
-                held.token = Some(token);
-                Ok(text)
-            }
-            Err(error) => {
-                if error.code == Code::SignInNeeded {
-                    self.set_ended(Some(&error.text));
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// The server refused this token: the next question gets another one.
-    async fn spent(&self, token: &str) {
-        let mut held = self.held.lock().await;
-        if held.token.as_ref().is_some_and(|kept| *kept.text == *token) {
-            held.token = None;
-        }
-        // Another server, which knows nothing of it, may have taken the place.
-        self.server.forget();
-    }
-
-    /// Asks with a token; once more with a fresh one where that was the reason.
-    pub(crate) async fn with_token<T, F>(&self, ask: impl Fn(Arc<str>) -> F + Send) -> Answered<T>
-    where
-        T: Send,
-        F: Future<Output = Answered<T>> + Send,
-    {
-        let token = self.token().await?;
-        match ask(Arc::clone(&token)).await {
-            Err(trouble) if trouble.is_token() => {
-                self.spent(&token).await;
-                let token = self.token().await?;
-                let answer = ask(Arc::clone(&token)).await;
-                if answer.as_ref().is_err_and(Trouble::is_token) {
-                    self.spent(&token).await;
-                }
-                answer
-            }
-            answer => answer,
-        }
-    }
-
-    async fn renew(&self, held: &mut Held) -> Result<Token> {
-        if self.phone.is_empty() {
-            return Err(Error::new(Code::SignInNeeded, words::phone_missing()).at("phone"));
-        }
-        let ours = self.server.ours().await?.is_some();
-        let mut was_in = false;
-        if ours {
-            let _turn = self.turn().await?;
-            let mut refused: Option<SecretString> = None;
-            loop {
-                let saved = self.secrets.get(&self.names.refresh).await?;
-                let Some(refresh) = held.unsaved.clone().or(saved) else { break };
-                was_in = true;
-                // Another process may have renewed while this one asked: its token is in the keychain by now.
-                if refused.as_ref().is_some_and(|refused| refused.expose_secret() == refresh.expose_secret()) {
-                    break;
-                }
-                let ask = Refresh { refresh_token: refresh.expose_secret().to_owned() };
-                match self.server.post::<Session>("auth/refresh", &ask, None).await {
-                    Ok(session) => return Ok(self.keep(held, session).await),
-                    Err(Trouble::Refused(no)) if over(&no) => {
-                        held.unsaved = None;
-                        refused = Some(refresh);
-                    }
-                    Err(trouble) => return Err(self.fault(trouble)),
-                }
-            }
-        }
-        if let Some(password) = self.secrets.get(&self.names.password).await? {
-            was_in = true;
-            match self.ask_login(&password).await {
-                Ok(session) => return Ok(self.keep(held, session).await),
-                Err(Trouble::Refused(no)) if no.is_wrong_password() => {
-                    // It is the password no more; to send it again would only count as guessing.
-                    self.secrets.delete(&self.names.password).await?;
-                }
-                Err(trouble) => return Err(self.fault(trouble)),
-            }
-        }
-        let host = self.server.host();
-        Err(Error::new(
-            Code::SignInNeeded,
-            match (was_in, ours) {
-                (true, _) => words::session_ended(host, &self.phone),
-                (false, true) => words::sign_in(host, &self.phone),
-                (false, false) => words::no_renewal(host, &self.phone),
-            },
-        ))
-    }
-
-    /// Between processes: whoever renews, renews for all, and the next one finds it done.
-    async fn turn(&self) -> Result<Lock> {
-        let (home, name) = (self.home.clone(), self.names.lock.clone());
-        blocking(move || home.lock(&name)).await
-    }
-
-    async fn keep(&self, held: &mut Held, session: Session) -> Token {
-        if let Some(refresh) = session.refresh_token {
-            held.unsaved = None;
-            let refresh = SecretString::from(refresh);
-            if let Err(error) = self.secrets.set(&self.names.refresh, &refresh).await {
-                tracing::warn!(%error, "the keychain did not take a renewed sign-in; it is kept in memory");
-                held.unsaved = Some(refresh);
-            }
-        }
-        let until = Instant::now() + life(&session.token).saturating_sub(MARGIN);
-        Token { text: session.token.into(), until }
-    }
-
-    async fn ask_login(&self, password: &SecretString) -> Answered<Session> {
-        let ours = self.server.ours().await?.is_some();
-        let ask = Login {
-            phone: self.phone.clone(),
-            upwd: password.expose_secret().to_owned(),
-            // The older service knows no devices.
-            device: ours.then(device),
-        };
-        self.server.post("auth/login", &ask, None).await
-    }
-
     /// Signs in. The password is kept only where `keep` says so.
     ///
     /// # Errors
@@ -303,9 +148,10 @@ impl Account {
         let mut held = self.held.lock().await;
         let turn = self.turn().await?;
         self.server.forget();
+        let before = self.secrets.get(&self.names.refresh).await;
         let session = self.ask_login(password).await.map_err(|trouble| self.fault(trouble))?;
         held.unsaved = None;
-        let token = self.keep(&mut held, session).await;
+        let token = self.keep(&mut held, session, before).await;
         if keep {
             self.secrets.set(&self.names.password, password).await?;
         } else {
@@ -465,40 +311,5 @@ impl Account {
     }
 }
 
-/// A refusal that no second try mends.
-fn over(refused: &Refused) -> bool {
-    refused.is_token() || refused.is_wrong_password() || refused.is(imagepic_api::Code::AccountDisabled)
-}
-
-/// How long a token is good, by its own claims. Measured from now, so that a clock that is off does no harm.
-fn life(token: &str) -> Duration {
-    let claims = token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
-    let claims = claims.and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
-    let number = |name: &str| claims.as_ref().and_then(|claims| claims.get(name)?.as_u64());
-    match (number("iat"), number("exp")) {
-        (Some(from), Some(to)) if to > from => Duration::from_secs((to - from).min(24 * 3600)),
-        _ => UNKNOWN_LIFE,
-    }
-}
-
-/// What this computer is called, for the list of sessions.
-fn device() -> String {
-    let named = ["COMPUTERNAME", "HOSTNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let named = named.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
-    let named: String = named.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(60).collect();
-    if named.is_empty() { "imagepic".to_owned() } else { format!("imagepic, {named}") }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_used_as_long_as_it_says_whatever_the_clock_shows() {
-        let token = |claims: &str| format!("head.{}.sign", URL_SAFE_NO_PAD.encode(claims));
-        assert_eq!(life(&token(r#"{"iat":1000,"exp":4600}"#)), Duration::from_secs(3600));
-        for odd in ["", "a.b.c", &token("{}"), &token(r#"{"iat":5,"exp":1}"#)] {
-            assert_eq!(life(odd), UNKNOWN_LIFE, "{odd}");
-        }
-    }
-}
+mod tests;
