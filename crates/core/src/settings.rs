@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod file;
 mod folders;
 pub mod keys;
+mod network;
 pub mod shortcuts;
 pub mod watch;
 

@@ -11,7 +11,7 @@ use http::{Method, Request, StatusCode, header};
 use http_body::Frame;
 use imagepic_api::capabilities::Capabilities;
 use imagepic_api::{Envelope, FAILED, OK, REFUSED};
-use imagepic_net::{Failure, Http, Settings as Net};
+use imagepic_net::{Failure, Http};
 use imagepic_words::{store as say, team as words};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -81,16 +81,8 @@ impl Server {
         let url = Url::parse(&address.server)
             .map_err(|error| Error::new(Code::BadRequest, words::server_bad(&address.server)).at("server").because(error))?;
         let host = shown(&url);
-        let net = Net {
-            proxy: match proxy {
-                Proxy::System => imagepic_net::Proxy::System,
-                Proxy::None => imagepic_net::Proxy::None,
-                Proxy::Manual(address) => imagepic_net::Proxy::Manual(address.clone()),
-            },
-            ca_files: address.ca_file.iter().cloned().collect(),
-            ..Net::default()
-        };
-        let http = Http::new(net).map_err(|failure| Error::new(Code::BadRequest, say::proxy(&host)).because(failure))?;
+        let http = Http::new(proxy.network(address.ca_file.as_ref()))
+            .map_err(|failure| Error::new(Code::BadRequest, say::proxy(&host)).because(failure))?;
         let plain_allowed = address.allow_plain_http;
         Ok(Self { https: url.scheme() == "https", base: address.server, host, plain_allowed, http, speaks: Mutex::default() })
     }

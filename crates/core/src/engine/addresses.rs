@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use imagepic_net::{Http, Settings as Net};
+use imagepic_net::Http;
 use imagepic_words::sources as words;
 use tokio_util::sync::CancellationToken;
 
@@ -155,16 +155,7 @@ impl State {
     /// The network as the settings have it; kept as long as they stay the same.
     fn http(&self, proxy: &Proxy) -> Result<Http> {
         self.network(proxy, |proxy| {
-            let net = Net {
-                proxy: match proxy {
-                    Proxy::System => imagepic_net::Proxy::System,
-                    Proxy::None => imagepic_net::Proxy::None,
-                    Proxy::Manual(address) => imagepic_net::Proxy::Manual(address.clone()),
-                },
-                stall_timeout: STALL,
-                ..Net::default()
-            };
-            Http::new(net).map_err(|failure| {
+            Http::new(imagepic_net::Settings { stall_timeout: STALL, ..proxy.network(None) }).map_err(|failure| {
                 let named = match &failure {
                     imagepic_net::Failure::Proxy(host) => host.clone(),
                     other => other.to_string(),

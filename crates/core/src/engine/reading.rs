@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use imagepic_net::{Http, Settings as Net};
+use imagepic_net::Http;
 use imagepic_words::welcome as words;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -11,7 +11,6 @@ use sha2::{Digest as _, Sha256};
 use super::Uploads;
 use crate::destination::Kind;
 use crate::error::{Code, Error, Result};
-use crate::settings::Proxy;
 
 /// Larger objects are not fetched only to be compared, in bytes.
 const MOST: u64 = 64 << 20;
@@ -51,19 +50,10 @@ impl Uploads {
             Kind::S3(address) => address.ca_file.clone(),
             Kind::Team(address) => address.ca_file.clone(),
         };
-        let net = Net {
-            proxy: match &settings.general.proxy {
-                Proxy::System => imagepic_net::Proxy::System,
-                Proxy::None => imagepic_net::Proxy::None,
-                Proxy::Manual(address) => imagepic_net::Proxy::Manual(address.clone()),
-            },
-            ca_files: ca_file.into_iter().collect(),
-            ..Net::default()
-        };
         let lang = self.inner.hub.lang();
         let since = Instant::now();
         let most = usize::try_from(row.size + 1).unwrap_or(usize::MAX);
-        let answer = match Http::new(net) {
+        let answer = match Http::new(settings.general.proxy.network(ca_file.as_ref())) {
             Ok(http) => http.get(&link.url, most).await,
             Err(failure) => Err(failure),
         };

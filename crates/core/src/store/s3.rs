@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
-use imagepic_net::{Http, Settings as Net};
+use imagepic_net::Http;
 use imagepic_s3::policy::{self, Stuck};
 use imagepic_s3::{Client, Conditions, Config, Kind, encode_key};
 use imagepic_words::{browse, destinations as words, store as say};
@@ -42,16 +42,7 @@ impl S3Store {
     /// # Errors
     /// `BadRequest` for an address that is none, an empty region or access key, and a proxy address that is none.
     pub fn open(address: &S3Address, secret: SecretString, proxy: &Proxy) -> Result<Self> {
-        let net = Net {
-            proxy: match proxy {
-                Proxy::System => imagepic_net::Proxy::System,
-                Proxy::None => imagepic_net::Proxy::None,
-                Proxy::Manual(address) => imagepic_net::Proxy::Manual(address.clone()),
-            },
-            ca_files: address.ca_file.iter().cloned().collect(),
-            ..Net::default()
-        };
-        let http = Http::new(net)
+        let http = Http::new(proxy.network(address.ca_file.as_ref()))
             .map_err(|failure| Error::new(Code::BadRequest, say::proxy(shown(&address.endpoint))).because(failure))?;
         let config = Config {
             endpoint: address.endpoint.clone(),
