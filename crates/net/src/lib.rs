@@ -12,6 +12,7 @@
 mod connect;
 mod failure;
 mod guest;
+pub mod header;
 mod plain;
 mod sdk;
 mod tls;

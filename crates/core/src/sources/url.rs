@@ -4,6 +4,7 @@
 //! connection goes to the very addresses that were judged. What stays out: the question to the person, and taking in.
 
 use bytes::{Bytes, BytesMut};
+use imagepic_net::header::{extended, parameters};
 use imagepic_net::{Failure, Http, Visit, is_public};
 use imagepic_words::{Lang, Text, sources as words};
 use url::Url;
@@ -249,60 +250,11 @@ fn of_data(url: &Url, lang: Lang) -> Result<Fetched> {
 
 /// The file name of a `Content-Disposition` (RFC 6266): the encoded form (RFC 8187) before the plain one.
 fn disposed(value: &str) -> Option<String> {
-    let mut plain = None;
-    for (key, value) in parameters(value) {
-        if key == "filename*" {
-            let mut parts = value.splitn(3, '\'');
-            let (charset, encoded) = (parts.next()?, parts.nth(1)?);
-            let bytes: Vec<u8> = percent_encoding::percent_decode_str(encoded).collect();
-            let text = match charset.to_ascii_lowercase().as_str() {
-                "utf-8" => String::from_utf8(bytes).ok(),
-                "iso-8859-1" => Some(bytes.into_iter().map(char::from).collect()),
-                _ => None,
-            };
-            if let Some(name) = text.and_then(|text| sanitised(&text)) {
-                return Some(name);
-            }
-        } else if key == "filename" && plain.is_none() {
-            plain = sanitised(&value);
-        }
-    }
-    plain
-}
-
-/// The parameters behind the first word of a header, keys in lower case, quotes taken off.
-fn parameters(value: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = value.split_once(';').map_or("", |(_, rest)| rest);
-    while let Some((key, after)) = rest.split_once('=') {
-        let key = key.trim_matches(|letter: char| letter == ';' || letter.is_whitespace()).to_ascii_lowercase();
-        let after = after.trim_start();
-        let (value, left) = match after.strip_prefix('"') {
-            Some(quoted) => {
-                let mut value = String::new();
-                let mut letters = quoted.char_indices();
-                let mut end = quoted.len();
-                while let Some((at, letter)) = letters.next() {
-                    match letter {
-                        '"' => {
-                            end = at + 1;
-                            break;
-                        }
-                        '\\' => value.extend(letters.next().map(|(_, letter)| letter)),
-                        letter => value.push(letter),
-                    }
-                }
-                (value, &quoted[end..])
-            }
-            None => {
-                let end = after.find(';').unwrap_or(after.len());
-                (after[..end].trim().to_owned(), &after[end..])
-            }
-        };
-        found.push((key, value));
-        rest = left;
-    }
-    found
+    let (_, rest) = value.split_once(';')?;
+    let parameters = parameters(rest);
+    let named = |wanted| parameters.iter().filter_map(move |(name, value)| (name == wanted).then_some(value));
+    let encoded = named("filename*").find_map(|value| sanitised(&extended(value)?));
+    encoded.or_else(|| named("filename").find_map(|value| sanitised(value)))
 }
 
 /// The last part of an address's path, readable; `image` where it has none.

@@ -37,7 +37,8 @@ pub(crate) fn boundary(content_type: &str) -> Result<String, FormError> {
     if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
         return Err(FormError::NotAForm);
     }
-    let boundary = super::form::parameters(parameters).into_iter().find(|(name, _)| name == "boundary").map(|(_, value)| value);
+    let boundary =
+        imagepic_net::header::parameters(parameters).into_iter().find(|(name, _)| name == "boundary").map(|(_, value)| value);
     let boundary = boundary.ok_or(FormError::NotAForm)?;
     let fits =
         !boundary.is_empty() && boundary.len() <= LONGEST_BOUNDARY && boundary.bytes().all(|byte| (b' '..=b'~').contains(&byte));
