@@ -17,7 +17,7 @@ use ::bytes::Bytes;
 use async_trait::async_trait;
 use chrono::DateTime;
 use imagepic_api::capabilities::Capabilities;
-use imagepic_api::object::{Address, Copy, Entry, List, PresignGet, Slice, Stat};
+use imagepic_api::object::{Address, Entry, List, PresignGet, Slice};
 use imagepic_s3::encode_key;
 use imagepic_words::team as words;
 use serde::Serialize;
@@ -181,19 +181,7 @@ impl Store for TeamStore {
                 return seen;
             }
         }
-        let address = Address { bucket_name: bucket.to_owned(), object_name: key.to_owned() };
-        let asked: Answered<Stat> = self.look("object/statObject", &address).await;
-        match asked.map_err(|trouble| fault(trouble, self.server(), self.about(bucket, key))) {
-            Ok(stat) => {
-                let mut seen = object(key.to_owned(), stat.size, &stat.etag, &stat.last_modified);
-                seen.content_type = meta(&stat.meta_data, "content-type");
-                seen.sha256 = meta(&stat.meta_data, "sha256");
-                seen.id = meta(&stat.meta_data, "imagepic-id");
-                Ok(Some(seen))
-            }
-            Err(error) if error.code == Code::NoSuchObject => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(self.told_of(bucket, key).await?.map(|(object, _)| object))
     }
 
     async fn link(&self, bucket: &str, key: &str, policy: &LinkPolicy) -> Result<Link> {
@@ -220,17 +208,7 @@ impl Store for TeamStore {
     }
 
     async fn copy(&self, bucket: &str, from: &str, to: &str) -> Result<Stored> {
-        if let Speaks::Old = self.server().speaks().await? {
-            return Err(self.old_cannot());
-        }
-        let copy = Copy {
-            bucket_name: bucket.to_owned(),
-            object_name: from.to_owned(),
-            target_name: to.to_owned(),
-            if_absent: Some(false),
-        };
-        let asked: Answered<imagepic_api::object::Stored> = self.ask("object/copyObject", &copy).await;
-        asked.map(stored).map_err(|trouble| fault(trouble, self.server(), self.about(bucket, from)))
+        self.copied(bucket, from, to, false).await
     }
 
     async fn remove(&self, bucket: &str, key: &str) -> Result<()> {
@@ -255,7 +233,7 @@ impl Store for TeamStore {
     }
 
     async fn copy_new(&self, bucket: &str, from: &str, to: &str) -> Result<Stored> {
-        self.copied_new(bucket, from, to).await
+        self.copied(bucket, from, to, true).await
     }
 
     async fn remove_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Result<()>>> {

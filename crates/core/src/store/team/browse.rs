@@ -13,7 +13,7 @@ use super::{TeamStore, meta, object, stored};
 use crate::account::{Answered, Speaks, fault, unanswered};
 use crate::destination::LinkPolicy;
 use crate::error::{Code, Error, Result};
-use crate::store::{Details, News, Rule, Store as _, Stored};
+use crate::store::{Details, News, Object, Rule, Store as _, Stored};
 
 /// A link that is followed at once lives so many seconds.
 const MOMENT: u32 = 300;
@@ -33,6 +33,22 @@ impl TeamStore {
             let object = self.stat_old(bucket, key).await?;
             return Ok(object.map(|object| Details { object, ..Details::default() }));
         }
+        let Some((object, stat)) = self.told_of(bucket, key).await? else { return Ok(None) };
+        let (mut headers, mut metadata) = (BTreeMap::new(), BTreeMap::new());
+        for (name, value) in stat.meta_data {
+            let name = name.to_ascii_lowercase();
+            match name.strip_prefix("x-amz-meta-") {
+                _ if name == "content-type" => {}
+                Some(bare) => drop(metadata.insert(bare.to_owned(), value)),
+                None if imagepic_s3::TOLD.contains(&name.as_str()) => drop(headers.insert(name, value)),
+                None => drop(metadata.insert(name, value)),
+            }
+        }
+        Ok(Some(Details { object, version_id: stat.version_id, headers, metadata }))
+    }
+
+    /// An object as the server tells of it; `None` where there is none.
+    pub(super) async fn told_of(&self, bucket: &str, key: &str) -> Result<Option<(Object, Stat)>> {
         let address = Address { bucket_name: bucket.to_owned(), object_name: key.to_owned() };
         let asked: Answered<Stat> = self.look("object/statObject", &address).await;
         match asked.map_err(|trouble| fault(trouble, self.server(), self.about(bucket, key))) {
@@ -41,17 +57,7 @@ impl TeamStore {
                 seen.content_type = meta(&stat.meta_data, "content-type");
                 seen.sha256 = meta(&stat.meta_data, "sha256");
                 seen.id = meta(&stat.meta_data, "imagepic-id");
-                let (mut headers, mut metadata) = (BTreeMap::new(), BTreeMap::new());
-                for (name, value) in stat.meta_data {
-                    let name = name.to_ascii_lowercase();
-                    match name.strip_prefix("x-amz-meta-") {
-                        _ if name == "content-type" => {}
-                        Some(bare) => drop(metadata.insert(bare.to_owned(), value)),
-                        None if imagepic_s3::TOLD.contains(&name.as_str()) => drop(headers.insert(name, value)),
-                        None => drop(metadata.insert(name, value)),
-                    }
-                }
-                Ok(Some(Details { object: seen, version_id: stat.version_id, headers, metadata }))
+                Ok(Some((seen, stat)))
             }
             Err(error) if error.code == Code::NoSuchObject => Ok(None),
             Err(error) => Err(error),
@@ -73,7 +79,7 @@ impl TeamStore {
         }
     }
 
-    pub(super) async fn copied_new(&self, bucket: &str, from: &str, to: &str) -> Result<Stored> {
+    pub(super) async fn copied(&self, bucket: &str, from: &str, to: &str, if_absent: bool) -> Result<Stored> {
         if self.is_old().await? {
             return Err(self.old_cannot());
         }
@@ -81,7 +87,7 @@ impl TeamStore {
             bucket_name: bucket.to_owned(),
             object_name: from.to_owned(),
             target_name: to.to_owned(),
-            if_absent: Some(true),
+            if_absent: Some(if_absent),
         };
         let asked: Answered<imagepic_api::object::Stored> = self.ask("object/copyObject", &copy).await;
         asked.map(stored).map_err(|trouble| match fault(trouble, self.server(), self.about(bucket, from)) {
