@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use imagepic_s3::{Client, Config, Http};
+use imagepic_tests::embedded::embedded;
 use imagepic_tests::servers::{self, S3Server};
 use imagepic_tests::team::{Team, TeamSetup};
 use secrecy::SecretString;
@@ -46,35 +47,6 @@ impl Came {
     }
 }
 
-/// A bucket server of this process, as others reach it and as itself.
-pub(crate) async fn embedded() -> (S3Server, imagepic_bucket::Server) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let config = imagepic_bucket::Config {
-        dir: folder.path().to_owned(),
-        access_key: "embedded".to_owned(),
-        secret_key: SecretString::from("embeddedsecret"),
-        port: None,
-        region: "us-east-1".to_owned(),
-    };
-    let server = imagepic_bucket::open(config).await.expect("opens");
-    let running = server.bind(None).await.expect("binds");
-    let port = running.addr().port();
-    // All three live as long as the test's runtime does.
-    let itself = server.clone();
-    tokio::spawn(async move {
-        let _alive = (running, server, folder);
-        std::future::pending::<()>().await;
-    });
-    let reached = S3Server {
-        endpoint: format!("http://127.0.0.1:{port}"),
-        region: "us-east-1",
-        access_key: "embedded",
-        secret_key: "embeddedsecret",
-        port,
-    };
-    (reached, itself)
-}
-
 impl Place {
     pub(crate) async fn new(store: Store) -> Self {
         Self::with(store, |setup, _| setup).await
@@ -83,7 +55,7 @@ impl Place {
     /// With further settings; the second argument of `more` is the bucket.
     pub(crate) async fn with(store: Store, more: impl FnOnce(TeamSetup, &str) -> TeamSetup) -> Self {
         let server = match store {
-            Store::Embedded => embedded().await.0,
+            Store::Embedded => embedded().await.reached,
             Store::Ceph => servers::ceph(),
             Store::Swift => servers::swift(),
         };
