@@ -30,11 +30,13 @@ pub struct Setup {
     pub keychain: bool,
     /// The home has never seen a tray app: the welcome opens.
     pub first_start: bool,
+    /// How many of the screen's pixels make one of a window's: 1, or 2 as on a dense screen, which is as much larger.
+    pub scale: u32,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { screen: true, tray: true, notifications: true, keychain: true, first_start: false }
+        Self { screen: true, tray: true, notifications: true, keychain: true, first_start: false, scale: 1 }
     }
 }
 
@@ -63,8 +65,8 @@ impl Desktop {
     /// # Panics
     /// When a program is missing or does not come up.
     pub async fn with(setup: &Setup) -> Self {
-        let options =
-            Options { screen: setup.screen.then_some((1280, 1024)), window_manager: setup.screen, keychain: setup.keychain };
+        let screen = setup.screen.then_some((1280 * setup.scale, 1024 * setup.scale));
+        let options = Options { screen, window_manager: setup.screen, keychain: setup.keychain };
         let machine = VirtualDesktop::start(&options).unwrap_or_else(|why| panic!("{why}"));
         let tray = if setup.tray { Some(Tray::start(machine.bus()).await) } else { None };
         let notifications = if setup.notifications { Some(Notifications::start(machine.bus()).await) } else { None };
@@ -73,11 +75,14 @@ impl Desktop {
             greeted(&home);
         }
         // English, whatever the machine that runs the tests speaks.
-        let environment = vec![
+        let mut environment = vec![
             ("LANG".to_owned(), "C.UTF-8".to_owned()),
             ("LC_ALL".to_owned(), String::new()),
             ("LANGUAGE".to_owned(), String::new()),
         ];
+        if setup.scale > 1 {
+            environment.push(("GDK_SCALE".to_owned(), setup.scale.to_string()));
+        }
         Self { tray, notifications, environment, logs: Mutex::default(), home, machine }
     }
 
@@ -206,6 +211,16 @@ impl Desktop {
         run.join("desktop.sock").exists() && locked()
     }
 
+    /// Asks every tray app of the home to end (SIGTERM), as the end of a session does, whoever started it.
+    pub fn ask_app_to_end(&self) {
+        for (pid, name) in self.programs() {
+            // The kernel keeps fifteen letters of a name.
+            if name == "imagepic-deskto" {
+                kill_process(pid, Signal::TERM).ok();
+            }
+        }
+    }
+
     /// Runs the console program and returns what it printed.
     ///
     /// # Panics
@@ -254,10 +269,11 @@ impl Desktop {
         keys
     }
 
-    /// Programs that detached themselves (the host of the bucket, windows of a killed app) carry this desktop's folder in their
-    /// environment; no other program does.
-    fn end_strays(&self) {
+    /// Programs of this desktop with their names, those that detached themselves (the host of the bucket, windows of a killed app)
+    /// too: they carry this desktop's folder in their environment; no other program does.
+    fn programs(&self) -> Vec<(Pid, String)> {
         let mark = self.machine.dir().as_os_str().as_encoded_bytes();
+        let mut found = Vec::new();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
                 continue;
@@ -267,8 +283,16 @@ impl Desktop {
                 .split(|byte| *byte == 0)
                 .any(|variable| variable.strip_prefix(b"IMAGEPIC_HOME=").is_some_and(|home| home.starts_with(mark)));
             if ours {
-                kill_process(pid, Signal::KILL).ok();
+                let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+                found.push((pid, name.trim_end().to_owned()));
             }
+        }
+        found
+    }
+
+    fn end_strays(&self) {
+        for (pid, _) in self.programs() {
+            kill_process(pid, Signal::KILL).ok();
         }
     }
 
@@ -385,23 +409,29 @@ impl App {
     /// The processes below it at present, for instance those of its windows.
     #[must_use]
     pub fn descendants(&self) -> Vec<(u32, String)> {
-        let mut found = Vec::new();
-        let mut parents = vec![self.pid()];
-        while let Some(parent) = parents.pop() {
-            for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-                let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-                let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-                // pid (comm) state ppid …; comm may hold anything, so look behind its last bracket.
-                let Some((head, rest)) = stat.rsplit_once(") ") else { continue };
-                let (state, ppid) = (rest.split(' ').next(), rest.split(' ').nth(1).and_then(|ppid| ppid.parse::<u32>().ok()));
-                if ppid == Some(parent) && state != Some("Z") {
-                    found.push((pid, head.split_once('(').map(|(_, comm)| comm.to_owned()).unwrap_or_default()));
-                    parents.push(pid);
-                }
+        descendants(self.pid())
+    }
+}
+
+/// The processes below another one at present, with their names.
+#[must_use]
+pub fn descendants(of: u32) -> Vec<(u32, String)> {
+    let mut found = Vec::new();
+    let mut parents = vec![of];
+    while let Some(parent) = parents.pop() {
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            // pid (comm) state ppid …; comm may hold anything, so look behind its last bracket.
+            let Some((head, rest)) = stat.rsplit_once(") ") else { continue };
+            let (state, ppid) = (rest.split(' ').next(), rest.split(' ').nth(1).and_then(|ppid| ppid.parse::<u32>().ok()));
+            if ppid == Some(parent) && state != Some("Z") {
+                found.push((pid, head.split_once('(').map(|(_, comm)| comm.to_owned()).unwrap_or_default()));
+                parents.push(pid);
             }
         }
-        found
     }
+    found
 }
 
 impl Drop for App {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use imagepic_virtual::VirtualDesktop;
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, Window};
+use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, ImageFormat, Window};
 use x11rb::rust_connection::RustConnection;
 
 use crate::wait::eventually;
@@ -91,6 +91,28 @@ pub fn press(desktop: &VirtualDesktop, window: &Shown, key: &str) {
     // The window may have gone at the press before: that is for the caller to see.
     let done = command.stdin(Stdio::null()).stderr(Stdio::null()).status();
     done.expect("xdotool is installed");
+}
+
+/// Turns the mouse's wheel over the middle of a window, downwards, so many notches.
+///
+/// # Panics
+/// When xdotool is missing.
+pub fn scroll_down(desktop: &VirtualDesktop, window: &Shown, (x, y): (u32, u32), notches: u32) {
+    let mut command = desktop.command("xdotool");
+    let id = window.id.to_string();
+    command.args(["mousemove", "--window", &id, &x.to_string(), &y.to_string(), "click", "--repeat", &notches.to_string()]);
+    let done = command.args(["--delay", "8", "5"]).stdin(Stdio::null()).status();
+    done.expect("xdotool is installed");
+}
+
+/// How many colours a part of a window shows at this moment (its corner, width and height in pixels): one before it is painted.
+/// `None` while there is no such part.
+#[must_use]
+pub fn colours(desktop: &VirtualDesktop, window: &Shown, (x, y, width, height): (i16, i16, u16, u16)) -> Option<usize> {
+    let (connection, _) = connect(desktop);
+    let part = connection.get_image(ImageFormat::Z_PIXMAP, window.id, x, y, width, height, !0).ok()?.reply().ok()?;
+    let pixels: std::collections::HashSet<&[u8]> = part.data.chunks_exact(4).map(|pixel| &pixel[..3]).collect();
+    Some(pixels.len())
 }
 
 /// A picture of the whole screen, or of one window.

@@ -46,6 +46,10 @@ pub(crate) fn test(arguments: &[String]) -> Done {
         sh::run(&mut nextest(all))
     });
     if all {
+        steps.run("a bucket of a million objects in the library", || {
+            let long = "test(=buckets::a_bucket_of_a_million_objects_is_browsed_as_fast_as_a_small_one)";
+            sh::run(nextest(all).args(["--run-ignored", "only", "-E", long]))
+        });
         steps.run("Kubernetes manifests against their schemas", manifests);
         steps.run("the team server against its own description", || {
             sh::run(nextest(all).args(["--run-ignored", "only", "-E", "test(=whatever_its_description_allows_finds_no_fault)"]))

@@ -1,5 +1,8 @@
 //! Buckets in the library's window: seen, filled, renamed, deleted and taken back, by hand and by keyboard.
 
+use std::time::{Duration, Instant};
+
+use imagepic_bucket::{Config, bench, keys};
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, eventually, pictures};
 
@@ -35,11 +38,29 @@ async fn a_bucket_is_browsed_and_a_deleted_folder_is_taken_back() {
     folder.click().await.expect("a folder");
     let delete = session.find_soon(".details [aria-label='Delete folder']").await;
     delete.click().await.expect("a button");
-    session.text_with("what was deleted", |text| text.contains("docs and 1 object deleted from images") && text.contains("Undo")).await;
+    session
+        .text_with("what was deleted", |text| text.contains("docs and 1 object deleted from images") && text.contains("Undo"))
+        .await;
     let undo = session.find_soon(".bulk .undo").await;
     undo.click().await.expect("Undo");
     session.find_soon("[data-id='f:docs/']").await;
     assert!(desktop.keys(BUCKET).contains(&inside), "nothing had happened yet");
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_deleted_a_moment_ago_goes_when_imagepic_is_quit() {
+    let desktop = Desktop::start().await;
+    let kept = lies_there(&desktop, "", 84).await;
+    lies_there(&desktop, "docs", 85).await;
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    at(&session, "").await;
+    session.find_soon("[data-id='f:docs/']").await.click().await.expect("a folder");
+    session.find_soon(".details [aria-label='Delete folder']").await.click().await.expect("a button");
+    session.text_with("what was deleted", |text| text.contains("deleted from images") && text.contains("Undo")).await;
+    desktop.tray().click(&["Quit"]).await;
+    eventually("imagepic to end", async || (!desktop.has_app()).then_some(())).await;
+    assert_eq!(desktop.keys(BUCKET), [kept]);
     session.close().await;
 }
 
@@ -77,5 +98,65 @@ async fn a_new_folder_is_made_and_an_object_renamed_and_moved_there() {
     name.send_keys("设计稿").await.expect("a field");
     session.press("Create").await;
     session.text_with("the new folder", |text| text.contains("Nothing here yet")).await;
+    session.close().await;
+}
+
+/// Rows without bytes under the names that ten years of work leave: half of them flat in one folder, half in a hundred folders.
+async fn filled(desktop: &Desktop, counts: &[(&str, u32)]) {
+    let dir = desktop.home().join("bucket");
+    std::fs::create_dir_all(&dir).expect("the disk has room");
+    let keys = keys::load_or_create(&dir).expect("a key");
+    let (access_key, secret_key) = (keys.access_key, keys.secret_key);
+    let config = Config { dir, access_key, secret_key, port: None, region: "us-east-1".to_owned() };
+    let server = imagepic_bucket::open(config).await.expect("the bucket's index");
+    for (bucket, count) in counts {
+        server.ensure_bucket(bucket).await.expect("a bucket");
+        let name = |n: u32| if n % 2 == 0 { format!("team/{:02}/{n:07}.txt", n / 2 % 100) } else { format!("flat/{n:07}.txt") };
+        bench::fill(&server, bucket, *count, name).await.expect("filled");
+    }
+    server.close().await;
+}
+
+/// Milliseconds from choosing a folder to its first entries in the window.
+async fn browsed(session: &Session, bucket: &str, folder: &str, first: &str) -> f64 {
+    let script = "const [hash, first, done] = arguments; \
+         location.hash = '#buckets/this-computer/'; dispatchEvent(new PopStateEvent('popstate')); \
+         setTimeout(() => { const began = performance.now(); location.hash = hash; dispatchEvent(new PopStateEvent('popstate')); \
+         const look = () => { const cell = document.querySelector('.bucket-content .cell'); \
+         if (cell?.dataset.id === first) done(performance.now() - began); else setTimeout(look, 1); }; look(); }, 300)";
+    let hash = format!("#buckets/this-computer/{bucket}/{}", folder.replace('/', "%2F"));
+    session.execute_async(script, vec![hash.into(), first.into()]).await.expect("a script").as_f64().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "fills a bucket with a million objects: cargo xtask test --all"]
+async fn a_bucket_of_a_million_objects_is_browsed_as_fast_as_a_small_one() {
+    let desktop = Desktop::start().await;
+    filled(&desktop, &[("few-objects", 2_000), ("many-objects", 1_000_000)]).await;
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    session.find_soon(".tree .node").await;
+    for (folder, first) in [("flat/", "o:flat/0000001.txt"), ("team/", "f:team/00/")] {
+        let (mut few, mut many) = (Vec::new(), Vec::new());
+        for _ in 0..7 {
+            few.push(browsed(&session, "few-objects", folder, first).await);
+            many.push(browsed(&session, "many-objects", folder, first).await);
+        }
+        few.sort_by(f64::total_cmp);
+        many.sort_by(f64::total_cmp);
+        assert!(many[3] < few[3] * 1.5 + 50.0, "{folder}: {many:?} ms among a million, {few:?} ms among a few");
+    }
+    // On to the next pages by scrolling, and straight to a name in the middle.
+    browsed(&session, "many-objects", "flat/", "o:flat/0000001.txt").await;
+    for _ in 0..2 {
+        let down = "const scroll = document.querySelector('.bucket-content .scroll'); scroll.scrollTop = scroll.scrollHeight";
+        session.execute(down, Vec::new()).await.expect("a script");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    session.text_with("further pages", |text| text.contains("at least 1,") || text.contains("at least 2,")).await;
+    let field = session.find_soon(".filters input").await;
+    let asked = Instant::now();
+    field.send_keys("05000").await.expect("a field");
+    session.find_soon("[data-id='o:flat/0500001.txt']").await;
+    assert!(asked.elapsed() < Duration::from_secs(3), "a name in the middle took {:?}", asked.elapsed());
     session.close().await;
 }

@@ -70,6 +70,22 @@ async fn what_is_deleted_goes_with_the_window_that_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_goes_when_imagepic_is_told_to_end() {
+    let desktop = Desktop::start().await;
+    let file = desktop.file("a.png", &pictures::png(10, 50, 50));
+    desktop.imagepic(&["upload", file.to_str().expect("plain")]).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    click(&session, ".details [aria-label=Delete]").await;
+    session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
+    // As at the end of a session: nobody closes windows first.
+    desktop.ask_app_to_end();
+    eventually("imagepic to end", async || (!desktop.has_app()).then_some(())).await;
+    assert!(desktop.keys(BUCKET).is_empty(), "it is deleted, as it was said");
+    assert!(history(&desktop).is_empty());
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_that_was_stopped_is_tried_again_from_the_library() {
     let desktop = Desktop::start().await;
     let mut store = Elsewhere::start(&desktop).await;

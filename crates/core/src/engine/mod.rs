@@ -20,6 +20,7 @@ mod uploads;
 mod watched;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use imagepic_words::Lang;
 use tokio::sync::broadcast;
@@ -64,6 +65,9 @@ pub enum Role {
     Console,
 }
 
+/// How long an orderly end waits for what was deleted a moment before. Whoever quits with a dead network does not wait for long.
+const LAST_REMOVALS: Duration = Duration::from_secs(3);
+
 /// See the module. Clones share everything.
 #[derive(Clone)]
 pub struct Engine {
@@ -92,6 +96,10 @@ pub(crate) struct Inner {
     pub(crate) leavers: library::Leavers,
     pub(crate) tested: doctor::Tested,
     pub(crate) tasks: TaskTracker,
+    /// Removals that wait to be taken back, or are under way.
+    pub(crate) removals: TaskTracker,
+    /// imagepic is about to end: nobody can take anything back any more.
+    pub(crate) ending: CancellationToken,
     /// For what begins on a thread that has none: file events come on those.
     runtime: tokio::runtime::Handle,
     pub(crate) stop: CancellationToken,
@@ -181,6 +189,8 @@ impl Engine {
             leavers: library::Leavers::default(),
             tested: doctor::Tested::default(),
             tasks,
+            removals: TaskTracker::new(),
+            ending: CancellationToken::new(),
             runtime: tokio::runtime::Handle::current(),
             stop,
             watches: Mutex::default(),
@@ -294,11 +304,18 @@ impl Engine {
         BucketHost { inner: Arc::clone(&self.inner) }
     }
 
-    /// Ends every task, lets go of what is still open so that another process goes on with it, and frees the locks. What is on its
-    /// way is dropped and starts anew elsewhere or next time; nothing is lost.
+    /// Does what was deleted and not taken back, for a few seconds at most; then ends every task, lets go of what is still open so that
+    /// another process goes on with it, and frees the locks. What is on its way is dropped and starts anew elsewhere or next time;
+    /// nothing is lost. Removals that were cut short are told in a notice, but for those of uploads: the next process does these.
     pub async fn close(self) {
         let inner = self.inner;
+        inner.ending.cancel();
+        inner.removals.close();
+        if tokio::time::timeout(LAST_REMOVALS, inner.removals.wait()).await.is_err() {
+            tracing::warn!("not everything that was deleted went before the end");
+        }
         inner.stop.cancel();
+        inner.removals.wait().await;
         inner.watches.lock().unwrap_or_else(PoisonError::into_inner).clear();
         inner.tasks.close();
         inner.tasks.wait().await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use imagepic_core::engine::{Engine, Known, Picked, Role};
 use imagepic_core::error::Code;
-use imagepic_core::event::JobPhase;
+use imagepic_core::event::{Event, JobPhase};
 use imagepic_core::store::{Body, Put, Store as _};
 use sha2::{Digest as _, Sha256};
 
@@ -154,6 +154,51 @@ async fn a_removal_can_be_taken_back_and_then_nothing_has_happened() {
     assert_eq!((over.phase, over.done, over.failed), (JobPhase::Done, 7, 0), "{over:?}");
     assert!(keys(&remote, "docs/old/").await.is_empty());
     engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_took_back_is_removed_when_imagepic_ends_in_order() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    for key in ["docs/old/1.png", "docs/old/2.png", "docs/kept.png", "docs/alone.png"] {
+        put(&remote, key).await;
+    }
+    let engine = place.with(&remote).await;
+    let browse = engine.browse();
+    browse.remove_later("Team", BUCKET, vec![folder("docs/old/")]).expect("begun");
+    browse.remove_later("Team", BUCKET, vec![object("docs/alone.png")]).expect("begun");
+    let back = browse.remove_later("Team", BUCKET, vec![object("docs/kept.png")]).expect("begun");
+    browse.stop(back.id).expect("taken back");
+    let mut events = engine.subscribe();
+    let begun = Instant::now();
+    engine.close().await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(keys(&remote, "docs/").await, ["docs/kept.png"]);
+    assert_eq!(notices(&mut events), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_the_end_cuts_short_is_told_and_keeps_nobody_from_ending() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    put(&remote, "docs/a.png").await;
+    let engine = place.with(&remote).await;
+    known(&engine, |known| known.folders.contains_key(&at("docs/"))).await;
+    remote.set(Line::Stuck);
+    engine.browse().remove_later("Team", BUCKET, vec![object("docs/a.png")]).expect("begun");
+    let mut events = engine.subscribe();
+    let begun = Instant::now();
+    engine.close().await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let told = notices(&mut events);
+    assert!(told.iter().any(|text| text.contains("a.png is not deleted from")), "{told:?}");
+    remote.set(Line::Open);
+    assert_eq!(keys(&remote, "docs/").await, ["docs/a.png"]);
+}
+
+/// What was told since.
+fn notices(events: &mut tokio::sync::broadcast::Receiver<Event>) -> Vec<String> {
+    std::iter::from_fn(|| events.try_recv().ok())
+        .filter_map(|event| if let Event::Notice { message, .. } = event { Some(message) } else { None })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -62,8 +62,10 @@ async fn a_deletion_that_a_crash_interrupts_is_done_at_the_next_start() {
     let engine = place.with(&remote).await;
     let ids = uploaded(&engine, &["a.png", "b.png"]).await;
     engine.library().delete(&ids[..1]).await.expect("deleted");
-    // As a crash would: the seconds never end in this process.
+    // As a crash would: nothing of it reaches the store from this process.
+    remote.set(Line::Dead);
     engine.close().await;
+    remote.set(Line::Open);
     assert_eq!(remote.objects().await.len(), 2);
     let engine = place.open(Role::Desktop).await;
     objects(&remote, 1).await;
@@ -74,6 +76,20 @@ async fn a_deletion_that_a_crash_interrupts_is_done_at_the_next_start() {
     };
     tokio::time::timeout(Duration::from_secs(10), gone).await.expect("its row goes too");
     assert_eq!(found(&engine, "").await, [ids[1]]);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_a_moment_ago_goes_when_imagepic_ends_in_order() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let ids = uploaded(&engine, &["a.png", "b.png", "c.png"]).await;
+    engine.library().delete(&ids[..2]).await.expect("deleted");
+    assert_eq!(engine.library().keep(&ids[..1]).await.expect("taken back"), 1);
+    engine.close().await;
+    assert_eq!(remote.objects().await.len(), 2, "the one that was taken back stays");
+    let engine = place.open(Role::Desktop).await;
+    assert_eq!(found(&engine, "").await, [ids[0], ids[2]]);
     engine.close().await;
 }
 

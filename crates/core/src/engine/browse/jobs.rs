@@ -1,8 +1,9 @@
 //! What takes long at a store: removing and moving, of many objects and whole folders, with progress and an end.
 //!
-//! A removal waits a few seconds before it begins, and that is how it is undone: what was only about to go is still there. Ends with the
-//! engine: what has not begun then does not happen, and what is under way stops between two objects. A move copies, and removes what
-//! was copied; nothing is overwritten, and what could not go is counted and left.
+//! A removal waits a few seconds before it begins, and that is how it is undone: what was only about to go is still there. Where imagepic
+//! ends in order meanwhile, it happens at once; what does not come to its end within the engine's last seconds stops between two objects
+//! and is told. It is not done later: what lies under those keys by then may be somebody else's, and bears no mark of ours. A move copies,
+//! and removes what was copied; nothing is overwritten, and what could not go is counted and left.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -205,7 +206,9 @@ impl Browse {
         let run = Run { inner: Arc::clone(&self.inner), job: sender, stop, told: Instant::now(), reason: None };
         self.inner.hub.emit(Event::Job(Box::new(job.clone())));
         self.inner.tell_place(&job.destination, &job.bucket, &job.prefix);
-        self.inner.tasks.spawn(run.go(tasks, Instant::now() + wait));
+        // Moves end with everything else: what was not moved lies where it was.
+        let tracker = if job.kind == JobKind::Remove { &self.inner.removals } else { &self.inner.tasks };
+        tracker.spawn(run.go(tasks, Instant::now() + wait));
         Ok(job)
     }
 }
@@ -222,7 +225,13 @@ struct Run {
 
 impl Run {
     async fn go(mut self, tasks: Vec<Task>, begins: Instant) {
-        let outcome = self.work(&tasks, begins).await;
+        let removes = self.job.borrow().kind == JobKind::Remove;
+        let (ended, ending) = (self.inner.stop.clone(), self.inner.ending.clone());
+        let outcome = tokio::select! {
+            outcome = self.work(&tasks, begins) => outcome,
+            // A store that does not answer keeps nobody from ending. A move goes on to the next object: its copy would lie there twice.
+            () = ended.cancelled(), if removes => Ok(()),
+        };
         let lang = self.inner.hub.lang();
         let stopped = self.stop.is_cancelled();
         let reason = self.reason.take();
@@ -244,6 +253,16 @@ impl Run {
         let begun = job.done > 0 || job.failed > 0;
         if let Some(message) = &job.message {
             tracing::warn!(message, kind = ?job.kind, bucket = job.bucket, "not everything was done");
+        }
+        // Who took it back knows; who quit a moment later does not.
+        let taken_back = self.stop.is_cancelled() && !ended.is_cancelled();
+        if removes && ending.is_cancelled() && job.phase != JobPhase::Done && !taken_back {
+            let name = if job.first.is_empty() { &job.bucket } else { &job.first };
+            let text = match job.chosen {
+                1 => words::cut_short(name, &job.bucket),
+                several => words::cut_short_several(several, &job.bucket),
+            };
+            self.inner.notice(&Error::new(Code::Cancelled, text));
         }
         let browsed = &self.inner.browsed;
         // Also where all of it failed: an answer that is lost tells nothing of what was done.
@@ -268,7 +287,7 @@ impl Run {
         };
         let waits = begins > Instant::now();
         let store = if waits {
-            let stop = self.stop.clone();
+            let (stop, ending) = (self.stop.clone(), self.inner.ending.clone());
             let counting = async {
                 let store = self.inner.stores.of(&destination).await?;
                 // What cannot be counted can still be removed; the reason is told then.
@@ -280,10 +299,15 @@ impl Run {
             };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                store = counting => store?,
+                () = ending.cancelled() => None,
+                store = counting => Some(store?),
             }
         } else {
-            self.inner.stores.of(&destination).await?
+            None
+        };
+        let store = match store {
+            Some(store) => store,
+            None => self.inner.stores.of(&destination).await?,
         };
         self.change(|job| {
             job.phase = JobPhase::Running;
