@@ -28,6 +28,8 @@ pub struct Media {
     pub height: Option<u32>,
     /// More than one frame.
     pub animated: bool,
+    /// How many of its pixels lie side by side in one of a page's: 2 for a PNG that says it was taken on a dense screen, otherwise 1.
+    pub density: u8,
     /// Can run scripts in a browser (SVG, HTML): to be served as an attachment.
     pub active: bool,
 }
@@ -46,7 +48,7 @@ impl Media {
     }
 
     const fn of(mime: &'static str, ext: &'static str) -> Self {
-        Self { mime, ext, width: None, height: None, animated: false, active: false }
+        Self { mime, ext, width: None, height: None, animated: false, density: 1, active: false }
     }
 
     fn sized(mut self, size: Option<(u32, u32)>) -> Self {

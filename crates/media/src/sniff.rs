@@ -117,20 +117,32 @@ fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes)
 }
 
-/// PNG specification, third edition: `IHDR` comes first; `acTL` before `IDAT` makes it animated.
+/// Pixels a metre of a screen with two pixels where others have one: twice the 72 dots an inch of macOS, which writes this into its
+/// screenshots, and twice the 96 of everybody else, either way of rounding.
+///
+/// No other density halves a picture, and none but that of PNG is asked: scanners and cameras write 150, 300 or 600 dots an inch, into
+/// JPEG's JFIF and EXIF above all, and mean the size on paper. A photograph must never come out at a quarter of its size for that.
+const DENSE: [u32; 4] = [5669, 5670, 7559, 7560];
+
+/// PNG specification, third edition, 11.3.4.3: pixels a unit along both axes, and the unit, of which 1 is the metre.
+fn png_density(physical: [u8; 9]) -> u8 {
+    let (across, down) = (be32(&physical, 0), be32(&physical, 4));
+    if physical[8] == 1 && across == down && across.is_some_and(|pixels| DENSE.contains(&pixels)) { 2 } else { 1 }
+}
+
+/// PNG specification, third edition: `IHDR` comes first; `acTL` before `IDAT` makes it animated, and `pHYs` stands there, too.
 fn png<R: Read + Seek>(head: &mut Head<R>) -> Media {
     let size = head.be32(16).zip(head.be32(20)).filter(|(width, height)| *width < 1 << 31 && *height < 1 << 31);
     let mut media = Media::of("image/png", "png").sized(size);
     let mut at = 8_u64;
     while let Some(chunk) = head.array::<8>(at) {
         match &chunk[4..] {
-            b"acTL" => {
-                media.animated = head.be32(at + 8).is_some_and(|frames| frames > 1);
-                break;
-            }
+            b"acTL" => media.animated = head.be32(at + 8).is_some_and(|frames| frames > 1),
+            b"pHYs" => media.density = head.array::<9>(at + 8).map_or(1, png_density),
             b"IDAT" | b"IEND" => break,
-            _ => at += 12 + u64::from(be32(&chunk, 0).unwrap_or_default()),
+            _ => {}
         }
+        at += 12 + u64::from(be32(&chunk, 0).unwrap_or_default());
     }
     media
 }

@@ -62,6 +62,38 @@ fn moving_pictures_are_known_to_move() {
 }
 
 #[test]
+fn only_a_png_that_says_it_was_taken_on_a_dense_screen_is_shown_smaller() {
+    let png = encode(ImageFormat::Png, 80, 60);
+    let with = |across: u32, down: u32, unit: u8| {
+        let phys = [&9_u32.to_be_bytes()[..], b"pHYs", &across.to_be_bytes(), &down.to_be_bytes(), &[unit], &[0; 4]].concat();
+        sniff(&[&png[..33], &phys, &png[33..]].concat()).expect("a PNG").density
+    };
+    assert_eq!(sniff(&png).expect("a PNG").density, 1, "one that says nothing");
+    // 144 and 192 dots an inch, rounded either way.
+    assert_eq!([5669, 5670, 7559, 7560].map(|pixels| with(pixels, pixels, 1)), [2; 4]);
+    // 72, 96, 150, 216 and 300 dots an inch; not as wide as high; no unit.
+    assert_eq!([2835, 3780, 5906, 8504, 11811].map(|pixels| with(pixels, pixels, 1)), [1; 5]);
+    assert_eq!([with(5669, 2835, 1), with(5669, 5669, 0), with(0, 0, 1)], [1; 3]);
+    // A photograph of 144 dots an inch, by JFIF: it says how large to print it.
+    let mut jpeg = encode(ImageFormat::Jpeg, 80, 60);
+    assert_eq!(&jpeg[6..11], b"JFIF\0");
+    jpeg[13..18].copy_from_slice(&[1, 0, 144, 0, 144]);
+    assert_eq!(sniff(&jpeg).expect("a JPEG").density, 1);
+}
+
+#[test]
+fn what_a_dense_screen_is_told_by_outlives_the_private_data() {
+    let png = encode(ImageFormat::Png, 8, 8);
+    let phys = [&9_u32.to_be_bytes()[..], b"pHYs", &5669_u32.to_be_bytes(), &5669_u32.to_be_bytes(), &[1], &[0; 4]].concat();
+    let text = b"XML:com.adobe.xmp\0\0\0\0\0<x/>";
+    let xmp = [&u32::try_from(text.len()).expect("small").to_be_bytes()[..], b"iTXt", text, &[0; 4]].concat();
+    let crate::Outcome::Stripped { bytes, .. } = crate::strip_metadata(&[&png[..33], &phys, &xmp, &png[33..]].concat()) else {
+        panic!("there was something to cut")
+    };
+    assert_eq!(sniff(&bytes).expect("a PNG").density, 2);
+}
+
+#[test]
 fn formats_of_boxes_are_told_apart_by_their_brands() {
     let ispe = |width: u32, height: u32| atom(b"ispe", &[&[0; 4], &width.to_be_bytes()[..], &height.to_be_bytes()].concat());
     let meta = |more: &[u8]| {
