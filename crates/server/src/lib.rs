@@ -25,6 +25,7 @@ mod people;
 mod routes;
 mod serve;
 mod state;
+mod work;
 
 pub use config::Config;
 pub use failure::OpenError;

@@ -117,6 +117,28 @@ async fn nobody_listens_without_a_token_too_often_or_beyond_its_end() {
     assert!(first.next().await.is_none());
 }
 
+/// Whoever has sent a whole form and hangs up has put a file, and the others hear of it.
+#[tokio::test]
+async fn what_somebody_puts_who_does_not_wait_for_the_answer_is_told_to_the_others() {
+    const MANY: usize = 24;
+    let place = Place::new(Store::Embedded).await;
+    let mut listening = Listening::new(&place, &format!("bucketName={}", place.bucket)).await;
+    for at in 0..MANY {
+        let form = [file(&format!("{at:02}.png"), &png(20_000)), END.to_vec()].concat();
+        let length = form.len().to_string();
+        let headers = [("content-type", &b"multipart/form-data; boundary=bound"[..]), ("content-length", length.as_bytes())];
+        let mut line = place.begin(&headers).await;
+        tokio::io::AsyncWriteExt::write_all(&mut line, &form).await.expect("it goes out");
+    }
+    let mut heard = Vec::new();
+    while heard.len() < MANY {
+        heard.push(next_key(&mut listening).await);
+    }
+    heard.sort();
+    assert_eq!(heard, (0..MANY).map(|at| format!("{at:02}.png")).collect::<Vec<_>>());
+    assert_eq!(place.count("").await, MANY);
+}
+
 /// Two servers over one PostgreSQL; the database comes along.
 async fn pair(name: &str) -> (Place, Team, String) {
     let url = postgres().database(name);

@@ -1,18 +1,19 @@
 //! Registration, log-in, password change, sessions.
 
 use axum::extract::State;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
+use imagepic_api::Envelope;
 use imagepic_api::auth::{Change, Login, Refresh, Register, Session};
-use imagepic_api::{Code, Envelope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::TooOften;
-use crate::answer::{Answer, Good, Nothing, Refusal};
+use crate::answer::{Answer, Good, Nothing};
 use crate::client::ClientAddr;
 use crate::input::Input;
 use crate::people::caller;
 use crate::state::App;
+use crate::work::to_its_end;
 
 /// `/imagepic/auth/…`
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -36,16 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     responses((status = 200, body = Envelope<Nothing>), TooOften)
 )]
 async fn register(State(app): State<App>, from: ClientAddr, input: Input) -> Answer<Nothing> {
-    // To its end, whether or not anybody still waits for the answer: an invitation that was taken is used, or given back.
-    let registered = tokio::spawn(async move { app.people.register(&input, from.0).await });
-    match registered.await {
-        Ok(registered) => registered.map(|()| Good(Nothing {})),
-        // What a panic of a route becomes is decided in one place.
-        Err(broken) => match broken.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, "the server stops")),
-        },
-    }
+    to_its_end(async move { app.people.register(&input, from.0).await.map(|()| Good(Nothing {})) }).await
 }
 
 /// Logs somebody in.

@@ -22,6 +22,7 @@ use crate::objects::upload::{Wanted, now};
 use crate::objects::{fields, form, grants, listing, multipart, names};
 use crate::people::{Caller, Reader};
 use crate::state::App;
+use crate::work::to_its_end;
 
 mod grant;
 mod stream;
@@ -235,8 +236,12 @@ async fn put_object(State(app): State<App>, _: Caller, headers: HeaderMap, body:
         boundary,
         length: header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
     };
-    let done = app.objects.receive(body.into_data_stream(), wanted).await?;
-    Ok(Good(stored(&app, bucket, done.key, done.size, done.stored)))
+    let bucket = bucket.to_owned();
+    to_its_end(async move {
+        let done = app.objects.receive(body.into_data_stream(), wanted).await?;
+        Ok(Good(stored(&app, &bucket, done.key, done.size, done.stored)))
+    })
+    .await
 }
 
 /// Tells the listeners, and whoever put it.
@@ -270,10 +275,13 @@ async fn remove_object(State(app): State<App>, _: Caller, input: Input) -> Answe
     let (bucket, key) = fields::address(&input)?;
     app.objects.bucket(&bucket, Voice::Old)?;
     names::old_key(&key)?;
-    let done = app.objects.store.remove(&bucket, &key).await;
-    done.map_err(|error| refusal(&error, &bucket, Some(&key), Voice::Old))?;
-    removed(&app, &bucket, &key);
-    Ok(Good(Nothing {}))
+    to_its_end(async move {
+        let done = app.objects.store.remove(&bucket, &key).await;
+        done.map_err(|error| refusal(&error, &bucket, Some(&key), Voice::Old))?;
+        removed(&app, &bucket, &key);
+        Ok(Good(Nothing {}))
+    })
+    .await
 }
 
 /// Removes up to 1000 objects; the answer says of each, in order, whether it is gone.
@@ -291,6 +299,10 @@ async fn remove_objects(State(app): State<App>, _: Caller, input: Input) -> Answ
         return Err(bad("the field objectNames must hold 1 to 1000 names"));
     }
     app.objects.bucket(&bucket, Voice::Fitting)?;
+    to_its_end(remove_many(app, bucket, keys)).await
+}
+
+async fn remove_many(app: App, bucket: String, keys: Vec<String>) -> Answer<Vec<Removed>> {
     let sayable: Vec<String> = keys.iter().filter(|key| names::old_key(key).is_ok()).cloned().collect();
     let results = app.objects.store.remove_many(&bucket, &sayable).await;
     let results = results.map_err(|error| refusal(&error, &bucket, None, Voice::Fitting))?;
@@ -328,6 +340,10 @@ async fn copy_object(State(app): State<App>, _: Caller, input: Input) -> Answer<
     if key == target {
         return Err(bad("the field targetName must be another name than objectName"));
     }
+    to_its_end(copy(app, bucket, key, target, found.size, if_absent)).await
+}
+
+async fn copy(app: App, bucket: String, key: String, target: String, size: u64, if_absent: bool) -> Answer<Stored> {
     let store = &app.objects.store;
     let failed = |error: &imagepic_s3::S3Error| refusal(error, &bucket, Some(&target), Voice::Fitting);
     if if_absent && store.look_at(&bucket, &target).await.map_err(|error| failed(&error))?.is_some() {
@@ -337,5 +353,5 @@ async fn copy_object(State(app): State<App>, _: Caller, input: Input) -> Answer<
         imagepic_s3::Kind::NoSuchKey => no_such_object(&bucket, &key),
         _ => failed(&error),
     })?;
-    Ok(Good(stored(&app, &bucket, target, found.size, copied)))
+    Ok(Good(stored(&app, &bucket, target, size, copied)))
 }
