@@ -227,7 +227,7 @@ fn set<T: serde::Serialize>(app: &AppHandle, key: &'static str, value: T) {
 
 /// How everything that was asked for by hand is uploaded: to the present place, its link to the clipboard.
 pub(crate) fn by_hand() -> Submit {
-    Submit { destination: None, bucket: None, folder: None, deliver: Deliver::ByHand, format: None, images: None }
+    Submit { destination: None, bucket: None, folder: None, deliver: Deliver::ByHand, format: None, images: None, by_hand: true }
 }
 
 fn engine(app: &AppHandle) -> Engine {

@@ -135,6 +135,7 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         sources::upload_watched,
         cancel_upload,
         retry_upload,
+        name_upload,
         undo_upload,
         dismiss_upload,
         copy_links,
@@ -281,6 +282,11 @@ async fn cancel_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
 #[tauri::command]
 async fn retry_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
     shell.answer(shell.engine.uploads().retry(id).await)
+}
+
+#[tauri::command]
+async fn name_upload(shell: State<'_, Shell>, id: i64, name: Option<String>) -> Answer<()> {
+    shell.answer(shell.engine.uploads().name(id, name.as_deref()).await)
 }
 
 #[tauri::command]

@@ -10,12 +10,13 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
+use crate::naming::Asking;
 use crate::notifications::{Matter, said};
 use crate::shell::Shell;
 use crate::windows;
 
 /// An outage is told with all it holds up, so the first upload that waits is not told alone.
-const GATHER: Duration = Duration::from_millis(1_500);
+pub(crate) const GATHER: Duration = Duration::from_millis(1_500);
 
 /// What the engine says, in order and whole.
 pub(crate) type Gathered = UnboundedReceiver<Heard>;
@@ -52,25 +53,27 @@ pub(crate) fn gather(mut events: Receiver<Event>) -> Gathered {
 
 /// Follows the engine until it ends.
 pub(crate) async fn follow(app: AppHandle, mut events: Gathered) {
-    let mut outages = Outages::default();
-    let before = outages.anew(&app.state::<Shell>().engine.snapshot().open);
-    tell(&app, before);
+    let (mut outages, mut asking) = (Outages::default(), Asking::default());
+    let before = app.state::<Shell>().engine.snapshot().open;
+    tell(&app, outages.anew(&before));
+    asking.begin(&app, &before);
     while let Some(heard) = events.recv().await {
         match heard {
-            Heard::Event(event) => pass_on(&app, *event, &mut outages),
+            Heard::Event(event) => pass_on(&app, *event, &mut outages, &mut asking),
             Heard::Missed => {
-                pass_on(&app, Event::Status, &mut outages);
+                pass_on(&app, Event::Status, &mut outages, &mut asking);
                 let now = app.state::<Shell>().engine.snapshot();
                 if let Some(offer) = now.offer {
-                    pass_on(&app, Event::Offer(offer), &mut outages);
+                    pass_on(&app, Event::Offer(offer), &mut outages, &mut asking);
                 }
                 tell(&app, outages.anew(&now.open));
+                asking.anew(&app, &now.open);
             }
         }
     }
 }
 
-fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages) {
+fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages, asking: &mut Asking) {
     let shell = app.state::<Shell>();
     let lang = shell.engine.lang();
     to_windows(app, &event);
@@ -89,8 +92,14 @@ fn pass_on(app: &AppHandle, event: Event, outages: &mut Outages) {
         Event::Settled(batch) => settled(&shell, &batch),
         // The engine wrote it to the log.
         Event::Notice { code, message } => shell.notifier.show(said::notice(code, message, lang)),
-        Event::Upload(upload) => tell(app, outages.now(upload.id, upload.waiting)),
-        Event::Gone { id } => tell(app, outages.now(id, None)),
+        Event::Upload(upload) => {
+            tell(app, outages.now(upload.id, upload.waiting));
+            asking.now(app, upload.id, upload.waiting);
+        }
+        Event::Gone { id } => {
+            tell(app, outages.now(id, None));
+            asking.now(app, id, None);
+        }
         Event::Progress { .. } | Event::Refused { .. } | Event::Status | Event::Listing { .. } | Event::Job(_) => {}
     }
 }
@@ -156,8 +165,8 @@ struct Change {
 impl Outages {
     /// One upload waits for this now.
     fn now(&mut self, id: i64, waiting: Option<Waiting>) -> Change {
-        // A pause before the next try is no outage, nor is another process that goes first.
-        let waiting = waiting.filter(|what| !matches!(what, Waiting::Retry | Waiting::Turn));
+        // A pause before the next try is no outage, nor is another process that goes first, nor a question.
+        let waiting = waiting.filter(|what| !matches!(what, Waiting::Retry | Waiting::Turn | Waiting::Name));
         let before = match waiting {
             Some(what) => self.waits.insert(id, what),
             None => self.waits.remove(&id),
@@ -249,6 +258,7 @@ mod tests {
     fn a_pause_before_the_next_try_is_no_outage() {
         assert_eq!(Outages::default().now(1, Some(Waiting::Retry)), Change::default());
         assert_eq!(Outages::default().now(1, Some(Waiting::Turn)), Change::default());
+        assert_eq!(Outages::default().now(1, Some(Waiting::Name)), Change::default());
     }
 
     #[test]

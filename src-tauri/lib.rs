@@ -28,6 +28,7 @@ mod drops;
 mod events;
 mod figures;
 mod instance;
+mod naming;
 mod notifications;
 mod open;
 mod picker;

@@ -42,6 +42,8 @@ pub(crate) enum Matter {
     /// Something only a person can decide.
     Question(u64),
     Waiting,
+    /// Uploads that wait for their names.
+    Names,
     Refused,
     /// A second trouble does not push the first one off the screen.
     Problem(Code),

@@ -45,6 +45,7 @@ impl Pointing {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match shown.filter(|aim| label == Name::Library.label() && !aim.bucket.is_empty()) {
             Some(aim) => aim.submit(),
+            None if label == Name::Welcome.label() => to_try(),
             None => crate::actions::by_hand(),
         }
     }
@@ -60,6 +61,11 @@ impl Aim {
             ..crate::actions::by_hand()
         }
     }
+}
+
+/// How the welcome uploads: it shows the way of a picture from one end to the other, and asks nothing in between.
+pub(crate) fn to_try() -> Submit {
+    Submit { by_hand: false, ..crate::actions::by_hand() }
 }
 
 /// Opens the library at a place.

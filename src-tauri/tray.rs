@@ -135,7 +135,8 @@ fn present(shell: &Shell) -> Present {
     let (now, lang) = (engine.snapshot(), engine.lang());
     let destinations = engine.destinations().list();
     let places = places::known(&engine.browse(), &destinations, std::time::SystemTime::now());
-    let mut entries = menu::offer(now.offer.as_ref(), lang);
+    let mut entries = menu::names(&now.open, lang);
+    entries.extend(menu::offer(now.offer.as_ref(), lang));
     entries.extend(menu::questions(&now.questions));
     let above = entries.len();
     entries.extend(menu::menu(&now, &destinations, &places, lang));

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tauri::webview::Color;
 use tauri::{AppHandle, Manager, PhysicalPosition, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
-use crate::notifications::said;
+use crate::notifications::{Matter, said};
 use crate::shell::Shell;
 
 /// The windows, those to come included: their names are part of the command line.
@@ -97,6 +97,10 @@ pub(crate) fn is_open(app: &AppHandle, name: Name) -> bool {
 }
 
 fn open_here(app: &AppHandle, name: Name) -> tauri::Result<()> {
+    if name == Name::DropZone {
+        // It asks itself.
+        app.state::<Shell>().notifier.withdraw(Matter::Names);
+    }
     if let Some(window) = app.get_webview_window(name.label()) {
         window.unminimize()?;
         window.show()?;
@@ -157,6 +161,9 @@ pub(crate) fn closed(app: &AppHandle, label: &str) {
         // What was deleted there goes now: nobody can take it back any more.
         shell.engine.library().leave_now();
         shell.engine.library().rest();
+    }
+    if label == Name::DropZone.label() && !shell.quitting.load(Ordering::SeqCst) {
+        crate::naming::window_closed(app);
     }
     let last = app.webview_windows().keys().all(|other| other == label);
     if last && !shell.tray.is_there() && !shell.quitting.load(Ordering::SeqCst) {

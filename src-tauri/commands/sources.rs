@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use imagepic_core::engine::FolderView;
+use imagepic_core::engine::{FolderView, Submit};
 use tauri::State;
 
 use super::Answer;
@@ -35,6 +35,7 @@ pub(super) async fn unwatch_folder(shell: State<'_, Shell>, path: PathBuf) -> An
 
 #[tauri::command]
 pub(super) async fn upload_watched(shell: State<'_, Shell>, path: PathBuf) -> Answer<()> {
-    let how = crate::actions::by_hand();
+    // There may be hundreds in it.
+    let how = Submit { by_hand: false, ..crate::actions::by_hand() };
     shell.answer(shell.engine.sources().upload_what_is_there(&path, how).await.map(drop))
 }

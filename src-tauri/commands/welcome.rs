@@ -68,7 +68,7 @@ pub(super) async fn make_bucket(shell: State<'_, Shell>, draft: DraftForm, bucke
 pub(super) async fn upload_sample(shell: State<'_, Shell>) -> Answer<()> {
     let content = Content::Bytes { bytes: SAMPLE.to_vec().into(), name: Some("imagepic-sample.png".to_owned()) };
     let capture = Capture { content, source: Source::Picker, at: SystemTime::now() };
-    shell.answer(shell.engine.uploads().submit(vec![capture], crate::actions::by_hand()).await.map(drop))
+    shell.answer(shell.engine.uploads().submit(vec![capture], crate::pointing::to_try()).await.map(drop))
 }
 
 #[tauri::command]

@@ -4,7 +4,7 @@ use imagepic_core::error::Waiting;
 use imagepic_core::event::{Offer, Place, Question, Refusal, Settled, Stage, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::{Code, Error};
-use imagepic_words::{Lang, notifications as words};
+use imagepic_words::{Lang, asked, notifications as words};
 
 use super::{Button, Matter, Notification, Weight};
 use crate::figures::{middle_cut, size};
@@ -119,8 +119,8 @@ pub(crate) fn waiting(what: Waiting, uploads: &[Upload], lang: Lang) -> Option<N
         Waiting::SignIn => words::waiting_sign_in(&first.place.name, count),
         Waiting::Keychain => words::waiting_keychain(count),
         Waiting::Disk => words::waiting_disk(count),
-        // The next try comes within minutes, or once another process is done, by itself.
-        Waiting::Retry | Waiting::Turn => return None,
+        // The next try comes within minutes, or once another process is done, by itself. For names see `unnamed`.
+        Waiting::Retry | Waiting::Turn | Waiting::Name => return None,
     };
     let mut lines: Vec<_> = first.message.iter().cloned().collect();
     lines.push(words::kept().to(lang));
@@ -136,6 +136,22 @@ pub(crate) fn waiting(what: Waiting, uploads: &[Upload], lang: Lang) -> Option<N
         buttons: vec![button],
         picture: None,
         opens: None,
+    })
+}
+
+/// Uploads wait for their names, and no window is there to ask. `None` where none does.
+pub(crate) fn unnamed(uploads: &[Upload], lang: Lang) -> Option<Notification> {
+    let first = uploads.first()?;
+    let name = middle_cut(&first.name, LONGEST_NAME);
+    let which = if uploads.len() == 1 { name } else { words::files(name, uploads.len() - 1).to(lang) };
+    Some(Notification {
+        matter: Matter::Names,
+        weight: Weight::Question,
+        title: asked::title(uploads.len()).to(lang),
+        body: format!("{which}\n{}", asked::kept().to(lang)),
+        buttons: vec![(asked::give().to(lang), Button::Open(Name::DropZone))],
+        picture: Some(first.id),
+        opens: Some(Name::DropZone),
     })
 }
 

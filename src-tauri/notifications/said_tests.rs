@@ -153,6 +153,19 @@ fn an_outage_says_how_many_wait_and_that_nothing_is_lost() {
 }
 
 #[test]
+fn a_name_that_is_waited_for_is_asked_in_quiet_mode_too_and_leads_to_the_drop_zone() {
+    let uploads = [upload(1, "a.png", Stage::Waiting), upload(2, "b.png", Stage::Waiting)];
+    let said = unnamed(&uploads[..1], Lang::En).expect("something to say");
+    assert_eq!((said.title.as_str(), said.weight), ("1 image waits for its name", Weight::Question));
+    assert_eq!(said.body, "a.png\nKept on this computer. Nothing is sent before it has a name.");
+    assert_eq!((said.buttons, said.opens), (vec![("Name…".to_owned(), Button::Open(Name::DropZone))], Some(Name::DropZone)));
+    let said = unnamed(&uploads, Lang::ZhCn).expect("something to say");
+    assert_eq!((said.title.as_str(), said.matter), ("2 张图片等待命名", Matter::Names));
+    assert_eq!(unnamed(&[], Lang::En), None);
+    assert_eq!(waiting(Waiting::Name, &uploads, Lang::En), None, "it is no outage");
+}
+
+#[test]
 fn the_settings_decide_what_is_shown() {
     use imagepic_core::settings::Notifications;
     let pass = |setting| [Weight::Result, Weight::Problem, Weight::Question].map(|weight| weight.passes(setting));

@@ -3,10 +3,11 @@
 //! What stays out: how a menu is drawn (`super::shown`) and where the lists of buckets and folders come from (`super::places`).
 
 use imagepic_core::destination::Destination;
+use imagepic_core::error::Waiting;
 use imagepic_core::event::{Offer, Question, Snapshot, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::settings::ClipboardMode;
-use imagepic_words::{Lang, Text, tray as words};
+use imagepic_words::{Lang, Text, asked, tray as words};
 
 use super::places::Places;
 use super::upload_to::{LONGEST_NAME, upload_to};
@@ -159,6 +160,14 @@ pub(super) fn questions(questions: &[Question]) -> Vec<Entry> {
         entries.push(Entry::Separator);
     }
     entries
+}
+
+/// What waits for its name leads to the window that asks.
+pub(super) fn names(open: &[Upload], lang: Lang) -> Vec<Entry> {
+    match open.iter().filter(|upload| upload.waiting == Some(Waiting::Name)).count() {
+        0 => Vec::new(),
+        count => vec![Entry::Item(asked::menu(count).to(lang), Action::Open(Window::DropZone)), Entry::Separator],
+    }
 }
 
 fn recent(uploads: &[Upload], lang: Lang) -> Vec<Entry> {

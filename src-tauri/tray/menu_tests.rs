@@ -259,3 +259,14 @@ fn an_offer_says_what_it_would_upload() {
     assert_eq!(drawn(&offer(Some(&files), Lang::ZhCn)), "上传剪贴板中的 2 个文件\n不传这个\n--\n");
     assert!(offer(None, Lang::En).is_empty());
 }
+
+#[test]
+fn what_waits_for_its_name_stands_above_all_and_leads_to_the_window_that_asks() {
+    let waiting = |id, waiting| Upload { stage: Stage::Waiting, waiting: Some(waiting), ..upload(id, "a.png") };
+    let open = [waiting(1, Waiting::Name), waiting(2, Waiting::Network), waiting(3, Waiting::Name)];
+    let opens = Action::Open(Window::DropZone);
+    assert_eq!(names(&open, Lang::En), [Entry::Item("Name 2 images…".to_owned(), opens.clone()), Entry::Separator]);
+    assert_eq!(names(&open[..2], Lang::En)[0], Entry::Item("Name 1 image…".to_owned(), opens.clone()));
+    assert_eq!(names(&open, Lang::ZhCn)[0], Entry::Item("为 2 张图片命名…".to_owned(), opens));
+    assert_eq!(names(&open[1..2], Lang::En), []);
+}
