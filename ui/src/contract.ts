@@ -55,6 +55,8 @@ export interface Commands {
   upload_watched(args: { path: string }): void;
   cancel_upload(args: { id: number }): void;
   retry_upload(args: { id: number }): void;
+  /** `null`: as it is called. */
+  name_upload(args: { id: number; name: string | null }): void;
   undo_upload(args: { id: number }): void;
   dismiss_upload(args: { id: number }): void;
   copy_links(args: { ids: number[]; format: Format | null }): void;

@@ -41,6 +41,12 @@ describe("what the drop zone shows", () => {
     expect(settled.copied).toEqual([1]);
   });
 
+  it("asks for a name before it shows what is on its way", () => {
+    const board = play([seen(1, { stage: "sending" }), seen(2, { stage: "waiting", waiting: "name" }), seen(3, { stage: "waiting", waiting: "network" })]);
+    expect(face(board)).toBe("naming");
+    expect(face(play([seen(2, { stage: "cancelled" })], board))).toBe("working");
+  });
+
   it("drops what was cancelled or undone", () => {
     expect(face(play([seen(1), seen(1, { stage: "cancelled" })]))).toBe("idle");
     expect(face(play([seen(1, { stage: "done" }), { type: "gone", id: 1 }]))).toBe("idle");

@@ -75,6 +75,19 @@ describe("the settings", () => {
     expect(view.find(".toast").exists()).toBe(false);
   });
 
+  it("ask for names where that is wanted, for every destination alike, found by what it does and taken back", async () => {
+    expect(find("rename").map(({ at }) => at)).toContain("set-ask_name");
+    await open("images");
+    await view.find("#set-ask_name").trigger("click");
+    await flushPromises();
+    expect(view.find("#set-ask_name").attributes("aria-checked")).toBe("true");
+    expect(view.find(".toast").text()).toContain("Ask for the name before uploading changed");
+    await button("Undo").trigger("click");
+    await flushPromises();
+    expect(sent()).toEqual([{ key: "names.ask", value: "true" }, { key: "names.ask", value: "false" }]);
+    expect(view.find("#set-ask_name").attributes("aria-checked")).toBe("false");
+  });
+
   it("send no naming template that cannot be, and say why below it", async () => {
     await open("images");
     await view.find("#set-file").setValue("{stem}-{size}.{ext}");

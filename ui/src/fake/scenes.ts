@@ -51,6 +51,11 @@ export function upload(id: number, name: string, size: number, more: Partial<Upl
 const NAMES = ["checkout-empty-state.png", "登录页-深色@2x.png", "IMG_4821.jpg", "onboarding-loop.gif"];
 const done = (id: number) => upload(id, NAMES[id - 1]!, 800_000, { stage: "done", sent: 800_000, done_at: 1 });
 
+const unnamed = (id: number, last: string, name: string, zh: boolean, more: Partial<Upload> = {}) => upload(id, name || last, 83_000 * id, {
+  stage: "waiting", waiting: "name", code: "name_wanted", key: `docs/img/${last}`, place: place(zh),
+  message: zh ? `命名之前不会发送。在拖放区为它命名，或就用 ${last}。` : `Nothing is sent before it has a name. Name it in the drop zone, or go on with ${last}.`, ...more,
+});
+
 /** Uploads that are open when the window does. */
 function openIn(state: string, zh: boolean): Upload[] {
   switch (state) {
@@ -65,6 +70,13 @@ function openIn(state: string, zh: boolean): Upload[] {
         upload(1, "latency-p95-week-47.png", 900_000, { stage: "waiting", waiting: "network", sent: 400_000, code: "unreachable", message: zh ? "s3.atelier.example 没有应答，恢复后自动继续。" : "Continues when s3.atelier.example answers." }),
         upload(2, "购物车-空状态.png", 83_000, { stage: "waiting", waiting: "network" }),
       ];
+    case "naming":
+      return [unnamed(1, "20261121-144012-9f3a1c7e.png", "", zh, { source: "clipboard" })];
+    case "naming-wrong":
+    case "naming-all":
+    case "naming-paused":
+      return [unnamed(1, "checkout-empty-state-9f3a1c7e.png", NAMES[0]!, zh), unnamed(2, "登录页-深色@2x-b04d7712.png", NAMES[1]!, zh), unnamed(3, "IMG_4821-0c55e1aa.jpg", NAMES[2]!, zh), unnamed(4, "onboarding-loop-77ab90f2.gif", NAMES[3]!, zh),
+        unnamed(5, "table-5f0e11d3.png", "table.png", zh, { place: { ...place(zh), name: "R2", bucket: "pics", folder: "blog" } })];
     case "failed":
       return [upload(3, "订单列表-2026-11.png", 1_200_000, { stage: "failed", code: "store_busy", message: zh ? "没有应答（504），已试 5 次" : "No answer (504), 5 tries" })];
     default:
@@ -93,6 +105,7 @@ export function scene(asked: URLSearchParams): Answers {
   const view: SettingsView = {
     settings: {
       version: 1, general: { language: zh ? "zh-CN" : "en", theme: "system", notifications: "all", proxy: state === "proxy" ? "socks5://127.0.0.1:1080" : "system" }, capture: { clipboard: "ask", folders: [{ path: "/home/me/Pictures/Screenshots", recursive: false, enabled: true }] },
+      names: { ask: state.startsWith("naming") },
       link: { format: "markdown", templates: [{ name: "Wiki", text: "[[{url}|{alt}]]" }] },
       shortcuts: { upload_clipboard: "Ctrl+Alt+U", choose_files: "", drop_zone: "Super+F9", library: "", pause: "" }, destination: { current: state.startsWith("team") ? "team" : "atelier" }, destinations: [...(state.startsWith("team") ? [team(zh)] : []), ...destinations(zh)],
     },
@@ -101,7 +114,7 @@ export function scene(asked: URLSearchParams): Answers {
     accounts: state.startsWith("team") ? [account(state, zh)] : [],
   };
   const snapshot: Snapshot = {
-    state: "idle", line: "", place: place(zh), open: openIn(state, zh), recent: [], paused: state.startsWith("paused"), clipboard: "ask",
+    state: "idle", line: "", place: place(zh), open: openIn(state, zh), recent: [], paused: state.startsWith("paused") || state.endsWith("-paused"), clipboard: "ask",
     questions: state.startsWith("question") ? [question(zh)] : [],
     offer: state.startsWith("offer") ? { id: 7, size: 83_000, width: 1200, height: 800, files: 0 } : null, format: "markdown", formats: ["url", "markdown", "html", "bbcode", "css", "jsx"],
   };
@@ -109,6 +122,10 @@ export function scene(asked: URLSearchParams): Answers {
     ...library(state, zh),
     snapshot: () => snapshot,
     settings: () => view,
+    name_upload: ({ id, name }) => {
+      if (name?.includes("/")) throw { code: "bad_request", field: "name", message: zh ? "名称不能含斜杠。文件夹由上传目标决定。" : "A name holds no slash. The folder is the destination’s." };
+      snapshot.open = snapshot.open.filter((one) => one.id !== id);
+    },
     list_buckets: () => ["assets", "release", "screenshots"],
     ...browsing(state, zh, () => (globalThis as unknown as { fake: { tell: <K extends keyof Events>(name: K, event: Events[K]) => void } }).fake.tell),
     list_folders: () => ["docs/img/", "docs/video/"],

@@ -27,6 +27,7 @@ export function settingsAnswers(view: SettingsView, state: string, zh: boolean):
     set_setting: ({ key, value }) => {
       const [group, name, field] = key.split(".") as [string, string, string | undefined];
       if (group === "shortcuts") keys[name] = value;
+      else if (key === "names.ask") view.settings.names.ask = value === "true";
       else if (key === "general.autostart") view.autostart = value === "true";
       else if (group === "destinations" && field) {
         const one = view.settings.destinations.find(({ id }) => id === name)!;

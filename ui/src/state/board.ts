@@ -23,6 +23,9 @@ const OPEN = new Set(["queued", "sending", "waiting"]);
 /** Something still has to happen to it. */
 export const open = (upload: Upload): boolean => OPEN.has(upload.stage);
 
+/** A person is to be asked for its name. */
+export const unnamed = (upload: Upload): boolean => upload.stage === "waiting" && upload.waiting === "name";
+
 const inOrder = (uploads: Upload[]) => uploads.sort((a, b) => a.batch - b.batch || a.position - b.position);
 
 function put(board: Board, upload: Upload): Board {
@@ -68,10 +71,12 @@ export function beside(board: Board, snapshot: Snapshot): Board {
 /** Without what is over; open uploads stay, because a look away does not end them. */
 export const cleared = (board: Board): Board => ({ ...empty(), uploads: board.uploads.filter(open) });
 
-export type Face = "idle" | "working" | "waiting" | "mixed" | "done";
+export type Face = "idle" | "naming" | "working" | "waiting" | "mixed" | "done";
 
 /** Which of its faces the drop zone shows. */
 export function face({ uploads, refused }: Board): Face {
+  // Somebody sits in front of it and is asked; what is on its way meanwhile needs nobody.
+  if (uploads.some(unnamed)) return "naming";
   if (uploads.some((upload) => upload.stage === "queued" || upload.stage === "sending")) return "working";
   if (uploads.some((upload) => upload.stage === "waiting")) return "waiting";
   if (uploads.some((upload) => upload.stage === "failed")) return "mixed";

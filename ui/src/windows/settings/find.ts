@@ -37,6 +37,7 @@ const ALL: [pane: string, at: string, name: string, ...more: string[]][] = [
   ["images", "set-squeeze", "images.squeeze", "+smaller"],
   ["images", "set-file", "field.file", "+template"],
   ["images", "set-clipboard_name", "field.clipboard", "+template"],
+  ["images", "set-ask_name", "names.ask", "+rename"],
   ["links", "set-format", "links.as", "+formats"],
   ["links", "set-templates", "templates.title", "+template"],
   ["links", "set-life", "links.life", "link.life"],

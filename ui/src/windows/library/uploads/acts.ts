@@ -4,6 +4,7 @@ import type { Format } from "@/bindings/Format";
 import { many, t } from "@/i18n";
 import { call } from "@/ipc";
 import { ruled, type MenuItem } from "@/parts/menu";
+import { unnamed } from "@/state/board";
 import { quietly, snapshot, tellNews } from "@/state/live";
 import { look } from "../pane";
 import { go } from "../route";
@@ -44,7 +45,7 @@ export function actsOn(ids: number[], file: boolean): MenuItem<Act>[] {
       ...offered(one?.stage === "done", { id: "bucket", label: t("library.show-in-bucket"), icon: "folder" }),
       ...offered(file, { id: "file", label: t("library.show-file"), gap: true }),
       ...offered(linked && signed, { id: "renew", label: t("library.renew-link"), icon: "refresh" }),
-      ...offered(again, { id: "retry", label: t(one?.stage === "waiting" ? "wait.now" : "retry"), icon: "refresh" }),
+      ...offered(again, one && unnamed(one) ? { id: "retry", label: t("upload"), icon: "arrow-up" } : { id: "retry", label: t(one?.stage === "waiting" ? "wait.now" : "retry"), icon: "refresh" }),
       ...offered(moving, { id: "cancel", label: t("cancel"), icon: "ban" }),
     ],
     [
