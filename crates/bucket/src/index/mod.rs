@@ -108,6 +108,8 @@ pub(crate) fn open(path: &Path) -> Result<(Connection, bool)> {
     let setup = |conn: &Connection| {
         conn.pragma_update(None, "journal_mode", "WAL")?;
         conn.pragma_update(None, "synchronous", "FULL")?;
+        // Writes that share a commit have a savepoint each; the pages to take back for one need not go through a file.
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
         // Checkpoints wait for a quiet moment; see `writer`.
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         conn.busy_timeout(std::time::Duration::from_secs(5))?;

@@ -77,8 +77,11 @@ pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<()> {
         return Err(Error::new(Code::HomeNewer, errors::home_newer(file.display())));
     }
     // FULL: in WAL mode a commit is on disk when it returns, which is what "taken" promises. The log is folded by the writer.
+    // Each job of a shared commit has its savepoint; the pages to take back for one need not go through a file.
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;",
+        )
         .map_err(|error| wrong(&error))?;
     connection.set_prepared_statement_cache_capacity(64);
     if version < VERSION {
