@@ -165,7 +165,9 @@ impl Delivery {
     }
 
     async fn may_copy(&self, id: i64, known: &crate::live::Batch, settled: &Settled) -> bool {
-        if settled.text.is_empty() {
+        // What a console program puts on the clipboard is gone with it; a resident one hears of what it has done, and delivers.
+        let stays = self.queue.keeps_spool || known.deliver == Deliver::Always;
+        if settled.text.is_empty() || !stays {
             return false;
         }
         let unchanged = || async {

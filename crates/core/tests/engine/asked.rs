@@ -296,7 +296,15 @@ async fn a_retry_from_the_console_lets_it_go_as_it_is_called_and_the_tray_app_se
     console.uploads().retry(id).await.expect("tried");
     assert_eq!(stage(&console, id, Stage::Done).await.key, proposed);
     stage(&engine, id, Stage::Done).await;
-    console.close().await;
     assert!(engine.snapshot().open.is_empty());
+    let other = give(&engine, vec![bytes(image(2, 500), Some("b.png"))]).await;
+    asked(&engine, other.uploads[0]).await;
     engine.close().await;
+    // With nobody there to hold it, the clipboard keeps what a person has copied.
+    place.clipboard.copy(Clip::Text);
+    console.uploads().retry(other.uploads[0]).await.expect("tried");
+    stage(&console, other.uploads[0], Stage::Done).await;
+    assert!(!console.uploads().settled(other.id).await.expect("settled").copied);
+    assert_eq!(place.clipboard.text(), None);
+    console.close().await;
 }
