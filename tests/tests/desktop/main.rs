@@ -9,6 +9,7 @@ mod icon;
 mod instances;
 mod keychain;
 mod library;
+mod naming;
 mod notices;
 mod page;
 mod settings;
