@@ -4,6 +4,7 @@
 //! much again, guesses what they depend on instead of looking, and needs the development files of a tray library we do not use.
 
 mod package;
+mod squeeze;
 mod texts;
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ const PACKAGES: &[(&str, Probe, For)] = &[
     ("uuid-runtime", Program("uuidgen"), Tests),
     // Debian keeps the server itself out of the search path; this comes with it.
     ("postgresql", Program("pg_ctlcluster"), Tests),
+    ("xz-utils", Program("xz"), Tests),
     ("dpkg-dev", Program("dpkg-shlibdeps"), Dist),
     ("time", Program("time"), Bench),
     ("libvips-tools", Program("vipsthumbnail"), Bench),

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::texts;
+use super::{squeeze, texts};
 use crate::sh::{self, Done};
 
 /// The programs, in the order of `/usr/bin`. They share most of their code, which xz finds where they stand side by side.
@@ -149,10 +149,11 @@ pub(crate) fn pack(about: &About, parts: &[Part], folder: &Path) -> Result<PathB
         sh::read(sh::command("install").args(["-D", "-p", "-m", "644"]).arg(&from).arg(root.join("DEBIAN").join(name)))?;
     }
     let package = folder.join(format!("imagepic_{}_{}.deb", about.full_version(), about.architecture));
+    let plain = folder.join("plain.deb");
     let mut dpkg = sh::command("dpkg-deb");
-    // xz with the largest window that level has (64 MiB): both programs lie in it, so that what they share is stored once.
-    dpkg.args(["--root-owner-group", "-Zxz", "-z9", "-Sextreme", "--build"]).arg(&root).arg(&package);
+    dpkg.args(["--root-owner-group", "-Znone", "--build"]).arg(&root).arg(&plain);
     sh::read(dpkg.env("SOURCE_DATE_EPOCH", &about.seconds))?;
+    squeeze::squeeze(&plain, &package, &about.architecture, &about.seconds)?;
     Ok(package)
 }
 
