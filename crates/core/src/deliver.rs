@@ -295,7 +295,8 @@ impl Delivery {
 /// One upload's link in a format.
 pub(crate) fn line(row: &Row, url: &str, format: Format, own: &[LinkTemplate]) -> String {
     let name = if row.name.is_empty() { row.key.rsplit('/').next().unwrap_or_default() } else { &row.name };
-    text(&Target { url, name, content_type: &row.content_type, width: row.width, height: row.height }, format, own)
+    let (content_type, density) = (&row.content_type, row.density);
+    text(&Target { url, name, content_type, width: row.width, height: row.height, density }, format, own)
 }
 
 /// Clipboard content as captures of now; empty where it holds nothing of ours.

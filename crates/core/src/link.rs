@@ -111,6 +111,8 @@ pub struct Target<'a> {
     pub width: Option<u32>,
     /// Pixels, where known.
     pub height: Option<u32>,
+    /// How many of them lie side by side in one of a page's, by the picture's own bytes; a name that tells it (`@2x`) goes before.
+    pub density: u8,
 }
 
 /// What a URL never holds in the open (RFC 3986, appendix A), so that it stays one word wherever it is pasted. `%` is left alone: the
@@ -205,9 +207,12 @@ fn size(target: &Target<'_>, quoted: impl Fn(u32) -> String) -> String {
     format!(" width={} height={}", quoted(width), quoted(height))
 }
 
-/// Width and height in CSS pixels: divided by the density the name tells.
+/// Width and height in CSS pixels: divided by the density the name tells, or the picture.
 fn shown(target: &Target<'_>) -> (Option<u32>, Option<u32>) {
-    let factor = density(stem(target.name)).1;
+    let factor = match density(stem(target.name)).1 {
+        1 => u32::from(target.density.max(1)),
+        named => named,
+    };
     let divided = |length: Option<u32>| length.map(|length| length.div_ceil(factor));
     (divided(target.width), divided(target.height))
 }

@@ -409,6 +409,7 @@ pub(crate) mod tests {
             created: false,
             expires_at: None,
             made: None,
+            density: 1,
             changed: id,
         }
     }

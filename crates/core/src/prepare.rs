@@ -30,6 +30,8 @@ pub(crate) struct Kind {
     pub(crate) width: Option<u32>,
     /// Pixels.
     pub(crate) height: Option<u32>,
+    /// Pixels side by side in one of a page's, where the bytes tell.
+    pub(crate) density: u8,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
                 image: media.is_image(),
                 width: media.width,
                 height: media.height,
+                density: media.density,
             },
             None => Self {
                 content_type: "application/octet-stream".into(),
@@ -48,6 +51,7 @@ impl Kind {
                 image: false,
                 width: None,
                 height: None,
+                density: 1,
             },
         }
     }

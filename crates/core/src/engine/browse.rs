@@ -291,7 +291,8 @@ impl Browse {
         for key in keys {
             let link = self.link(destination, bucket, key).await?;
             let content_type = media_type(key);
-            lines.push(text(&Target { url: &link.url, name: name(key), content_type, width: None, height: None }, format, &own));
+            let target = Target { url: &link.url, name: name(key), content_type, width: None, height: None, density: 1 };
+            lines.push(text(&target, format, &own));
         }
         Ok(lines.join("\n"))
     }

@@ -85,8 +85,14 @@ impl SettingsHandle {
             _ => format!("https://images.example/{}", place.bucket),
         };
         let url = format!("{base}/{}", imagepic_s3::encode_key(&key));
-        let target =
-            Target { url: &url, name: "screenshot@2x.png", content_type: "image/png", width: Some(2560), height: Some(1440) };
+        let target = Target {
+            url: &url,
+            name: "screenshot@2x.png",
+            content_type: "image/png",
+            width: Some(2560),
+            height: Some(1440),
+            density: 1,
+        };
         match template {
             Some(template) => Ok(link::Template::parse(template)?.fill(&target)),
             None => {

@@ -421,6 +421,7 @@ impl Inner {
             created: false,
             expires_at: None,
             made: taken.made,
+            density: taken.kind.density,
             changed: 0,
         };
         // Nobody knows how long a person takes: the bytes are not kept in memory meanwhile.

@@ -122,6 +122,8 @@ pub struct Row {
     pub expires_at: Option<i64>,
     /// What was done to the image before it was sent.
     pub made: Option<Made>,
+    /// How many of its pixels lie side by side in one of a page's, by its own bytes; 1 where they say nothing.
+    pub density: u8,
     /// Number of the row's last change.
     pub changed: i64,
 }

@@ -10,7 +10,7 @@ use super::fault;
 use crate::error::{Code, Error, Result};
 
 /// The form of the table that this build reads and writes (`PRAGMA user_version`).
-pub const VERSION: i64 = 4;
+pub const VERSION: i64 = 5;
 
 /// The table as version 1 has it. `changed` grows with every change, so that another process can ask for what is new.
 const SCHEMA_1: &str = "
@@ -69,6 +69,9 @@ CREATE INDEX uploads_object ON uploads (bucket, key);
 /// Version 4: what was done to an image before it was sent, as JSON.
 const SCHEMA_4: &str = "ALTER TABLE uploads ADD COLUMN made TEXT;";
 
+/// Version 5: how dense the screen was that an image was taken on, by its own word.
+const SCHEMA_5: &str = "ALTER TABLE uploads ADD COLUMN density INTEGER NOT NULL DEFAULT 1;";
+
 pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<()> {
     let wrong = |error: &rusqlite::Error| fault(error, file);
     connection.busy_timeout(Duration::from_secs(10)).map_err(|error| wrong(&error))?;
@@ -106,6 +109,9 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
         }
         if version < 4 {
             connection.execute_batch(SCHEMA_4)?;
+        }
+        if version < 5 {
+            connection.execute_batch(SCHEMA_5)?;
         }
         connection.execute_batch(&format!("PRAGMA user_version = {VERSION}"))
     };

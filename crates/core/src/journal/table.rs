@@ -9,7 +9,7 @@ use crate::capture::Source;
 
 pub(super) const COLUMNS: &str = "id, batch, position, state, source, name, spool, reference, size, content_type, width, height, original, prepared, \
      destination, bucket, folder, key, etag, fault, waiting, tries, next_try_at, owner, taken_at, done_at, deliver, format, reused, \
-     created, expires_at, made, changed";
+     created, expires_at, made, density, changed";
 
 pub(super) const NEXT_CHANGE: &str = "(SELECT coalesce(max(changed), 0) + 1 FROM uploads)";
 
@@ -62,6 +62,7 @@ pub(super) fn row(sql: &SqlRow<'_>) -> rusqlite::Result<Row> {
         created: sql.get("created")?,
         expires_at: sql.get("expires_at")?,
         made: unjson(sql, "made")?,
+        density: sql.get("density")?,
         changed: sql.get("changed")?,
     })
 }
@@ -79,9 +80,9 @@ pub(super) fn insert(connection: &Connection, new: &mut Row) -> rusqlite::Result
     let (id, changed): (i64, i64) = connection
         .prepare_cached(&format!(
             "INSERT INTO uploads (batch, position, state, source, name, spool, reference, size, content_type, width, height, original, \
-             prepared, destination, bucket, folder, key, fault, waiting, owner, taken_at, deliver, format, made, changed) VALUES (:batch, :position, \
+             prepared, destination, bucket, folder, key, fault, waiting, owner, taken_at, deliver, format, made, density, changed) VALUES (:batch, :position, \
              :state, :source, :name, :spool, :reference, :size, :content_type, :width, :height, :original, :prepared, :destination, \
-             :bucket, :folder, :key, :fault, :waiting, :owner, :taken_at, :deliver, :format, :made, {NEXT_CHANGE}) RETURNING id, changed"
+             :bucket, :folder, :key, :fault, :waiting, :owner, :taken_at, :deliver, :format, :made, :density, {NEXT_CHANGE}) RETURNING id, changed"
         ))?
         .query_row(
             named_params! {
@@ -90,7 +91,7 @@ pub(super) fn insert(connection: &Connection, new: &mut Row) -> rusqlite::Result
                 ":content_type": new.content_type, ":width": new.width, ":height": new.height, ":original": new.original,
                 ":prepared": new.prepared, ":destination": new.destination, ":bucket": new.bucket, ":folder": new.folder,
                 ":key": new.key, ":fault": fault, ":waiting": new.waiting.and_then(word), ":owner": new.owner, ":taken_at": new.taken_at, ":deliver": word(new.deliver),
-                ":format": new.format.and_then(word), ":made": made,
+                ":format": new.format.and_then(word), ":made": made, ":density": new.density,
             },
             |sql| Ok((sql.get(0)?, sql.get(1)?)),
         )?;

@@ -267,7 +267,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn target<'a>(url: &'a str, name: &'a str) -> Target<'a> {
-        Target { url, name, content_type: "image/png", width: Some(801), height: Some(600) }
+        Target { url, name, content_type: "image/png", width: Some(801), height: Some(600), density: 1 }
     }
 
     fn filled(template: &str, name: &str) -> String {

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn target<'a>(url: &'a str, name: &'a str) -> Target<'a> {
-    Target { url, name, content_type: "image/png", width: Some(801), height: Some(600) }
+    Target { url, name, content_type: "image/png", width: Some(801), height: Some(600), density: 1 }
 }
 
 #[test]
@@ -24,6 +24,20 @@ fn each_format_is_what_its_readers_expect() {
 fn pictures_for_dense_screens_are_shown_at_their_intended_size() {
     let html = text(&target("https://x.example/a.png", "shot@2x.png"), Format::Html, &[]);
     assert_eq!(html, r#"<img src="https://x.example/a.png" alt="shot" width="401" height="300">"#);
+}
+
+#[test]
+fn what_a_dense_screen_showed_is_shown_at_its_size_there_whatever_it_is_called() {
+    let dense = |name| Target { density: 2, ..target("https://x.example/a.png", name) };
+    let html = text(&dense("Screenshot 2026-11-23.png"), Format::Html, &[]);
+    assert_eq!(html, r#"<img src="https://x.example/a.png" alt="Screenshot 2026-11-23" width="401" height="300">"#);
+    let jsx = text(&dense("shot.png"), Format::Jsx, &[]);
+    assert_eq!(jsx, r#"<img src={"https://x.example/a.png"} alt={"shot"} width={401} height={300} />"#);
+    // What somebody wrote into the name is meant, and counts once.
+    let html = text(&dense("shot@3x.png"), Format::Html, &[]);
+    assert!(html.ends_with(r#"alt="shot" width="267" height="200">"#), "{html}");
+    let html = text(&dense("shot@2x.png"), Format::Html, &[]);
+    assert!(html.ends_with(r#"width="401" height="300">"#), "{html}");
 }
 
 #[test]

@@ -69,8 +69,10 @@ pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Re
         };
         prepared.made = kept;
         if let Some(new) = new {
+            // Another format does not say how dense the screen was; with other measures it would not be true any more.
+            let density = if new.resized { 1 } else { prepared.kind.density };
             prepared.body = new.bytes.into();
-            prepared.kind = self::kind(&prepared.body, name);
+            prepared.kind = Kind { density, ..self::kind(&prepared.body, name) };
             (prepared.changed, prepared.made_anew) = (true, true);
         }
     }

@@ -6,6 +6,7 @@ use imagepic_core::Code;
 use imagepic_core::destination::{Convert, Images};
 use imagepic_core::engine::{Draft, Engine, Role, Submit};
 use imagepic_core::event::Upload;
+use imagepic_core::link::Format;
 use imagepic_core::store::Store as _;
 
 use crate::support::*;
@@ -75,6 +76,44 @@ async fn what_is_stored_said_and_kept_is_the_picture_that_was_made() {
     let engine = place.open(Role::Desktop).await;
     let known = engine.uploads().get(done.id).await.expect("known");
     assert_eq!(known.made, Some(made), "the journal has it");
+    engine.close().await;
+}
+
+/// A PNG that says it was taken on a screen of 144 dots an inch, as those of macOS do.
+fn dense(width: u32, height: u32) -> Vec<u8> {
+    let plain = picture(width, height, ImageFormat::Png);
+    let mut phys = [b"pHYs", &5669_u32.to_be_bytes()[..], &5669_u32.to_be_bytes(), &[1]].concat();
+    let sum = phys.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
+    });
+    phys.extend((!sum).to_be_bytes());
+    [&plain[..33], &9_u32.to_be_bytes(), &phys, &plain[33..]].concat()
+}
+
+#[tokio::test]
+async fn a_screenshot_of_a_dense_screen_is_linked_at_its_size_there_in_any_format_and_after_a_restart() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, Images::default()).await;
+    let html = async |engine: &Engine, id: i64| {
+        let details = engine.library().details(id).await.expect("details");
+        details.lines.into_iter().find(|line| line.format == Format::Html).expect("HTML").text
+    };
+    let shot = sent(&engine, dense(400, 300), "Screenshot 14.32.png", quietly()).await;
+    assert_eq!((shot.width, shot.height), (Some(400), Some(300)), "its pixels stay what they are");
+    assert!(html(&engine, shot.id).await.contains(r#"width="200" height="150""#));
+    let plain = sent(&engine, picture(400, 300, ImageFormat::Png), "plain.png", quietly()).await;
+    assert!(html(&engine, plain.id).await.contains(r#"width="400" height="300""#));
+
+    let webp = Submit { images: Some(Images { convert: Some(Convert::Webp), ..Images::default() }), ..quietly() };
+    let webp = sent(&engine, dense(402, 300), "shot.png", webp).await;
+    assert_eq!((webp.content_type.as_str(), webp.width), ("image/webp", Some(402)));
+    assert!(html(&engine, webp.id).await.contains(r#"width="201" height="150""#), "the same picture in another format");
+    let small = Submit { images: Some(Images { max_width: Some(100), ..Images::default() }), ..quietly() };
+    let small = sent(&engine, dense(404, 300), "small.png", small).await;
+    assert!(html(&engine, small.id).await.contains(r#"width="100""#), "one that was made for its width is shown so wide");
+    engine.close().await;
+    let engine = place.open(Role::Desktop).await;
+    assert!(html(&engine, shot.id).await.contains(r#"width="200" height="150""#));
     engine.close().await;
 }
 
