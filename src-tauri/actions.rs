@@ -273,8 +273,17 @@ pub(crate) fn quit(app: &AppHandle) {
         let engine = engine(&app);
         let ended = async {
             // What was taken from a further start is in the journal before the engine ends.
-            let _none_begins = app.state::<Shell>().all_done().await;
+            let shell = app.state::<Shell>();
+            let _none_begins = shell.all_done().await;
+            let (mut events, lang) = (engine.subscribe(), engine.lang());
             engine.close().await;
+            // What it had to say at its end; whoever hears its events otherwise may not be done with them.
+            while let Ok(event) = events.try_recv() {
+                if let Event::Notice { code, message } = event {
+                    shell.notifier.show(said::notice(code, message, lang));
+                }
+            }
+            shell.notifier.told().await;
         };
         if tokio::time::timeout(GOODBYE, ended).await.is_err() {
             tracing::warn!("the engine did not end in time; what is unfinished goes on at the next start");

@@ -4,9 +4,11 @@
 //! before on the same matter, and stays, because some desktops close the notifications of a sender that left. Elsewhere nothing is
 //! shown yet but in the windows and the tray; the log says so.
 
+use std::time::Duration;
+
 use imagepic_core::Code;
 use imagepic_core::settings::Notifications;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::windows::Name;
 
@@ -16,6 +18,8 @@ pub(crate) mod said;
 
 /// More than this many wait only where the daemon hangs; the newest then give way.
 const MOST_WAITING: usize = 64;
+/// How long the end waits for a daemon that hangs.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// One notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +91,8 @@ pub(crate) enum Button {
 pub(crate) enum Order {
     Show(Box<Notification>),
     Withdraw(Matter),
+    /// Answered once everything before it is with the desktop.
+    Told(oneshot::Sender<()>),
 }
 
 /// Where notifications are handed in; never waits.
@@ -112,6 +118,15 @@ impl Notifier {
     /// Takes back what was shown on this matter.
     pub(crate) fn withdraw(&self, matter: Matter) {
         self.send(Order::Withdraw(matter));
+    }
+
+    /// Waits until everything that was handed in is with the desktop, for a moment at most: what is said last must not end with us.
+    pub(crate) async fn told(&self) {
+        let (done, told) = oneshot::channel();
+        self.send(Order::Told(done));
+        if tokio::time::timeout(LAST_WORDS, told).await.is_err() {
+            tracing::warn!("the desktop does not take the last notifications");
+        }
     }
 
     fn send(&self, order: Order) {

@@ -123,6 +123,7 @@ pub(super) async fn serve(app: AppHandle, mut orders: Orders) {
                         let _ = daemon.close_notification(id).await;
                     }
                 }
+                Some(Order::Told(done)) => drop(done.send(())),
                 None => return,
             },
             Some(signal) = pressed.next() => {

@@ -6,7 +6,7 @@ use imagepic_bucket::{Config, bench, keys};
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, eventually, pictures};
 
-use crate::steps::BUCKET;
+use crate::steps::{BUCKET, Elsewhere};
 
 async fn lies_there(desktop: &Desktop, folder: &str, seed: u64) -> String {
     let file = desktop.file(&format!("shot-{seed}.png"), &pictures::png(seed, 24, 18));
@@ -19,10 +19,13 @@ async fn lies_there(desktop: &Desktop, folder: &str, seed: u64) -> String {
 }
 
 async fn at(session: &Session, folder: &str) {
+    session.execute(&place("this-computer", folder), Vec::new()).await.expect("a script");
+}
+
+/// The script that goes there.
+fn place(destination: &str, folder: &str) -> String {
     let encoded = folder.replace('/', "%2F");
-    let script =
-        format!("location.hash = '#buckets/this-computer/{BUCKET}/{encoded}'; dispatchEvent(new PopStateEvent('popstate'))");
-    session.execute(&script, Vec::new()).await.expect("a script");
+    format!("location.hash = '#buckets/{destination}/{BUCKET}/{encoded}'; dispatchEvent(new PopStateEvent('popstate'))")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,6 +64,25 @@ async fn what_was_deleted_a_moment_ago_goes_when_imagepic_is_quit() {
     desktop.tray().click(&["Quit"]).await;
     eventually("imagepic to end", async || (!desktop.has_app()).then_some(())).await;
     assert_eq!(desktop.keys(BUCKET), [kept]);
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_network_did_not_let_go_before_the_end_is_told() {
+    let desktop = Desktop::start().await;
+    let mut store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "Elsewhere");
+    let file = desktop.file("stays.png", &pictures::png(86, 24, 18));
+    desktop.imagepic(&["upload", file.to_str().expect("plain")]).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    session.execute(&place("elsewhere", ""), Vec::new()).await.expect("a script");
+    session.find_soon("[data-id^='o:stays']").await.click().await.expect("an object");
+    session.find_soon(".details [aria-label='Delete']").await.click().await.expect("a button");
+    session.text_with("what was deleted", |text| text.contains("deleted from images")).await;
+    store.stop();
+    desktop.tray().click(&["Quit"]).await;
+    let told = desktop.notifications().wait_for("what was not deleted", |told| told.body.contains("is not deleted from")).await;
+    assert!(told.body.contains("stays"), "{}", told.body);
     session.close().await;
 }
 
