@@ -11,7 +11,7 @@ use imagepic_api::Code;
 use imagepic_api::auth::{Session, reason};
 use imagepic_api::capabilities::{PasswordRule, Registration};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::accounts::document::{Oddity, oddity};
@@ -19,12 +19,14 @@ use crate::accounts::{Accounts, Alone, Document, Home, Invites, Opener, StoreErr
 use crate::answer::Refusal;
 use crate::config::Config;
 use crate::input::Input;
+use crate::work::to_its_end;
 
 pub(crate) mod caller;
 pub(crate) mod console;
 pub(crate) mod invites;
 pub(crate) mod passwords;
 mod refusals;
+mod registration;
 pub(crate) mod rules;
 pub(crate) mod sessions;
 pub(crate) mod throttle;
@@ -33,7 +35,7 @@ pub(crate) mod tokens;
 pub(crate) use caller::{Caller, Reader};
 
 use passwords::{Checked, Passwords, Turn};
-use refusals::{busy, gone, nobody, note, refused, store, too_many_accounts, too_often, wrong};
+use refusals::{busy, gone, nobody, note, refused, store, too_often, wrong};
 use rules::Rules;
 use sessions::{RefreshToken, Renewed};
 use throttle::Throttle;
@@ -89,6 +91,9 @@ pub(crate) struct People {
     registration: Registration,
     clock: Clock,
 }
+
+/// Somebody whose password is right, and the turn that is still to be used for hashing.
+type Known = (Turn, Document, Checked);
 
 /// What an attempt to change a document comes to.
 enum Edit<T> {
@@ -174,75 +179,8 @@ impl People {
         self.rules.password_rule()
     }
 
-    /// `POST /auth/register`.
-    pub(crate) async fn register(&self, input: &Input, from: IpAddr) -> Result<(), Refusal> {
-        let place = throttle::place(from);
-        if self.registration == Registration::Closed {
-            return Err(Refusal::reasons(Code::RegistrationClosed, &[reason::CLOSED]));
-        }
-        let password = self.rules.new_password(input.get("upwd"));
-        let email = self.rules.email(input.get("email"));
-        let phone = rules::phone(input.get("phone"));
-        let (Some(password), Some(email), Some(phone)) = (&password, &email, &phone) else {
-            return Err(refused(&[
-                (password.is_none(), Code::BadPassword, reason::PASSWORD),
-                (email.is_none(), Code::BadEmail, reason::EMAIL),
-                (phone.is_none(), Code::BadPhone, reason::PHONE),
-            ]));
-        };
-        let [name, tfs] = [note(input, "name")?, note(input, "tfs")?];
-        self.not_too_often(&place)?;
-        let invite = match self.registration {
-            Registration::Invite => Some(self.invited(input, &place).await?),
-            _ => None,
-        };
-        let fields = person(phone, name, tfs, email, Role::Member);
-        let added = self.add(phone, fields, password, from).await;
-        if let (Err(_), Some(hash)) = (&added, &invite) {
-            self.invites.give_back(hash).await.map_err(store)?;
-        }
-        added
-    }
-
-    async fn add(
-        &self,
-        phone: &str,
-        mut fields: Map<String, Value>,
-        password: &Zeroizing<String>,
-        from: IpAddr,
-    ) -> Result<(), Refusal> {
-        let taken = || Refusal::reasons(Code::AlreadyRegistered, &[reason::REGISTERED]);
-        // A look first: a hash costs much, and whoever asks a thousand times shall not get a thousand.
-        match self.accounts.find(phone).await {
-            Ok(None) => {}
-            Ok(Some(_)) | Err(StoreError::Broken { .. }) => return Err(taken()),
-            Err(error) => return Err(store(error)),
-        }
-        self.throttle.newcomer(from, self.clock.now()).map_err(too_many_accounts)?;
-        let turn = self.turn().await?;
-        fields.insert("upwd".to_owned(), Value::from(self.passwords.hash(&turn, password).await));
-        match self.accounts.add(phone, fields).await {
-            Ok(_) => Ok(()),
-            Err(StoreError::Exists) => Err(taken()),
-            Err(error) => Err(store(error)),
-        }
-    }
-
-    /// Takes a use of the invitation that came along.
-    async fn invited(&self, input: &Input, place: &str) -> Result<String, Refusal> {
-        let refusal = || Refusal::reasons(Code::BadInvite, &[reason::INVITE]);
-        let now = self.clock.now();
-        let code = input.get("invite").and_then(Value::as_str).filter(|code| code.len() <= 128).ok_or_else(refusal)?;
-        let hash = invites::hash(code);
-        if self.invites.take(&hash, now).await.map_err(store)? {
-            return Ok(hash);
-        }
-        self.throttle.failed_at_address(place, now);
-        Err(refusal())
-    }
-
     /// `POST /auth/login`.
-    pub(crate) async fn login(&self, input: &Input, from: IpAddr) -> Result<Session, Refusal> {
+    pub(crate) async fn login(self: &Arc<Self>, input: &Input, from: IpAddr) -> Result<Session, Refusal> {
         let password = rules::given_password(input.get("upwd"));
         let phone = rules::phone(input.get("phone"));
         let (Some(password), Some(phone)) = (&password, &phone) else {
@@ -293,7 +231,7 @@ impl People {
     }
 
     /// `POST /auth/change`.
-    pub(crate) async fn change(&self, input: &Input, from: IpAddr) -> Result<(), Refusal> {
+    pub(crate) async fn change(self: &Arc<Self>, input: &Input, from: IpAddr) -> Result<(), Refusal> {
         let old = rules::given_password(input.get("opwd"));
         let new = self.rules.new_password(input.get("npwd"));
         let phone = rules::phone(input.get("phone"));
@@ -337,11 +275,10 @@ impl People {
         let done = self
             .edit(&token.phone, |document| {
                 let now = self.clock.now();
-                if document.is("disabled") {
-                    return Err(Flaw::Disabled(now).into());
-                }
                 let ver = document.text("ver").unwrap_or_default().to_owned();
                 Ok(match sessions::renew(document, &token, &self.tokens, now) {
+                    // Only to whoever has the session: anybody can make up a token with a phone number in it.
+                    Renewed::On { .. } if document.is("disabled") => return Err(Flaw::Disabled(now).into()),
                     Renewed::On { sid, refresh, write } => {
                         let session =
                             Session { token: self.tokens.issue(&token.phone, &sid, &ver, now), refresh_token: Some(refresh) };
@@ -391,11 +328,23 @@ impl People {
 
     /// Finds out whether a password is right, as slowly for a phone number nobody has as for one somebody has, and keeps count. The
     /// turn that comes back is still to be used for hashing.
-    async fn knows(&self, phone: &str, password: &Zeroizing<String>, place: &str) -> Result<(Turn, Document, Checked), Refusal> {
+    async fn knows(self: &Arc<Self>, phone: &str, password: &Zeroizing<String>, place: &str) -> Result<Known, Refusal> {
         let begun = tokio::time::Instant::now();
         self.not_too_often(place)?;
         // Within a turn, so that a hundred tries at once are not all made before the first is counted.
         let turn = self.turn().await?;
+        let (people, phone, password, place) = (Arc::clone(self), phone.to_owned(), password.clone(), place.to_owned());
+        // Who hangs up before the answer has tried all the same.
+        let tried = to_its_end(async move { people.tried(turn, &phone, &password, &place).await });
+        if let Some(known) = tried.await? {
+            return Ok(known);
+        }
+        tokio::time::sleep_until(begun + NO_SOONER).await;
+        Err(wrong())
+    }
+
+    /// `None` for a password that is not the one; it is counted then.
+    async fn tried(&self, turn: Turn, phone: &str, password: &Zeroizing<String>, place: &str) -> Result<Option<Known>, Refusal> {
         let document = match self.accounts.find(phone).await {
             Ok(document) => document,
             Err(StoreError::Broken { phone, why }) => {
@@ -415,13 +364,12 @@ impl People {
             let counted = self.failed(phone, place).await;
             drop(turn);
             counted?;
-            tokio::time::sleep_until(begun + NO_SOONER).await;
-            return Err(wrong());
+            return Ok(None);
         };
         if document.is("disabled") {
             return Err(Refusal::reasons(Code::AccountDisabled, &[reason::WRONG]));
         }
-        Ok((turn, document, checked))
+        Ok(Some((turn, document, checked)))
     }
 
     /// Counts a failure, in the account if there is one.
@@ -475,26 +423,6 @@ impl People {
         }
         Err(busy("the account is being changed by too many at once"))
     }
-}
-
-/// A new person's document, without the password.
-pub(crate) fn person(phone: &str, name: Option<String>, tfs: Option<String>, email: &str, role: Role) -> Map<String, Value> {
-    let mut fields = Map::new();
-    let mut set = |key: &str, value: Option<String>| {
-        if let Some(value) = value {
-            fields.insert(key.to_owned(), Value::from(value));
-        }
-    };
-    set("_id", Some(uuid::Uuid::new_v4().to_string()));
-    set("name", name);
-    set("tfs", tfs);
-    set("email", Some(email.to_owned()));
-    set("phone", Some(phone.to_owned()));
-    // Its place; the hash comes when its turn has come.
-    set("upwd", Some(String::new()));
-    set("role", (role == Role::Admin).then(|| "admin".to_owned()));
-    set("ver", Some(tokens::random()));
-    fields
 }
 
 /// Puts a new hash in the place of the old password; every session and token from before is over.

@@ -32,7 +32,7 @@ impl std::fmt::Debug for App {
 /// What a route may use.
 pub struct Parts {
     pub(crate) config: Config,
-    pub(crate) people: People,
+    pub(crate) people: Arc<People>,
     pub(crate) objects: Objects,
     pub(crate) news: News,
     pub(crate) metrics: Metrics,
@@ -73,7 +73,7 @@ pub async fn open(mut config: Config) -> Result<App, OpenError> {
     let document = all().into_openapi();
     let parts = Parts {
         config,
-        people,
+        people: Arc::new(people),
         objects,
         news,
         metrics: Metrics::default(),

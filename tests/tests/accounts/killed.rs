@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::serve::Served;
+use crate::serve::{Served, old_accounts};
 
 const ROUNDS: usize = 5;
 /// Registrations and changes that were answered, in all.
@@ -23,13 +23,7 @@ struct Told {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_half_written_and_every_answered_change_is_in_force() {
     let data = tempfile::tempdir().expect("a folder");
-    let folder = data.path().join("accounts/db/imagepic");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/old-accounts");
-    for entry in std::fs::read_dir(&old).expect("the fixture") {
-        let entry = entry.expect("a file");
-        std::fs::copy(entry.path(), folder.join(entry.file_name())).expect("copied");
-    }
+    let (folder, old) = old_accounts(data.path());
     let settings = [("IMAGEPIC_REGISTRATION", "open"), ("IMAGEPIC_ANONYMOUS_READS", "false")];
     let told: Arc<Mutex<BTreeMap<String, Told>>> = Arc::default();
     told.lock().expect("free").insert("13800138000".to_owned(), Told { password: Some("abc12345".to_owned()), asked: None });

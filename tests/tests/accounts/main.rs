@@ -4,4 +4,5 @@ mod contract;
 mod keeping;
 mod killed;
 mod replicas;
+mod rows;
 mod serve;

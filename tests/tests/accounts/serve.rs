@@ -1,6 +1,6 @@
 //! A server that many may ask at once and anybody may kill, and small questions to it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -71,6 +71,18 @@ pub(crate) fn accounts(data: &Path, settings: &[(&str, &str)], arguments: &[&str
     child.wait_with_output().expect("it ends")
 }
 
+/// Puts the account files that the old service left into a data folder; where they lie there, and where they came from.
+pub(crate) fn old_accounts(data: &Path) -> (PathBuf, PathBuf) {
+    let folder = data.join("accounts/db/imagepic");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/old-accounts");
+    for entry in std::fs::read_dir(&old).expect("the fixture") {
+        let entry = entry.expect("a file");
+        std::fs::copy(entry.path(), folder.join(entry.file_name())).expect("copied");
+    }
+    (folder, old)
+}
+
 /// How a server with these settings is started.
 pub(crate) fn setup(data: &Path, settings: &[(&str, &str)]) -> TeamSetup {
     settings.iter().fold(TeamSetup::default().data(data), |setup, (name, value)| setup.set(name, value))
@@ -80,6 +92,11 @@ impl Served {
     pub(crate) async fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
         let team = setup(data, settings).start().await;
         Self { url: team.url.clone(), client: team.http.clone(), team: Mutex::new(team) }
+    }
+
+    /// `127.0.0.1:{port}`
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// As a power cut would.
@@ -110,6 +127,16 @@ impl Served {
         let mut request = self.post(path).body(body.to_owned());
         if let Some(kind) = kind {
             request = request.header(CONTENT_TYPE, kind);
+        }
+        Self::answer(request).await.expect("an answer")
+    }
+
+    /// A path as it is, by any method, with whatever headers and no body.
+    pub(crate) async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let method = method.to_ascii_uppercase().parse().expect("a method");
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).timeout(PATIENCE);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         Self::answer(request).await.expect("an answer")
     }

@@ -10,8 +10,9 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::passwords::Passwords;
+use super::registration::person;
 use super::rules::{self, Rules};
-use super::{Clock, Role, invites, person, sessions, set_password};
+use super::{Clock, Role, invites, sessions, set_password};
 use crate::accounts::document::{Oddity, oddity};
 use crate::accounts::{Accounts, Document, Home, Invites, Opener, StoreError};
 use crate::config::Config;
