@@ -107,7 +107,7 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// For the head of a request.
     pub head_timeout: Duration,
-    /// A body that moves no byte for so long is given up.
+    /// A body that moves no byte for so long is given up; one that trickles, after four times as long.
     pub idle_timeout: Duration,
     /// An answer of which a client takes no byte for so long is given up, connection and all. No setting: nobody needs more.
     pub unread_timeout: Duration,

@@ -16,6 +16,10 @@ use tokio::time::{Instant, Sleep};
 
 /// Longer than that nobody is listened to after a refusal.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes a second that a body must bring on the whole, once it has been waited for [`GRACE`] times as long as for a single byte: who sends
+/// one now and then would hold a place for days.
+const PACE: u64 = 1024;
+const GRACE: u32 = 4;
 
 /// Says of a connection that its client may still be sending what nobody will read.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +48,17 @@ pub(crate) struct Lent {
     idle: Duration,
     /// Armed while somebody waits for a frame.
     timer: Pin<Box<Sleep>>,
-    waiting: bool,
+    waiting: Option<Instant>,
+    /// How long has been waited for all frames so far.
+    waited: Duration,
+    came: u64,
+}
+
+impl Lent {
+    fn stalls(&self, why: String) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.slot.stalled.store(true, Ordering::Relaxed);
+        Poll::Ready(Some(Err(axum::Error::new(std::io::Error::new(std::io::ErrorKind::TimedOut, why)))))
+    }
 }
 
 /// Who gets the unread rest of a body.
@@ -54,7 +68,8 @@ pub(crate) struct Lender(Arc<Slot>);
 pub(crate) fn lend(body: Inner, idle: Duration) -> (Lent, Lender) {
     let slot = Arc::new(Slot { begun: AtomicBool::new(false), stalled: AtomicBool::new(false), body: Mutex::new(None) });
     let timer = Box::pin(tokio::time::sleep(idle));
-    (Lent { body: Some(body), slot: Arc::clone(&slot), idle, timer, waiting: false }, Lender(slot))
+    let (waiting, waited, came) = (None, Duration::ZERO, 0);
+    (Lent { body: Some(body), slot: Arc::clone(&slot), idle, timer, waiting, waited, came }, Lender(slot))
 }
 
 impl Drop for Lent {
@@ -114,18 +129,23 @@ impl Body for Lent {
         this.slot.begun.store(true, Ordering::Relaxed);
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         let polled = Pin::new(body).poll_frame(cx);
-        if polled.is_ready() {
-            this.waiting = false;
+        if let Poll::Ready(frame) = &polled {
+            this.waited += this.waiting.take().map_or(Duration::ZERO, |since| since.elapsed());
+            if let Some(Ok(frame)) = frame {
+                this.came += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if this.waited > this.idle * GRACE && this.came < this.waited.as_secs() * PACE {
+                    return this.stalls(format!("{} bytes came in {} s", this.came, this.waited.as_secs()));
+                }
+            }
             return polled;
         }
-        if !this.waiting {
-            this.waiting = true;
-            this.timer.as_mut().reset(Instant::now() + this.idle);
+        if this.waiting.is_none() {
+            let now = Instant::now();
+            this.waiting = Some(now);
+            this.timer.as_mut().reset(now + this.idle);
         }
         std::task::ready!(this.timer.as_mut().poll(cx));
-        this.slot.stalled.store(true, Ordering::Relaxed);
-        let why = format!("no byte came for {} s", this.idle.as_secs());
-        Poll::Ready(Some(Err(axum::Error::new(std::io::Error::new(std::io::ErrorKind::TimedOut, why)))))
+        this.stalls(format!("no byte came for {} s", this.idle.as_secs()))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -182,5 +202,21 @@ mod tests {
         });
         let (lent, _) = lend(Inner::from_stream(slow), Duration::from_secs(1));
         assert_eq!(lent.collect().await.expect("all of it").to_bytes().len(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_only_trickles_is_given_up_and_one_that_comes_in_bursts_is_not() {
+        let every = |seconds: u64, size: usize, count: usize| {
+            Inner::from_stream(stream::unfold(0, move |n| async move {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                (n < count).then(|| (Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; size])), n + 1))
+            }))
+        };
+        let (lent, lender) = lend(every(29, 1, 1000), IDLE);
+        let start = Instant::now();
+        assert!(lent.collect().await.is_err());
+        assert!(lender.stalled() && start.elapsed() < IDLE * (GRACE + 1), "{:?}", start.elapsed());
+        let (lent, _) = lend(every(29, 64 * 1024, 20), IDLE);
+        assert_eq!(lent.collect().await.expect("all of it").to_bytes().len(), 20 * 64 * 1024);
     }
 }

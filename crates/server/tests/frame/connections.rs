@@ -148,6 +148,28 @@ async fn who_never_reads_an_answer_does_not_keep_a_place() {
     drop(deaf);
 }
 
+/// A byte now and then keeps the watch on silence awake for ever.
+#[tokio::test]
+async fn a_body_that_trickles_does_not_hold_a_place() {
+    let server = Server::start(|config| config.limits.idle_timeout = Duration::from_millis(500)).await;
+    let mut trickling = server.connect().await;
+    let head = "POST /imagepic/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n";
+    trickling.write_all(head.as_bytes()).await.expect("a head");
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        // Once it has answered it may close.
+        if trickling.write_all(b" ").await.is_err() {
+            break;
+        }
+        let mut heard = [0; 12];
+        if let Ok(Ok(12)) = tokio::time::timeout(Duration::from_millis(200), trickling.peek(&mut heard)).await {
+            assert_eq!(&heard, b"HTTP/1.1 408");
+            return;
+        }
+    }
+    panic!("it was listened to for {:?}", begun.elapsed());
+}
+
 /// A stream that never ends by itself must not be waited for.
 #[tokio::test]
 async fn a_stop_does_not_wait_for_who_listens() {
