@@ -7,6 +7,7 @@ mod news;
 mod place;
 mod policies;
 mod reading;
+mod refusals;
 mod rows;
 mod uploads;
 
