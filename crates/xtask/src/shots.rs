@@ -1,7 +1,11 @@
-//! `cargo xtask shots`: pictures of the real windows, light and dark, in both languages, taken by the desktop tests.
+//! `cargo xtask shots`: pictures of the real windows, light and dark, in both languages, at 100 % and 200 %, taken by the desktop tests;
+//! and of them those of the README.
 
 use crate::sh::{self, Done, step};
 use crate::{setup, test};
+
+/// What the README shows, in both languages and for both themes of whoever reads it.
+const README: [&str; 4] = ["windows.png", "windows-dark.png", "windows-zh.png", "windows-zh-dark.png"];
 
 /// `cargo xtask shots`
 pub(crate) fn shots(arguments: &[String]) -> Done {
@@ -10,11 +14,18 @@ pub(crate) fn shots(arguments: &[String]) -> Done {
     }
     setup::for_tests()?;
     step("programs and tests", test::programs)?;
+    // Those of windows that are no more would be looked at, too.
+    let made = sh::root().join("artifacts/shots");
+    std::fs::remove_dir_all(&made).ok();
     step("pictures", || {
         let mut nextest = sh::cargo();
         nextest.args(["nextest", "run", "--locked", "--workspace", "--run-ignored", "all", "shots::"]);
         sh::run(&mut nextest)
     })?;
-    println!("They are in artifacts/shots/.");
+    for name in README {
+        let (from, to) = (made.join(name), sh::root().join("docs").join(name));
+        std::fs::copy(&from, &to).map_err(|why| format!("{} to {}: {why}", from.display(), to.display()))?;
+    }
+    println!("They are in artifacts/shots/, those of the README in docs/.");
     Ok(())
 }
