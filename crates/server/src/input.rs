@@ -5,14 +5,19 @@
 use axum::RequestExt as _;
 use axum::extract::{FromRequest, Request};
 use http::{StatusCode, header};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use imagepic_api::Code;
 use serde_json::{Map, Value};
 
 use crate::answer::Refusal;
+use crate::objects::budget::Share;
+use crate::state::App;
 
 /// No body of fields is larger; nothing legitimate comes near.
 const LARGEST: usize = 64 * 1024;
+/// But for one that lists names: a thousand of the longest.
+const LONGEST_LIST: usize = 1536 * 1024;
 
 /// The fields of a body. No body, and a body without a type, are no fields.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +34,9 @@ fn bad(reason: &str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, Code::BadRequest, reason)
 }
 
-fn too_large() -> Refusal {
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, "a body of fields has 64 KiB at most")
+fn too_large(most: usize) -> Refusal {
+    let reason = format!("a body of fields has {} KiB at most here", most / 1024);
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, &reason)
 }
 
 #[derive(Clone, Copy)]
@@ -72,12 +78,30 @@ impl<S: Sync> FromRequest<S> for Input {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let form = form(&request)?;
-        let body = Limited::new(request.into_limited_body(), LARGEST);
-        let bytes = body.collect().await.map_err(|error| {
-            if error.downcast_ref::<LengthLimitError>().is_some() { too_large() } else { bad("the body broke off") }
-        })?;
-        fields(form, &bytes.to_bytes()).map(Self)
+        read(request, LARGEST).await.map(Self)
+    }
+}
+
+async fn read(request: Request, most: usize) -> Result<Map<String, Value>, Refusal> {
+    let form = form(&request)?;
+    let body = Limited::new(request.into_limited_body(), most);
+    let bytes = body.collect().await.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() { too_large(most) } else { bad("the body broke off") }
+    })?;
+    fields(form, &bytes.to_bytes())
+}
+
+/// Fields with a list of names among them, and its share of the memory that all uploads together may hold: such a body is as large.
+pub(crate) struct Names(pub(crate) Input, pub(crate) Share);
+
+impl FromRequest<App> for Names {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        let told = request.body().size_hint().upper().and_then(|most| usize::try_from(most).ok());
+        // Read, taken apart and sent on.
+        let share = app.objects.budget.memory(3 * told.unwrap_or(LONGEST_LIST).min(LONGEST_LIST) as u64)?;
+        read(request, LONGEST_LIST).await.map(|fields| Self(Input(fields), share))
     }
 }
 
@@ -86,7 +110,7 @@ mod tests {
     use super::*;
     use axum::body::Body;
 
-    async fn read(kind: Option<&str>, body: &str) -> Result<Map<String, Value>, (u16, Code)> {
+    async fn asked(kind: Option<&str>, body: &str) -> Result<Map<String, Value>, (u16, Code)> {
         let mut request = Request::builder().method("POST").uri("/x");
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);
@@ -97,21 +121,21 @@ mod tests {
 
     #[tokio::test]
     async fn json_forms_and_nothing_are_all_fields() {
-        let json = read(Some("application/json; charset=utf-8"), r#"{"phone":13800138003}"#).await.expect("JSON");
+        let json = asked(Some("application/json; charset=utf-8"), r#"{"phone":13800138003}"#).await.expect("JSON");
         assert_eq!(json["phone"], 13_800_138_003_i64);
-        let form = read(Some("application/x-www-form-urlencoded"), "name=%E5%B0%8F&upwd=a+b").await.expect("a form");
+        let form = asked(Some("application/x-www-form-urlencoded"), "name=%E5%B0%8F&upwd=a+b").await.expect("a form");
         assert_eq!((form["name"].as_str(), form["upwd"].as_str()), (Some("小"), Some("a b")));
-        assert!(read(None, "").await.expect("nothing").is_empty());
-        assert!(read(Some("application/json"), "").await.expect("nothing").is_empty());
+        assert!(asked(None, "").await.expect("nothing").is_empty());
+        assert!(asked(Some("application/json"), "").await.expect("nothing").is_empty());
     }
 
     #[tokio::test]
     async fn what_is_not_fields_is_refused_with_its_status() {
-        assert_eq!(read(Some("application/json"), "{").await, Err((400, Code::BadRequest)));
-        assert_eq!(read(Some("application/json"), "[1]").await, Err((400, Code::BadRequest)));
-        assert_eq!(read(Some("text/plain"), "{}").await, Err((400, Code::BadRequest)));
-        assert_eq!(read(None, "{}").await, Err((400, Code::BadRequest)));
+        assert_eq!(asked(Some("application/json"), "{").await, Err((400, Code::BadRequest)));
+        assert_eq!(asked(Some("application/json"), "[1]").await, Err((400, Code::BadRequest)));
+        assert_eq!(asked(Some("text/plain"), "{}").await, Err((400, Code::BadRequest)));
+        assert_eq!(asked(None, "{}").await, Err((400, Code::BadRequest)));
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(LARGEST));
-        assert_eq!(read(Some("application/json"), &long).await, Err((413, Code::TooLarge)));
+        assert_eq!(asked(Some("application/json"), &long).await, Err((413, Code::TooLarge)));
     }
 }

@@ -139,3 +139,118 @@ async fn many_are_removed_at_once_and_each_is_accounted_for(store: Store) {
     assert_eq!(unsigned["error"], "token_missing");
     assert_eq!(place.count("").await, 1);
 }
+
+/// As many as there may be, with names as long as people's folders make them.
+#[tokio::test]
+async fn a_thousand_long_names_are_removed_at_once() {
+    let place = Place::new(Store::Embedded).await;
+    let folder = format!("2026/11/{}", "截图".repeat(60));
+    for name in ["000.png", "999.png"] {
+        assert_eq!(place.team.put(&place.token, &place.bucket, &folder, name, png(100)).await["code"], "0");
+    }
+    let names: Vec<_> = (0..1000).map(|at| format!("{folder}/{at:03}.png")).collect();
+    let came = place.data("object/removeObjects", json!({ "bucketName": place.bucket, "objectNames": names })).await;
+    assert_eq!(came.as_array().expect("a list").iter().filter(|one| one["success"] == true).count(), 1000);
+    assert_eq!(place.count("2026/").await, 0);
+    let names: Vec<_> = (0..1000).map(|at| format!("{}{at:03}", "x".repeat(2200))).collect();
+    let came = place.ask("object/removeObjects", json!({ "bucketName": place.bucket, "objectNames": names })).await;
+    assert_eq!((came.status, came.error()), (413, "too_large"), "more than a thousand names can be");
+}
+
+/// Sixteen megabytes each, which nobody reads.
+#[tokio::test]
+async fn long_listings_that_nobody_reads_do_not_fill_the_servers_memory() {
+    use tokio::io::AsyncWriteExt as _;
+    let embedded = imagepic_tests::embedded::embedded().await;
+    let place = Place::over(embedded.reached.clone(), |setup, _| setup).await;
+    // Few of them, with names as long as names can be.
+    fill_by_sql(&embedded, &place.bucket, 16_000, 980).await;
+    let host = place.team.url.trim_start_matches("http://");
+    let body = json!({ "bucketName": place.bucket, "pageNum": -1 }).to_string();
+    let mut unread = Vec::new();
+    let refused = loop {
+        let mut line = tokio::net::TcpStream::connect(host).await.expect("a connection");
+        let head = format!(
+            "POST /imagepic/object/listObjects HTTP/1.1\r\nhost: {host}\r\nauthorization: {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            place.token,
+            body.len()
+        );
+        line.write_all(head.as_bytes()).await.expect("it goes out");
+        let mut status = [0; 12];
+        while line.peek(&mut status).await.expect("an answer") < status.len() {}
+        if &status != b"HTTP/1.1 200" {
+            break crate::place::answer(&mut line).await;
+        }
+        unread.push(line);
+        assert!(unread.len() < 20, "{} of them lie in memory", unread.len());
+    };
+    assert_eq!((refused.status, refused.error()), (503, "busy"), "{}", refused.body);
+    assert!(refused.head.contains("\r\nretry-after: ") && unread.len() > 1, "{}", refused.head);
+    drop(unread);
+    let all = imagepic_tests::within(std::time::Duration::from_secs(30), "there is room again", async || {
+        let came = place.ask("object/listObjects", json!({ "bucketName": place.bucket, "pageNum": -1 })).await;
+        (came.status == 200).then_some(came)
+    });
+    assert_eq!(all.await.body["data"]["lists"].as_array().map(Vec::len), Some(16_000));
+}
+
+/// What pages may cost at most, and what a cursor costs however large the place: half of them objects, half of them prefixes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: cargo xtask test --all"]
+async fn a_place_of_a_million_entries_is_listed_by_page_and_by_cursor() {
+    let embedded = imagepic_tests::embedded::embedded().await;
+    let place = Place::over(embedded.reached.clone(), |setup, _| setup).await;
+    fill_by_sql(&embedded, &place.bucket, 1_000_000, 0).await;
+    let page = async |size: u64, number: i64| {
+        place.ask("object/listObjects", json!({ "bucketName": place.bucket, "pageSize": size, "pageNum": number })).await
+    };
+    let holds = async |size: u64, number: i64, first: &str, last: &str| {
+        let came = page(size, number).await;
+        let names = said(&came.body["data"]["lists"]);
+        assert_eq!((came.status, came.body["data"]["total"].as_u64()), (200, Some(1_000_000)), "page {number} of {size}");
+        assert_eq!((names.first().map(String::as_str), names.last().map(String::as_str)), (Some(first), Some(last)), "{number}");
+    };
+    tokio::join!(
+        holds(1000, 500, "o0499000.png", "o0499999.png"),
+        holds(3000, 167, "o0498000.png", "p0000999/"),
+        holds(1000, 1000, "p0499000/", "p0499999/"),
+    );
+    let came = page(10, -1).await;
+    assert_eq!((came.status, came.error()), (413, "too_large"), "an answer holds no more than 100,000");
+
+    let (mut cursor, mut seen, mut requests) = (Value::Null, 0_usize, 0_usize);
+    let mut before = String::new();
+    loop {
+        let body = json!({ "bucketName": place.bucket, "cursor": cursor, "limit": 1000 });
+        let slice = place.data("object/listObjects", body).await;
+        let names = said(&slice["lists"]);
+        assert!(names.is_sorted() && names.first().is_none_or(|first| *first > before), "{names:?}");
+        (seen, requests) = (seen + names.len(), requests + 1);
+        before = names.last().cloned().unwrap_or(before);
+        cursor = slice["next"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!((seen, requests), (1_000_000, 1000));
+    assert_eq!(place.team.put(&place.token, &place.bucket, "", "one-more.png", png(100)).await["code"], "0");
+    let came = page(10, 1).await;
+    assert_eq!((came.status, came.error()), (413, "too_large"), "beyond a million only the cursor leads through");
+}
+
+/// Half of so many as `o0000000.png` and on, the other half one by one in `p0000000/` and on, with so many letters more behind the number:
+/// the first is put as every object, the others are written beside it as it stands in the index.
+async fn fill_by_sql(embedded: &imagepic_tests::embedded::Embedded, bucket: &str, count: usize, more: usize) {
+    imagepic_bucket::bench::fill(&embedded.itself, bucket, 1, |_| "o0000000.png".to_owned()).await.expect("one is there");
+    let index = rusqlite::Connection::open(embedded.dir.join("index.sqlite")).expect("the index");
+    let written = index.execute(
+        "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1 - 1)
+         INSERT INTO object (bucket, key, size, etag, modified, meta, pieces)
+         SELECT bucket, CAST(CASE WHEN n < ?1 / 2 THEN printf('o%07d%s.png', n, ?2) ELSE printf('p%07d%s/1.png', n - ?1 / 2, ?2) END AS BLOB),
+                size, etag, modified, meta, pieces
+         FROM number, object WHERE key = CAST('o0000000.png' AS BLOB)",
+        rusqlite::params![i64::try_from(count).expect("a number"), "x".repeat(more)],
+    );
+    assert_eq!(written.expect("written"), count - 1);
+}

@@ -1,10 +1,11 @@
-//! How much all uploads together may hold: memory, disk, and requests that are open at the store.
+//! How much all uploads together may hold: memory, disk, and requests that are open at the store. Long answers have a purse of their own.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::StatusCode;
 use imagepic_api::Code;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,6 +20,8 @@ const UNIT: u64 = 1024;
 const STREAMS: usize = 16;
 /// Requests that put what is here already; these are done as fast as the store takes them.
 const PUTS: usize = 64;
+/// Bytes of all answers together that are as long as listings can be. Whoever reads one slowly holds it for as long.
+const ANSWERS: u64 = 64 * 1024 * 1024;
 /// Seconds until a refused upload may find room.
 const SOON: u64 = 2;
 
@@ -29,6 +32,7 @@ pub(crate) struct Budget {
     disk: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     puts: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
     folder: Arc<PathBuf>,
 }
 
@@ -84,6 +88,7 @@ impl Budget {
             disk: purse(limits.spool_bytes),
             streams: Arc::new(Semaphore::new(STREAMS)),
             puts: Arc::new(Semaphore::new(PUTS)),
+            answers: purse(ANSWERS),
             folder: Arc::new(folder.to_owned()),
         }
     }
@@ -94,6 +99,25 @@ impl Budget {
     /// 503 `busy`.
     pub(crate) fn memory(&self, bytes: u64) -> Result<Share, Refusal> {
         Share::take(&self.memory, bytes).ok_or_else(|| busy("too many uploads at once"))
+    }
+
+    /// A long answer, counted until its last byte has gone out.
+    ///
+    /// # Errors
+    /// 503 `busy`.
+    pub(crate) fn answer(&self, text: Vec<u8>) -> Result<Bytes, Refusal> {
+        struct Counted {
+            text: Vec<u8>,
+            _share: Share,
+        }
+        impl AsRef<[u8]> for Counted {
+            fn as_ref(&self) -> &[u8] {
+                &self.text
+            }
+        }
+        let share =
+            Share::take(&self.answers, text.len() as u64).ok_or_else(|| busy("too many long answers are on their way"))?;
+        Ok(Bytes::from_owner(Counted { text, _share: share }))
     }
 
     /// A place among the uploads that travel on while they come, if there is one at once.
@@ -137,5 +161,17 @@ mod tests {
         assert!(first.grow_to(5 * UNIT));
         drop((first, second));
         assert!(budget.memory(10 * UNIT).is_ok());
+    }
+
+    #[test]
+    fn a_long_answer_counts_until_its_last_byte_has_gone() {
+        let budget = Budget::new(&Limits::default(), Path::new("/"));
+        let long = || budget.answer(vec![b'x'; 40 * 1024 * 1024]);
+        let mut first = long().expect("room");
+        let rest = first.split_off(1000);
+        drop(first);
+        assert_eq!(long().expect_err("the rest of it is still here").error, Code::Busy);
+        drop(rest);
+        assert!(long().is_ok());
     }
 }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 use imagepic_api::object::{
     Address, Changed, Copy, Happened, List, Listed, PresignGet, RemoveMany, Removed, Slice, Stat, Stored,
@@ -16,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::{NoBucket, NoObject};
 use crate::answer::{Answer, Good, Nothing, Refusal};
-use crate::input::Input;
+use crate::input::{Input, Names};
 use crate::objects::faults::{self, Voice, no_such_object, refusal};
 use crate::objects::upload::{Wanted, now};
 use crate::objects::{fields, form, grants, listing, multipart, names};
@@ -29,6 +30,8 @@ mod stream;
 
 /// Entries a page has unless asked otherwise, as before.
 const PAGE: i64 = 10;
+/// Listings longer than that are counted while they go out, in bytes.
+const LONG: usize = 1024 * 1024;
 
 /// `/imagepic/object/…`
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -73,16 +76,31 @@ fn bad_mark(what: &str) -> Refusal {
     path = "/imagepic/object/listObjects",
     tag = "object",
     request_body = List,
-    responses((status = 200, body = Envelope<Listing>), NoBucket)
+    responses(
+        (status = 200, body = Envelope<Listing>),
+        NoBucket,
+        (status = 413, description = "More than a page or a walk holds: use the cursor"),
+        (status = 503, description = "Too many long answers at once; `Retry-After`")
+    )
 )]
-async fn list_objects(State(app): State<App>, _: Reader, input: Input) -> Answer<Listing> {
+async fn list_objects(State(app): State<App>, _: Reader, input: Input) -> Result<Response, Refusal> {
+    let listing = listed(&app, &input).await?;
+    let text = serde_json::to_vec(&Envelope::ok(listing)).map_err(|error| {
+        tracing::error!(%error, "a listing cannot be written");
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "a fault of the server; its log tells more")
+    })?;
+    let body = if text.len() > LONG { Body::from(app.objects.budget.answer(text)?) } else { Body::from(text) };
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+async fn listed(app: &App, input: &Input) -> Result<Listing, Refusal> {
     let objects = &app.objects;
-    let bucket = fields::text(&input, "bucketName")?;
-    let prefix = fields::optional_text(&input, "prefix")?.unwrap_or_default();
-    let cursor = fields::optional_text(&input, "cursor")?;
-    let limit = fields::number(&input, "limit")?;
-    let size = fields::number(&input, "pageSize")?.unwrap_or(PAGE);
-    let number = fields::number(&input, "pageNum")?.unwrap_or(1);
+    let bucket = fields::text(input, "bucketName")?;
+    let prefix = fields::optional_text(input, "prefix")?.unwrap_or_default();
+    let cursor = fields::optional_text(input, "cursor")?;
+    let limit = fields::number(input, "limit")?;
+    let size = fields::number(input, "pageSize")?.unwrap_or(PAGE);
+    let number = fields::number(input, "pageNum")?.unwrap_or(1);
     objects.bucket(&bucket, Voice::Fitting)?;
     let failed = |error| refusal(&error, &bucket, None, Voice::Fitting);
     if cursor.is_some() || limit.is_some() {
@@ -90,7 +108,7 @@ async fn list_objects(State(app): State<App>, _: Reader, input: Input) -> Answer
         let limit = limit.ok_or_else(|| bad("the field limit must be from 1 to 1000"))?;
         let slice =
             listing::slice(&objects.store, &bucket, &prefix, cursor.as_deref().filter(|cursor| !cursor.is_empty()), limit);
-        return slice.await.map(Listing::Slice).map(Good).map_err(failed);
+        return slice.await.map(Listing::Slice).map_err(failed);
     }
     let (from, to) = if number == -1 {
         (0, u64::MAX)
@@ -105,7 +123,7 @@ async fn list_objects(State(app): State<App>, _: Reader, input: Input) -> Answer
     };
     let _turn = objects.walks.acquire().await;
     let page = listing::page(&objects.store, &bucket, &prefix, from, to).await;
-    page.map(Listing::Page).map(Good).map_err(|why| match why {
+    page.map(Listing::Page).map_err(|why| match why {
         listing::NoPage::TooLarge => listing::too_large(),
         listing::NoPage::Store(error) => failed(error),
     })
@@ -292,14 +310,18 @@ async fn remove_object(State(app): State<App>, _: Caller, input: Input) -> Answe
     request_body = RemoveMany,
     responses((status = 200, body = Envelope<Vec<Removed>>), NoBucket)
 )]
-async fn remove_objects(State(app): State<App>, _: Caller, input: Input) -> Answer<Vec<Removed>> {
+async fn remove_objects(State(app): State<App>, _: Caller, Names(input, share): Names) -> Answer<Vec<Removed>> {
     let bucket = fields::text(&input, "bucketName")?;
     let keys = fields::texts(&input, "objectNames")?;
     if keys.is_empty() || keys.len() > imagepic_s3::MOST_KEYS {
         return Err(bad("the field objectNames must hold 1 to 1000 names"));
     }
     app.objects.bucket(&bucket, Voice::Fitting)?;
-    to_its_end(remove_many(app, bucket, keys)).await
+    to_its_end(async move {
+        let _share = share;
+        remove_many(app, bucket, keys).await
+    })
+    .await
 }
 
 async fn remove_many(app: App, bucket: String, keys: Vec<String>) -> Answer<Vec<Removed>> {
