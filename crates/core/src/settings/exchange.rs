@@ -15,6 +15,8 @@ use crate::error::{Code, Error, Result};
 
 /// No file of settings is larger, in bytes.
 pub const LARGEST: usize = 1 << 20;
+/// Lists that the table of the defaults does not have, because they are empty there.
+const LISTS: [&str; 2] = ["capture.folders", "link.templates"];
 
 /// What importing a file would do.
 #[derive(Debug, Clone)]
@@ -134,7 +136,8 @@ pub fn plan(present: &Settings, text: &str) -> Result<Import> {
         for (field, value) in fields.iter() {
             let key = format!("{group}.{field}");
             // What the incoming settings hold after reading is what this version understands.
-            if known.get(group).and_then(Item::as_table).is_none_or(|table| !table.contains_key(field)) {
+            let is_known = known.get(group).and_then(Item::as_table).is_some_and(|table| table.contains_key(field));
+            if !is_known && !LISTS.contains(&key.as_str()) {
                 import.leave_out(&key, words::unknown_key().to(lang));
             } else if let Some(table) = merged.get_mut(group).and_then(Item::as_table_mut) {
                 table.insert(field, value.clone());
@@ -148,7 +151,12 @@ pub fn plan(present: &Settings, text: &str) -> Result<Import> {
     for destination in incoming.destinations.iter().filter(|_| named) {
         import.take_destination(present, destination, lang);
     }
-    // Only once all of them are there: the file may name one of its own.
+    // Only once all of them are there: the file may name one of its own, and send a folder's images there.
+    for folder in std::mem::take(&mut import.settings.capture.folders) {
+        if let Err(error) = import.settings.watch_folder(folder) {
+            import.leave_out("capture.folders", error.message(lang));
+        }
+    }
     let wanted = import.settings.destination.current.clone();
     if import.settings.destinations.iter().all(|destination| destination.id != wanted) {
         import.settings.destination = present.destination.clone();
@@ -328,7 +336,8 @@ mod tests {
 
     use super::*;
     use crate::destination::{S3Address, TeamAddress};
-    use crate::settings::{Language, Theme};
+    use crate::link::{Format, LinkTemplate};
+    use crate::settings::{Language, Theme, WatchedFolder};
 
     fn destination(id: &str, kind: Kind) -> Destination {
         Destination {
@@ -370,6 +379,17 @@ mod tests {
         here.general.theme = Theme::Dark;
         here.shortcuts.set(Deed::Library, "Ctrl+Alt+L").expect("free");
         here.destination.current = "team".to_owned();
+        let template = LinkTemplate::new("Wiki", "[[{url}|{stem}]]").expect("a template");
+        here.link.format = Format::Own(template.name);
+        here.link.set_templates(vec![template]).expect("one");
+        let folder = |path: &str, destination: Option<&str>| WatchedFolder {
+            path: PathBuf::from(path),
+            destination: destination.map(str::to_owned),
+            recursive: true,
+            enabled: true,
+        };
+        here.watch_folder(folder("/home/ann/截图", Some("office"))).expect("a folder");
+        here.watch_folder(folder("/home/ann/Shots", None)).expect("a folder");
         let text = export(&here).expect("text");
         let there = plan(&Settings::default(), &text).expect("a plan");
         let mut expected = here.clone();
