@@ -1,7 +1,7 @@
 //! Every upload in brief, in memory while somebody looks at the library: finding among a hundred thousand takes a few milliseconds,
 //! whatever is sought, and counts come with it. It follows the journal by the number of the last change, so that it is never stale.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,7 @@ impl Catalog {
     pub(crate) async fn find(&self, journal: &Journal, query: LibraryQuery, now: i64, hidden: Vec<i64>) -> Result<Found> {
         self.follow(journal).await?;
         let loaded = Arc::clone(&self.loaded);
+        let hidden: HashSet<i64> = hidden.into_iter().collect();
         blocking(move || Ok(lock(&loaded).as_ref().map(|loaded| loaded.find(&query, now, &hidden)).unwrap_or_default())).await
     }
 
@@ -139,7 +140,7 @@ impl Loaded {
         }
     }
 
-    fn find(&self, query: &LibraryQuery, now: i64, hidden: &[i64]) -> Found {
+    fn find(&self, query: &LibraryQuery, now: i64, hidden: &HashSet<i64>) -> Found {
         let mut found = Found::default();
         let words = words(&query.text);
         let finders: Vec<_> = words.iter().map(|word| memchr::memmem::Finder::new(word.as_bytes())).collect();
@@ -237,7 +238,7 @@ mod tests {
     }
 
     fn found(loaded: &Loaded, query: &LibraryQuery) -> Vec<i64> {
-        loaded.find(query, 0, &[]).ids.into_iter().map(|(id, _)| id).collect()
+        loaded.find(query, 0, &HashSet::new()).ids.into_iter().map(|(id, _)| id).collect()
     }
 
     fn text(text: &str) -> LibraryQuery {
@@ -295,11 +296,11 @@ mod tests {
         ]);
         let of = |life| {
             let query = LibraryQuery { life: Some(life), ..LibraryQuery::default() };
-            loaded.find(&query, 65 * hour, &[]).ids.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+            loaded.find(&query, 65 * hour, &HashSet::new()).ids.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
         };
         assert_eq!(of(LinkLife::Ending), [2]);
         assert_eq!(of(LinkLife::Ended), [3]);
-        let counts = loaded.find(&LibraryQuery::default(), 65 * hour, &[2]);
+        let counts = loaded.find(&LibraryQuery::default(), 65 * hour, &HashSet::from([2]));
         assert_eq!((counts.all, counts.ending, counts.waiting), (3, 0, 1), "what is hidden is not counted");
     }
 

@@ -1,7 +1,7 @@
 //! What the library does to objects of finished uploads: delete after some seconds, forget, rename. Each is written down before it
 //! begins, and whoever opens the home next finishes it or takes it back: nothing stays half done.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use crate::naming::{self, Misnamed};
 pub const UNDO_SECONDS: u32 = 8;
 /// Objects that are removed at the same time.
 const AT_ONCE: usize = 6;
+/// Pause before what was taken back is written down once more, where the journal could not.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Uploads that left the list and may still come back.
 #[derive(Debug, Default)]
@@ -30,6 +32,8 @@ pub(crate) struct Leavers {
 enum Stage {
     /// Its seconds are not over.
     Waits,
+    /// Taken back, which is still being written down.
+    Stays,
     /// Too late to take it back.
     Goes,
 }
@@ -58,19 +62,17 @@ impl Inner {
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let chores = ids.iter().map(|id| Chore { upload: *id, kind, old: String::new(), new: String::new() }).collect();
         if let Err(error) = self.journal.begin_chores(chores).await {
-            self.leavers.with(|going| going.retain(|id, _| !ids.contains(id)));
+            self.leavers.with(|going| ids.iter().for_each(|id| drop(going.remove(id))));
             return Err(error);
         }
-        let mut stay = 0;
-        if kind == ChoreKind::Delete {
-            for row in rows.iter().filter(|row| row.state == RowState::Done) {
-                let naming = self.journal.naming(row.bucket.clone(), row.key.clone()).await?;
-                let others: Vec<Row> = naming.into_iter().filter(|other| !ids.contains(&other.id)).collect();
-                // Several that share one object go together, and the object with the last of them.
-                let ours = rows.iter().any(|one| one.created && one.bucket == row.bucket && one.key == row.key);
-                stay += u32::from(!ours || self.queue.sharer(row, &others).is_some());
+        let stay = match self.staying(&rows, kind).await {
+            Ok(stay) => stay,
+            Err(error) => {
+                // Nobody heard that they leave, so they do not.
+                self.stay(&ids).await?;
+                return Err(error);
             }
-        }
+        };
         let (this, leaving) = (Arc::clone(self), ids.clone());
         self.removals.spawn(async move {
             tokio::select! {
@@ -85,14 +87,65 @@ impl Inner {
         Ok(Leaving { ids, stay, seconds: UNDO_SECONDS })
     }
 
-    pub(super) async fn stay(&self, ids: &[i64]) -> Result<usize> {
-        let back: Vec<i64> = self.leavers.with(|going| {
-            ids.iter().copied().filter(|id| going.get(id) == Some(&Stage::Waits) && going.remove(id).is_some()).collect()
+    /// How many of these leave the list alone: their objects are somebody else's too.
+    async fn staying(&self, rows: &[Row], kind: ChoreKind) -> Result<u32> {
+        if kind != ChoreKind::Delete {
+            return Ok(0);
+        }
+        let ids: HashSet<i64> = rows.iter().map(|row| row.id).collect();
+        let made: HashSet<(&str, &str)> =
+            rows.iter().filter(|row| row.created).map(|row| (row.bucket.as_str(), row.key.as_str())).collect();
+        let mut stay = 0;
+        for row in rows.iter().filter(|row| row.state == RowState::Done) {
+            let naming = self.journal.naming(row.bucket.clone(), row.key.clone()).await?;
+            let others: Vec<Row> = naming.into_iter().filter(|other| !ids.contains(&other.id)).collect();
+            // Several that share one object go together, and the object with the last of them.
+            let ours = made.contains(&(row.bucket.as_str(), row.key.as_str()));
+            stay += u32::from(!ours || self.queue.sharer(row, &others).is_some());
+        }
+        Ok(stay)
+    }
+
+    /// Takes back what still waits. Once this is answered nothing removes it; where that cannot be written down at once, it is as soon as it can.
+    pub(super) async fn stay(self: &Arc<Self>, ids: &[i64]) -> Result<usize> {
+        let mut back: Vec<i64> = Vec::new();
+        self.leavers.with(|going| {
+            for id in ids {
+                if let Some(stage) = going.get_mut(id).filter(|stage| **stage == Stage::Waits) {
+                    *stage = Stage::Stays;
+                    back.push(*id);
+                }
+            }
         });
-        for kind in [ChoreKind::Delete, ChoreKind::Forget] {
-            self.journal.end_chores(back.clone(), kind).await?;
+        let written = self.no_longer_leave(&back).await;
+        // Shown again only now: a chore that is left behind would be done at the next start.
+        self.leavers.with(|going| back.iter().for_each(|id| drop(going.remove(id))));
+        if let Err(error) = written {
+            let (this, back) = (Arc::clone(self), back);
+            self.tasks.spawn_on(
+                async move {
+                    loop {
+                        tokio::select! {
+                            () = tokio::time::sleep(AGAIN) => {}
+                            () = this.stop.cancelled() => return,
+                        }
+                        if this.no_longer_leave(&back).await.is_ok() {
+                            return;
+                        }
+                    }
+                },
+                &self.runtime,
+            );
+            return Err(error);
         }
         Ok(back.len())
+    }
+
+    async fn no_longer_leave(&self, ids: &[i64]) -> Result<()> {
+        for kind in [ChoreKind::Delete, ChoreKind::Forget] {
+            self.journal.end_chores(ids.to_vec(), kind).await?;
+        }
+        Ok(())
     }
 
     /// Removes what nobody took back.
@@ -100,11 +153,11 @@ impl Inner {
         let ids = self.leavers.with(|going| {
             let mut left = ids;
             left.retain(|id| match going.get_mut(id) {
-                Some(stage) => {
+                Some(stage @ Stage::Waits) => {
                     *stage = Stage::Goes;
                     true
                 }
-                None => false,
+                _ => false,
             });
             left
         });
@@ -163,7 +216,7 @@ impl Inner {
 
     /// What could not be removed is in the list again, and it is said why.
     fn come_back(&self, ids: &[i64], error: &Error) {
-        self.leavers.with(|going| going.retain(|id, _| !ids.contains(id)));
+        self.leavers.with(|going| ids.iter().for_each(|id| drop(going.remove(id))));
         self.notice(error);
         self.hub.emit(crate::event::Event::Status);
     }
