@@ -34,6 +34,13 @@ impl Way {
             Self::Direct(addresses) | Self::Proxy(addresses) => addresses,
         }
     }
+
+    /// Leaves out the addresses that are not wanted; of a way with none left nothing is sent anywhere but to a proxy.
+    pub fn keep(&mut self, wanted: impl Fn(IpAddr) -> bool) {
+        match self {
+            Self::Direct(addresses) | Self::Proxy(addresses) => addresses.retain(|address| wanted(address.ip())),
+        }
+    }
 }
 
 /// Always the same addresses, whatever the name means by now.
@@ -330,5 +337,25 @@ mod tests {
         let asked = served.await.expect("served").to_lowercase();
         assert!(asked.starts_with("get /a%2fb.png?q=1 ") && asked.contains("host: rebound.invalid:"), "{asked}");
         assert!(!asked.contains("cookie") && !asked.contains("authorization") && !asked.contains("referer"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_left_out_is_not_connected_to() {
+        let wanted = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let at = wanted.local_addr().expect("an address");
+        let other = std::net::TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), at.port())).expect("the same port");
+        other.set_nonblocking(true).expect("a listener");
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = wanted.accept().await.expect("a visitor");
+            let _ = stream.read(&mut [0; 4096]).await.expect("a request");
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await.expect("it listens");
+        });
+        let http = Http::new(Settings { proxy: Proxy::None, ..Settings::default() }).expect("a setting");
+        let url = url::Url::parse(&format!("http://several.invalid:{}/", at.port())).expect("an address");
+        let mut way = Way::Direct(vec![other.local_addr().expect("an address"), at]);
+        way.keep(|ip| ip == Ipv4Addr::LOCALHOST);
+        assert_eq!(http.visit(&url, &way, "imagepic-test").await.expect("an answer").status(), 200);
+        served.await.expect("served");
+        assert!(other.accept().is_err(), "nobody said yes to it");
     }
 }

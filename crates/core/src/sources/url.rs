@@ -99,9 +99,11 @@ pub(crate) async fn fetch(http: &Http, url: &Url, watched: &impl Watched, lang: 
     let mut ways = 0;
     loop {
         allowed(&at)?;
-        let way = http.way(&at).await.map_err(|failure| failed(&at, &failure))?;
+        let mut way = http.way(&at).await.map_err(|failure| failed(&at, &failure))?;
         if let Some(ip) = way.addresses().iter().map(std::net::SocketAddr::ip).find(|ip| !is_public(*ip)) {
             watched.may(Near { host: host(&at), ip }).await?;
+            // A name may mean several: nobody has said yes to the others.
+            way.keep(|other| is_public(other) || other == ip || (other.is_loopback() && ip.is_loopback()));
         }
         let visit = http.visit(&at, &way, AGENT).await.map_err(|failure| failed(&at, &failure))?;
         if !matches!(visit.status(), 301 | 302 | 303 | 307 | 308) {
