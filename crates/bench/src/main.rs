@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "its output is read by the caller")]
 
+mod library;
 mod page;
 mod photo;
 mod pictures;
@@ -22,6 +23,7 @@ imagepic-bench presign ENDPOINT BUCKET_DIR BUCKET PREFIX COUNT   addresses to PU
 imagepic-bench resident ENDPOINT BUCKET_DIR BUCKET PICGO_PORT HOME FILE…   engine, bare PUT and picgo in turn
 imagepic-bench engine ENDPOINT BUCKET_DIR BUCKET HOME FILE…  the engine alone, to be watched by others
 imagepic-bench page DIR COUNT                                pages among so many objects
+imagepic-bench library APP HOME                              the library's window on a home of 100,000 uploads
 imagepic-bench team-login HOST:PORT                          a token, and what the log-in took
 imagepic-bench team-load put|list HOST:PORT BUCKET CLIENTS COUNT BYTES   answers a second; the token by the environment
 imagepic-bench team-slow HOST:PORT BUCKET COUNT BYTES        uploads that pause in the middle, all at once
@@ -50,6 +52,7 @@ async fn main() -> Outcome {
             let place = resident::Place { endpoint, bucket_dir: Path::new(dir), bucket, home: Path::new(home) };
             resident::alone(&place, &paths(files)).await
         }
+        ["library", app, home] => library::measure(Path::new(app), Path::new(home)).await,
         ["page", dir, count] => page::measure(Path::new(dir), count.parse()?).await,
         ["team-login", host] => team::log_in(host).await,
         ["team-load", what @ ("put" | "list"), host, bucket, clients, count, bytes] => {

@@ -16,9 +16,9 @@ use crate::sh::{self, Done, step};
 use crate::{setup, ui};
 use measure::Report;
 
-/// `cargo xtask bench [resident] [cold] [many] [large] [images] [tray] [bucket] [server]`
+/// `cargo xtask bench [resident] [cold] [many] [large] [images] [tray] [library] [bucket] [server]`
 pub(crate) fn bench(arguments: &[String]) -> Done {
-    const ALL: [&str; 8] = ["resident", "cold", "many", "large", "images", "tray", "bucket", "server"];
+    const ALL: [&str; 9] = ["resident", "cold", "many", "large", "images", "tray", "library", "bucket", "server"];
     if let Some(unknown) = arguments.iter().find(|name| !ALL.contains(&name.as_str())) {
         return Err(format!("bench does not know \"{unknown}\"; it measures {}", ALL.join(", ")));
     }
@@ -49,6 +49,9 @@ pub(crate) fn bench(arguments: &[String]) -> Done {
     }
     if wanted("tray") {
         step("tray: start, memory and rest", || programs::tray(&mut report))?;
+    }
+    if wanted("library") {
+        step("library: its window on 100,000 uploads", || programs::library(&mut report))?;
     }
     if wanted("bucket") {
         step("bucket: a page among 1,000,000 objects", || programs::bucket(&mut report))?;

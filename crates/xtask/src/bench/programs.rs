@@ -17,6 +17,20 @@ pub(super) fn tray(report: &mut Report) -> Done {
     Ok(())
 }
 
+/// The library's window on the uploads of ten years: from asking to drawn, what it takes while it is scrolled, what a search takes.
+pub(super) fn library(report: &mut Report) -> Done {
+    let server = Server::start()?;
+    let mut inside = sh::command(program("imagepic-bench"));
+    inside.arg("library").arg(program("imagepic-desktop")).arg(server.scratch().join("years"));
+    let figures: serde_json::Value =
+        serde_json::from_str(sh::read(&mut inside)?.trim()).map_err(|why| format!("imagepic-bench: {why}"))?;
+    let figure = |name: &str| figures[name].as_f64().unwrap_or(f64::NAN);
+    report.at_most("library: asked for to drawn, 100,000 uploads", figure("open_ms"), 400.0, " ms");
+    report.at_most("library: a search among 100,000 uploads", figure("search_ms"), 30.0, " ms");
+    report.at_most("library: memory of its window, scrolled", figure("memory_mb"), 250.0, " MB");
+    Ok(())
+}
+
 /// A page of a folder among a million objects.
 pub(super) fn bucket(report: &mut Report) -> Done {
     let server = Server::start()?;

@@ -1,0 +1,145 @@
+//! The library's window on a home with the uploads of ten years: how long until it is drawn, what it takes once it was scrolled, and how
+//! fast a search answers. On a desktop that nobody looks at, by the window's own pixels: a listed window may still be blank.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use imagepic_core::engine::{Engine, LibraryQuery, Role};
+use imagepic_core::home::Home;
+use imagepic_core::outside::Outside;
+use imagepic_tests::display::{self, Shown};
+use imagepic_tests::tray::Tray;
+use imagepic_virtual::{Options, VirtualDesktop, ask_to_end};
+
+use crate::Outcome;
+
+const UPLOADS: u32 = 100_000;
+const OPENED: usize = 9;
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Where the second row of tiles lies, in pixels of the window: names, times and pictures' grounds.
+const ROWS: (i16, i16, u16, u16) = (230, 250, 360, 200);
+/// What is painted there once tiles are: letters have many greys. Before, it is the ground alone.
+const PAINTED: usize = 16;
+
+/// Fills the home, opens the window again and again and prints the medians.
+pub(crate) async fn measure(app: &Path, home: &Path) -> Outcome {
+    let kept = Home::at(home);
+    Engine::open(kept.clone(), Outside::without_desktop(&kept), Role::Console).await?.close().await;
+    fill(&kept)?;
+    imagepic_tests::desktop::greeted(home);
+    let search_ms = search(&kept).await?;
+
+    let mut desktop = VirtualDesktop::start(&Options::default())?;
+    desktop.start_keychain()?;
+    let tray = Tray::start(desktop.bus()).await;
+    let known = tray.registrations();
+    let mut running = desktop.command(app).env("IMAGEPIC_HOME", home).env("LANG", "C.UTF-8").stdout(Stdio::null()).spawn()?;
+    let begun = Instant::now();
+    while tray.registrations() == known {
+        if begun.elapsed() > PATIENCE {
+            return Err("no icon in the tray within 20 s".into());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let outcome = windows(&desktop, app, home, &running).await;
+    ask_to_end(&mut running, PATIENCE);
+    let (open_ms, memory_mb) = outcome?;
+    println!("{}", serde_json::json!({ "open_ms": open_ms, "search_ms": search_ms, "memory_mb": memory_mb }));
+    Ok(())
+}
+
+async fn windows(desktop: &VirtualDesktop, app: &Path, home: &Path, running: &Child) -> Outcome<(f64, f64)> {
+    let mut times = Vec::new();
+    let mut memory = f64::NAN;
+    // The first one fills the file cache.
+    for round in 0..=OPENED {
+        let begun = Instant::now();
+        // It says whom it asked; what is printed here is read.
+        let mut asks = desktop.command(app);
+        let mut asks = asks.env("IMAGEPIC_HOME", home).args(["--show", "library"]).stdout(Stdio::null()).spawn()?;
+        let window = drawn(desktop, begun).await?;
+        if round > 0 {
+            times.push(begun.elapsed().as_secs_f64() * 1000.0);
+        }
+        asks.wait()?;
+        if round == OPENED {
+            for _ in 0..10 {
+                display::scroll_down(desktop, &window, (500, 400), 100);
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            memory = proportional(running.id())?;
+        }
+        display::close(desktop, &window);
+        while display::windows(desktop).iter().any(|shown| shown.id == window.id) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    Ok((times[times.len() / 2], memory))
+}
+
+async fn drawn(desktop: &VirtualDesktop, begun: Instant) -> Outcome<Shown> {
+    let mut window = None;
+    while begun.elapsed() < PATIENCE {
+        if window.is_none() {
+            window = display::windows(desktop).into_iter().find(|shown| shown.title == "Library");
+        }
+        if let Some(shown) = &window
+            && display::colours(desktop, shown, ROWS).is_some_and(|colours| colours >= PAINTED)
+            && let Some(shown) = window
+        {
+            return Ok(shown);
+        }
+        tokio::time::sleep(Duration::from_millis(4)).await;
+    }
+    Err("the library was not drawn within 20 s".into())
+}
+
+/// Memory of the window's processes in MB: what is theirs alone, and their share of what several have (proc(5), `Pss`).
+fn proportional(app: u32) -> Outcome<f64> {
+    let mut sum = 0.0;
+    let of = imagepic_tests::desktop::descendants(app);
+    for (pid, _) in of.iter().filter(|(_, name)| name.starts_with("WebKit")) {
+        let smaps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        let kib =
+            smaps.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+        sum += kib.ok_or("the kernel tells no Pss")? * 1024.0 / 1e6;
+    }
+    if sum == 0.0 { Err(format!("the window has no processes of its own among {of:?}").into()) } else { Ok(sum) }
+}
+
+/// The median of what answers take while somebody types, the one that reads the history first left out.
+async fn search(home: &Home) -> Outcome<f64> {
+    let engine = Engine::open(home.clone(), Outside::without_desktop(home), Role::Console).await?;
+    let mut times = Vec::new();
+    for text in ["", "s", "sc", "screenshot", "登录页", "screenshot 77777", "nowhere", "screenshot-99999-", "d"] {
+        for _ in 0..5 {
+            let begun = Instant::now();
+            let query = LibraryQuery { text: text.to_owned(), ..LibraryQuery::default() };
+            let found = engine.library().find(query).await?;
+            times.push(begun.elapsed().as_secs_f64() * 1000.0);
+            if found.all != UPLOADS {
+                return Err(format!("the library has {} uploads, not {UPLOADS}", found.all).into());
+            }
+        }
+    }
+    engine.close().await;
+    times.remove(0);
+    times.sort_by(f64::total_cmp);
+    // What a person waits for now and then counts, not what is usual.
+    Ok(times[times.len() * 9 / 10])
+}
+
+/// Rows as years of work leave them, made in the journal itself; the newest of now.
+fn fill(home: &Home) -> Outcome {
+    let journal = rusqlite::Connection::open(home.journal_file())?;
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+         INSERT INTO uploads (batch, position, state, source, name, size, content_type, width, height, original, prepared, destination, \
+         bucket, folder, key, taken_at, done_at, deliver, created, changed) \
+         SELECT i, 0, 'done', 'drop', 'screenshot-' || i || '-登录页.png', 80000 + i, 'image/png', 1440, 900, zeroblob(32), zeroblob(32), \
+         'this-computer', 'images', '', 'docs/img/screenshot-' || i || '-' || hex(randomblob(4)) || '.png', \
+         1500000000000 + i * 2400000, 1500000000000 + i * 2400000, 'no', 1, i FROM n";
+    journal.execute(rows, [UPLOADS])?;
+    Ok(())
+}
