@@ -72,7 +72,7 @@ impl Name {
         match self {
             Self::Welcome => Form { size: (640.0, 480.0), least: (560.0, 440.0), always_on_top: false },
             Self::DropZone => Form { size: (300.0, 220.0), least: (260.0, 180.0), always_on_top: true },
-            Self::Library => Form { size: (1180.0, 760.0), least: (800.0, 520.0), always_on_top: false },
+            Self::Library => Form { size: (1180.0, 760.0), least: (520.0, 420.0), always_on_top: false },
             Self::Settings => Form { size: (880.0, 640.0), least: (720.0, 480.0), always_on_top: false },
         }
     }
