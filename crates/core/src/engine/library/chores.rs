@@ -47,6 +47,15 @@ impl Leavers {
         self.hurry.notify_waiters();
     }
 
+    /// They are in the list again.
+    fn forget(&self, ids: &[i64]) {
+        self.with(|going| {
+            for id in ids {
+                going.remove(id);
+            }
+        });
+    }
+
     fn with<T>(&self, run: impl FnOnce(&mut HashMap<i64, Stage>) -> T) -> T {
         run(&mut self.going.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -62,7 +71,7 @@ impl Inner {
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let chores = ids.iter().map(|id| Chore { upload: *id, kind, old: String::new(), new: String::new() }).collect();
         if let Err(error) = self.journal.begin_chores(chores).await {
-            self.leavers.with(|going| ids.iter().for_each(|id| drop(going.remove(id))));
+            self.leavers.forget(&ids);
             return Err(error);
         }
         let stay = match self.staying(&rows, kind).await {
@@ -119,7 +128,7 @@ impl Inner {
         });
         let written = self.no_longer_leave(&back).await;
         // Shown again only now: a chore that is left behind would be done at the next start.
-        self.leavers.with(|going| back.iter().for_each(|id| drop(going.remove(id))));
+        self.leavers.forget(&back);
         if let Err(error) = written {
             let (this, back) = (Arc::clone(self), back);
             self.tasks.spawn_on(
@@ -216,7 +225,7 @@ impl Inner {
 
     /// What could not be removed is in the list again, and it is said why.
     fn come_back(&self, ids: &[i64], error: &Error) {
-        self.leavers.with(|going| ids.iter().for_each(|id| drop(going.remove(id))));
+        self.leavers.forget(ids);
         self.notice(error);
         self.hub.emit(crate::event::Event::Status);
     }
