@@ -25,8 +25,10 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
         return None;
     }
 
+    let linked = done.len() - done.iter().filter(|upload| batch.without_link.contains(&upload.id)).count();
     let title = match (batch.copied, done.len(), failed.len(), waiting.len()) {
         (_, 0, failed, _) => words::failed(failed),
+        (true, done, ..) if linked < done => words::links_copied_some_without(linked, total, done - linked),
         (true, done, 0, 0) => words::links_copied(done),
         (true, done, 0, waiting) => words::links_copied_some_wait(done, total, waiting),
         (true, done, failed, _) => words::links_copied_some_failed(done, total, failed),
@@ -47,7 +49,10 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
     }
     lines.extend(failed.iter().take(3).map(|upload| why(upload, lang)));
     lines.extend(batch.refused.iter().take(3).map(|refusal| refusal.message.clone()));
-    if !done.is_empty() && !batch.copied {
+    let unlinked = done.iter().find(|upload| batch.without_link.contains(&upload.id));
+    if let Some(unlinked) = unlinked {
+        lines.push(words::no_link(middle_cut(&unlinked.name, LONGEST_NAME)).to(lang));
+    } else if !done.is_empty() && !batch.copied {
         lines.push(words::moved_on().to(lang));
     } else if let [only] = done[..]
         && failed.is_empty()

@@ -40,7 +40,7 @@ fn upload(id: i64, name: &str, stage: Stage) -> Upload {
 }
 
 fn batch(uploads: Vec<Upload>, copied: bool) -> Settled {
-    Settled { batch: 5, uploads, refused: Vec::new(), copied, text: String::new() }
+    Settled { batch: 5, uploads, refused: Vec::new(), copied, without_link: Vec::new(), text: String::new() }
 }
 
 fn labels(notification: &Notification) -> Vec<&str> {
@@ -68,6 +68,17 @@ fn a_clipboard_that_moved_on_is_offered_its_link() {
     assert_eq!(said.title, "Uploaded");
     assert_eq!(said.body, "登录页-深色@2x.png\nYou copied something else meanwhile.");
     assert_eq!(said.buttons[0], ("Copy link".to_owned(), Button::CopyLinks(vec![1])));
+}
+
+#[test]
+fn a_link_that_could_not_be_made_does_not_count_as_copied() {
+    let two = || vec![upload(1, "a.png", Stage::Done), upload(2, "订单列表.png", Stage::Done)];
+    let said = settled(&Settled { without_link: vec![2], ..batch(two(), true) }, Format::Url, NOW, Lang::En).expect("a word");
+    assert_eq!(said.title, "1 of 2 links copied, 1 could not be made");
+    assert!(said.body.contains("No link of 订单列表.png could be made just now"), "{}", said.body);
+    let said =
+        settled(&Settled { without_link: vec![1, 2], ..batch(two(), false) }, Format::Url, NOW, Lang::ZhCn).expect("a word");
+    assert!(said.body.contains("现在无法生成 a.png 的链接") && !said.body.contains("复制了其他"), "{}", said.body);
 }
 
 #[test]

@@ -136,11 +136,14 @@ impl Delivery {
         let rows = self.queue.journal.batch(id).await?;
         let known = hub.with(|live| live.batches.get(&id).cloned()).unwrap_or_default();
         let format = known.format.or_else(|| rows.first().and_then(|row| row.format)).unwrap_or(hub.settings().link.format);
-        let mut lines = Vec::new();
+        let (mut lines, mut without_link) = (Vec::new(), Vec::new());
         for row in rows.iter().filter(|row| row.state == RowState::Done) {
             match self.link(row).await {
                 Ok(link) => lines.push(line(row, &link.url, format, &hub.settings().link.templates)),
-                Err(error) => tracing::warn!(id = row.id, %error, "no link could be made for an upload that is done"),
+                Err(error) => {
+                    tracing::warn!(id = row.id, %error, "no link could be made for an upload that is done");
+                    without_link.push(row.id);
+                }
             }
         }
         Ok(Settled {
@@ -148,6 +151,7 @@ impl Delivery {
             uploads: rows.iter().map(|row| hub.view(row)).collect(),
             refused: known.refused,
             copied: known.told.unwrap_or_default(),
+            without_link,
             text: lines.join("\n"),
         })
     }

@@ -283,6 +283,10 @@ pub struct Settled {
     pub refused: Vec<Refusal>,
     /// The text with the links was put on the clipboard. `false`: it is offered ("Copy link"), the clipboard having moved on.
     pub copied: bool,
+    /// Those that are done and whose link could not be made just now: it is not in the text.
+    #[serde(skip)]
+    #[ts(skip)]
+    pub without_link: Vec<i64>,
     /// The links in order, one a line, in the chosen format; empty where none is done. Never logged, never stored.
     #[serde(skip)]
     #[ts(skip)]
