@@ -31,6 +31,8 @@ use shown::Shown;
 
 /// The least time between two changes of the tray: a progress bar is what windows are for.
 const BREATH: Duration = Duration::from_millis(200);
+/// The least time between two menus: while many uploads end, each would take the menu away from under a person who reads it.
+const MENU_BREATH: Duration = Duration::from_secs(1);
 
 /// What the tray keeps between two changes.
 #[derive(Default)]
@@ -41,6 +43,8 @@ pub(crate) struct Tray {
     icon: Mutex<Option<TrayIcon>>,
     present: Mutex<Option<Present>>,
     shown: Mutex<Shown>,
+    /// When the menu was last made anew.
+    made: Mutex<Option<Instant>>,
 }
 
 /// Everything the tray shows at one moment.
@@ -177,10 +181,25 @@ fn bring_up(app: &AppHandle) -> tauri::Result<()> {
     if !same(|a, b| (&a.line, a.lang) == (&b.line, b.lang)) {
         icon.set_tooltip(Some(words::tooltip(&present.line).to(present.lang)))?;
     }
+    let now = Instant::now();
+    let due = lock(&tray.made).map_or(now, |made| made + MENU_BREATH);
     if !same(|a, b| (&a.entries, a.above) == (&b.entries, b.above)) {
-        let menu = lock(&tray.shown).build(app, &present.entries, present.above, &present.line)?;
-        icon.set_menu(Some(menu))?;
-    } else if !same(|a, b| a.line == b.line) {
+        if due <= now {
+            let menu = lock(&tray.shown).build(app, &present.entries, present.above, &present.line)?;
+            *lock(&tray.made) = Some(now);
+            return icon.set_menu(Some(menu));
+        }
+        // What is shown stays what was shown, so that the next look finds the difference again.
+        if let (Some(shown), Some(before)) = (lock(&tray.present).as_mut(), &before) {
+            (shown.entries, shown.above) = (before.entries.clone(), before.above);
+        }
+        let handle = app.clone();
+        tauri::async_runtime::spawn(async move {
+            tokio::time::sleep_until(due.into()).await;
+            handle.state::<Shell>().tray.touch();
+        });
+    }
+    if !same(|a, b| a.line == b.line) {
         lock(&tray.shown).set_line(&present.line)?;
     }
     Ok(())

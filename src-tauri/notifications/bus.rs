@@ -1,6 +1,7 @@
 //! `org.freedesktop.Notifications` (Desktop Notifications Specification 1.3), over one connection for the life of the app.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use tauri::{AppHandle, Manager};
@@ -83,9 +84,18 @@ impl Shown {
     }
 }
 
+/// A daemon that hangs must not keep the next word, nor what buttons say. One that has to be started first gets its time.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What a notification says is worth more than its picture, which may have to be fetched from the store.
+const PICTURE: Duration = Duration::from_millis(500);
+
+async fn in_time<T>(asked: impl Future<Output = zbus::Result<T>>) -> zbus::Result<T> {
+    let late = |_| zbus::Error::Failure("the notification daemon does not answer".to_owned());
+    tokio::time::timeout(PATIENCE, asked).await.map_err(late)?
+}
+
 /// For diagnostics. Asked with patience: a daemon may have to be started first.
 pub(super) async fn daemon() -> Option<(String, Vec<String>)> {
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
     let asked = async {
         let connection = crate::bus::session().await?;
         let daemon = DaemonProxy::new(&connection).await?;
@@ -120,7 +130,7 @@ pub(super) async fn serve(app: AppHandle, mut orders: Orders) {
                     if let Some(id) = shown.id(matter) {
                         shown.closed(id);
                         // It may be gone already: then there is nothing to take back.
-                        let _ = daemon.close_notification(id).await;
+                        let _ = in_time(daemon.close_notification(id)).await;
                     }
                 }
                 Some(Order::Told(done)) => drop(done.send(())),
@@ -148,7 +158,7 @@ async fn show(app: &AppHandle, daemon: &DaemonProxy<'_>, shown: &mut Shown, noti
         return;
     }
     // Asked every time: the daemon may have been replaced by another one.
-    let can = match daemon.get_capabilities().await {
+    let can = match in_time(daemon.get_capabilities()).await {
         Ok(can) => can,
         Err(error) => {
             tracing::info!(%error, title = notification.title, "no notification daemon: not shown");
@@ -169,13 +179,13 @@ async fn show(app: &AppHandle, daemon: &DaemonProxy<'_>, shown: &mut Shown, noti
     }
     let mut hints = HashMap::from([("urgency", Value::from(NORMAL)), ("desktop-entry", Value::from("imagepic"))]);
     if let Some(id) = notification.picture
-        && let Some(picture) = picture(app, id).await
+        && let Ok(Some(picture)) = tokio::time::timeout(PICTURE, picture(app, id)).await
     {
         hints.insert("image-data", picture);
     }
     let replaces = shown.id(notification.matter).unwrap_or(0);
-    let sent = daemon.notify("imagepic", replaces, "imagepic-desktop", &notification.title, &body, &actions, hints, -1).await;
-    match sent {
+    let sent = daemon.notify("imagepic", replaces, "imagepic-desktop", &notification.title, &body, &actions, hints, -1);
+    match in_time(sent).await {
         Ok(id) => {
             let opens = notification.opens.map(Button::Open);
             let buttons = notification.buttons.into_iter().map(|(_, button)| button).chain(opens).collect();

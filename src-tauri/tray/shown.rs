@@ -7,8 +7,9 @@ use tauri::{AppHandle, Wry};
 
 use super::menu::{Action, Entry};
 
-/// Menus whose lines still do what they say. A click that left the desktop before it saw the new menu belongs to the one before.
-const KEPT: usize = 3;
+/// Menus whose lines still do what they say: half a minute's. A click that left the desktop before it saw the new menu, or by somebody
+/// who has been reading, belongs to one before.
+const KEPT: usize = 30;
 
 /// What is shown now, and what the lines of the last menus mean.
 #[derive(Default)]
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn a_click_on_the_menu_that_was_just_replaced_still_does_what_it_said() {
         let mut shown = Shown::default();
-        for number in 1..=5 {
+        for number in 1..=KEPT as u64 + 2 {
             shown
                 .actions
                 .push_back((number, vec![Action::UploadClipboard, Action::CopyLink(i64::try_from(number).expect("small"))]));
@@ -109,9 +110,9 @@ mod tests {
                 shown.actions.pop_front();
             }
         }
-        assert_eq!(shown.action("5.1"), Some(Action::CopyLink(5)));
-        assert_eq!(shown.action("4.1"), Some(Action::CopyLink(4)));
-        for id in ["1.1", "5.2", "line", "", "5.", ".1", "x.y"] {
+        assert_eq!(shown.action("32.1"), Some(Action::CopyLink(32)));
+        assert_eq!(shown.action("3.1"), Some(Action::CopyLink(3)));
+        for id in ["2.1", "32.2", "line", "", "5.", ".1", "x.y"] {
             assert_eq!(shown.action(id), None, "{id}");
         }
     }
