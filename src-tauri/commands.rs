@@ -204,9 +204,10 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
     ]
 }
 
+// Not on the main thread: thousands of uploads may be under way.
 #[tauri::command]
-fn snapshot(shell: State<'_, Shell>) -> Snapshot {
-    shell.engine.snapshot()
+async fn snapshot(shell: State<'_, Shell>) -> Answer<Snapshot> {
+    Ok(shell.engine.snapshot())
 }
 
 #[tauri::command]
