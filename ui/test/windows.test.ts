@@ -203,6 +203,14 @@ describe("the drop zone", () => {
     expect(sentTo("quit")).toHaveLength(1);
   });
 
+  it("leads to the library where no tray does", async () => {
+    await open(DropZone);
+    await view.find('[aria-label="More"]').trigger("click");
+    await flushPromises();
+    await view.findAll("[role=menuitem]").find((one) => one.text() === "Library…")!.trigger("click");
+    expect(sentTo("open_window")).toEqual([{ name: "library" }]);
+  });
+
   it("speaks the other language and changes dress without a restart", async () => {
     await open(DropZone);
     answers.settings = scene(new URLSearchParams("lang=zh-CN&theme=dark")).settings!;
