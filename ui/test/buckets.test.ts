@@ -92,6 +92,8 @@ describe("a bucket", () => {
     expect(view.find(".bulk").text()).toContain("tmp and 41 objects deleted from img");
     await view.find(".bulk .undo").trigger("click");
     expect(sentTo("browse_stop")).toEqual([{ id: 1 }]);
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "z", ctrlKey: true, bubbles: true, cancelable: true }));
+    expect(sentTo("browse_stop")).toHaveLength(2);
   });
 
   it("shows what the engine says against a name at the name", async () => {

@@ -184,6 +184,10 @@ describe("the library", () => {
     expect(sentTo("library_keep")).toEqual([{ ids: [99] }]);
     expect(cell(99).exists()).toBe(true);
     await press("Delete");
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "z", ctrlKey: true, bubbles: true, cancelable: true }));
+    await settle();
+    expect(sentTo("library_keep")).toHaveLength(2);
+    await press("Delete");
     await vi.advanceTimersByTimeAsync(9000);
     expect(view.find(".bulk").exists()).toBe(false);
   });

@@ -39,6 +39,8 @@ export const heard = (event: Event): void => {
 };
 export const remembered = () => quietly(async () => (await call("browse_jobs")).filter((job) => !over(job)).forEach(take));
 export const stop = (job: Job) => quietly(() => call("browse_stop", { id: job.id }));
+/** What undo takes back: the one that was asked for last. */
+export const lastWaiting = (): Job | undefined => [...jobs.values()].filter(({ phase }) => phase === "waiting").at(-1);
 export const seconds = (job: Job): number => Math.max(0, Math.ceil(((job.until ?? 0) - now.value) / 1000));
 
 /** What it is about: one by its name, several by their number. */
