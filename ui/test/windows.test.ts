@@ -316,6 +316,23 @@ describe("the settings", () => {
     expect(view.find<HTMLInputElement>('input[value="automatic"]').element.checked).toBe(true);
   });
 
+  it("keep a refusal beside what was refused, whatever else is read anew or looked at meanwhile", async () => {
+    answers.set_setting = () => Promise.reject(refusal("Quality is a number from 1 to 100."));
+    await open(Settings);
+    await button("Images & names").trigger("click");
+    await view.find("#set-quality input, input#set-quality").setValue("500");
+    await view.find("#set-quality input, input#set-quality").trigger("focusout");
+    await flushPromises();
+    expect(view.text()).toContain("Quality is a number from 1 to 100.");
+    tell("engine", { type: "settings" });
+    await flushPromises();
+    await button("Capture").trigger("click");
+    await button("Images & names").trigger("click");
+    await flushPromises();
+    expect(view.find<HTMLInputElement>("#set-quality input, input#set-quality").element.value).toBe("500");
+    expect(view.text()).toContain("Quality is a number from 1 to 100.");
+  });
+
   it("close at Escape, but not over a dialog, and not before what is unsaved was named", async () => {
     HTMLDialogElement.prototype.showModal = vi.fn(function (this: HTMLDialogElement) { this.open = true; });
     const escape = () => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }));

@@ -23,18 +23,22 @@ async function putBack(key: string, value: string): Promise<void> {
   }
 }
 
+const named = (key: string | (() => string)): string => (typeof key === "string" ? key : key());
+
 /** `key` may depend on what is shown; `label` names the setting where a change is told. */
 export function useSetting<T extends string>(key: string | (() => string), read: (settings: Settings) => T, label: () => string) {
   const error = ref<string | null>(null);
   // Shown until the engine has answered, so that a switch does not jump back under the finger.
   const sent = ref<T | null>(null);
-  watch(() => [settings.value?.language, typeof key === "string" ? key : key()], () => (error.value = null));
+  // Each by itself: a list made anew would count as changed with every answer of the engine, and take the refusal away from under what
+  // is refused.
+  watch([() => settings.value?.language, () => named(key)], () => (error.value = null));
 
   async function send(next: T): Promise<boolean> {
     error.value = null;
     const before = read(settings.value!.settings);
     if (next === before) return true;
-    const name = typeof key === "string" ? key : key();
+    const name = named(key);
     sent.value = next as never;
     try {
       await put(name, next);
@@ -66,7 +70,8 @@ export function useSwitch(key: string | (() => string), read: (settings: Setting
 export function useText(key: string | (() => string), read: (settings: Settings) => string, label: () => string) {
   const { error, send } = useSetting<string>(key, read, label);
   const text = ref(read(settings.value!.settings));
-  watch(() => read(settings.value!.settings), (now) => (text.value = now));
+  // With what it is about, or the language, the refusal of what was typed goes, and so does what was typed.
+  watch([() => read(settings.value!.settings), () => settings.value?.language, () => named(key)], ([now]) => (text.value = now));
   const commit = () => send(text.value.trim());
   return { text, error, commit };
 }
