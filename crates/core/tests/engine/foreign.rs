@@ -122,7 +122,7 @@ async fn a_journal_of_the_first_version_keeps_its_history_and_goes_on() {
     engine.uploads().settled(batch.id).await.expect("settled");
     engine.close().await;
     let journal = rusqlite::Connection::open(place.home.journal_file()).expect("a journal");
-    let older = "ALTER TABLE uploads DROP COLUMN made; DROP TABLE chores; DROP TABLE origins; DROP TABLE identity;
+    let older = "ALTER TABLE uploads DROP COLUMN made; ALTER TABLE uploads DROP COLUMN density; DROP TABLE chores; DROP TABLE origins; DROP TABLE identity;
         DROP INDEX uploads_object; PRAGMA user_version = 1;
         CREATE INDEX uploads_object ON uploads (destination, bucket, key);";
     journal.execute_batch(older).expect("as version 1 had it");
