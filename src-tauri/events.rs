@@ -201,38 +201,11 @@ impl Outages {
 
 #[cfg(test)]
 mod tests {
-    use imagepic_core::capture::Source;
-    use imagepic_core::event::{Place, Stage};
-
     use super::*;
+    use crate::fixtures;
 
     fn upload(waiting: Option<Waiting>) -> Upload {
-        let text = String::new;
-        let place =
-            Place { destination: text(), name: text(), bucket: text(), folder: text(), max_bytes: None, only_here: false };
-        Upload {
-            id: 1,
-            batch: 1,
-            position: 0,
-            name: text(),
-            size: 0,
-            sent: 0,
-            content_type: text(),
-            width: None,
-            height: None,
-            source: Source::Drop,
-            stage: if waiting.is_some() { Stage::Waiting } else { Stage::Sending },
-            waiting,
-            code: None,
-            message: None,
-            place,
-            key: text(),
-            taken_at: 0,
-            done_at: None,
-            reused: false,
-            expires_at: None,
-            made: None,
-        }
+        fixtures::upload(1, waiting)
     }
 
     fn begun(what: Waiting) -> Change {

@@ -27,6 +27,8 @@ mod commands;
 mod drops;
 mod events;
 mod figures;
+#[cfg(test)]
+mod fixtures;
 mod instance;
 mod naming;
 mod notifications;

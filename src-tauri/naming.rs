@@ -101,39 +101,8 @@ fn say(shell: &Shell) {
 
 #[cfg(test)]
 mod tests {
-    use imagepic_core::capture::Source;
-    use imagepic_core::event::{Place, Stage};
-
     use super::*;
-
-    fn upload(id: i64, waiting: Option<Waiting>) -> Upload {
-        let text = String::new;
-        let place =
-            Place { destination: text(), name: text(), bucket: text(), folder: text(), max_bytes: None, only_here: false };
-        Upload {
-            id,
-            batch: 1,
-            position: 0,
-            name: text(),
-            size: 0,
-            sent: 0,
-            content_type: text(),
-            width: None,
-            height: None,
-            source: Source::Drop,
-            stage: Stage::Waiting,
-            waiting,
-            code: None,
-            message: None,
-            place,
-            key: text(),
-            taken_at: 0,
-            done_at: None,
-            reused: false,
-            expires_at: None,
-            made: None,
-        }
-    }
+    use crate::fixtures::upload;
 
     #[test]
     fn only_what_is_new_among_those_that_wait_for_a_name_is_asked_about() {
