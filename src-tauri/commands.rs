@@ -130,8 +130,6 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         answer_offer,
         sources::answer_question,
         sources::watched_folders,
-        sources::watch_folder,
-        sources::unwatch_folder,
         sources::upload_watched,
         cancel_upload,
         retry_upload,

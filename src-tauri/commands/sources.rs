@@ -19,21 +19,6 @@ pub(super) fn watched_folders(shell: State<'_, Shell>) -> Vec<FolderView> {
 }
 
 #[tauri::command]
-pub(super) async fn watch_folder(
-    shell: State<'_, Shell>,
-    path: PathBuf,
-    destination: Option<String>,
-    recursive: bool,
-) -> Answer<()> {
-    shell.answer(shell.engine.sources().watch(&path, destination.as_deref(), recursive).await.map(drop))
-}
-
-#[tauri::command]
-pub(super) async fn unwatch_folder(shell: State<'_, Shell>, path: PathBuf) -> Answer<()> {
-    shell.answer(shell.engine.sources().unwatch(&path).await.map(drop))
-}
-
-#[tauri::command]
 pub(super) async fn upload_watched(shell: State<'_, Shell>, path: PathBuf) -> Answer<()> {
     // There may be hundreds in it.
     let how = Submit { by_hand: false, ..crate::actions::by_hand() };

@@ -50,8 +50,6 @@ export interface Commands {
   answer_offer(args: { id: number; upload: boolean }): void;
   answer_question(args: { id: number; yes: boolean }): void;
   watched_folders(): FolderView[];
-  watch_folder(args: { path: string; destination: string | null; recursive: boolean }): void;
-  unwatch_folder(args: { path: string }): void;
   upload_watched(args: { path: string }): void;
   cancel_upload(args: { id: number }): void;
   retry_upload(args: { id: number }): void;
