@@ -28,6 +28,8 @@ const REGION: &str = "us-east-1";
 const START: Duration = Duration::from_secs(10);
 /// A resident process that has just begun serves within this time.
 const RESIDENT: Duration = Duration::from_secs(3);
+/// Between two hosts that are started because the one at work does not answer.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// How to reach this computer's bucket.
 #[derive(Debug, Clone)]
@@ -123,7 +125,16 @@ impl Hosting {
                     child = Some(self.start_host(program)?);
                 }
                 (Some(_), None) => {}
-                (Some(_), Some(child)) => ended(child)?,
+                (Some(_), Some(running)) => {
+                    if ended(running)? {
+                        // It found a host at work. One that is about to end serves nobody any more: the next one is ours again.
+                        child = None;
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                }
+            }
+            if self.closed.load(Ordering::SeqCst) {
+                return Err(Error::new(Code::Unreachable, errors::bucket_host_missing("imagepic ends")));
             }
             if since.elapsed() > START {
                 return Err(Error::new(Code::Unreachable, errors::bucket_host_missing("it does not answer")));
@@ -133,6 +144,23 @@ impl Hosting {
                 tokio::time::sleep(Duration::from_millis(15)).await;
             }
         }
+    }
+
+    /// For whoever was refused at the port: waits until somebody listens there, and whether somebody does. A process that ends lets go of
+    /// its port and of the lock that says it lives at two moments.
+    pub(crate) async fn serves_again(self: &Arc<Self>) -> bool {
+        let since = Instant::now();
+        while let Ok(at) = self.endpoint().await {
+            let address = at.url.trim_start_matches("http://");
+            if tokio::net::TcpStream::connect(address).await.is_ok() {
+                return true;
+            }
+            if since.elapsed() > RESIDENT {
+                break;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        false
     }
 
     /// The port that is served now, by this process or another one of this home.
@@ -277,11 +305,11 @@ impl Hosting {
     }
 }
 
-/// What kept a host in the background from serving, once it has ended. One that found another host at work ended well.
-fn ended(child: &mut Child) -> Result<()> {
+/// Whether a host in the background has ended because it found another one at work, or what else kept it from serving.
+fn ended(child: &mut Child) -> Result<bool> {
     let reason = match child.try_wait() {
-        Ok(None) => return Ok(()),
-        Ok(Some(status)) if status.success() => return Ok(()),
+        Ok(None) => return Ok(false),
+        Ok(Some(status)) if status.success() => return Ok(true),
         Ok(Some(status)) => status.to_string(),
         Err(error) => error.to_string(),
     };

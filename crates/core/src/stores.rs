@@ -1,8 +1,10 @@
 //! One open store for each destination: made when first needed, forgotten when its settings or its secret change.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use imagepic_net::Http;
 use imagepic_words::errors;
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
@@ -64,16 +66,28 @@ impl Stores {
 
     async fn open(&self, destination: &Destination, proxy: &Proxy) -> Result<Arc<dyn Store>> {
         match &destination.kind {
-            Kind::ThisComputer => {
-                let at = self.hosting.endpoint().await?;
-                Ok(Arc::new(S3Store::this_computer(&at.url, at.region, &at.access_key, at.secret_key)?))
-            }
+            Kind::ThisComputer => Ok(Arc::new(self.this_computer().await?)),
             Kind::S3(address) => {
                 let secret = secret(self.secrets.as_ref(), address, &destination.name).await?;
                 Ok(Arc::new(S3Store::open(address, secret, proxy)?))
             }
             Kind::Team(address) => Ok(Arc::new(TeamStore::new(self.accounts.of(address, proxy)?))),
         }
+    }
+
+    /// This computer's bucket. Its host may end at any moment, and another one begin at the same address: whoever finds nobody there
+    /// sees to it that somebody is.
+    ///
+    /// # Errors
+    /// Those of [`Hosting::endpoint`].
+    pub(crate) async fn this_computer(&self) -> Result<S3Store> {
+        let at = self.hosting.endpoint().await?;
+        let hosting = Arc::clone(&self.hosting);
+        let wake = move || -> Pin<Box<dyn Future<Output = bool> + Send>> {
+            let hosting = Arc::clone(&hosting);
+            Box::pin(async move { hosting.serves_again().await })
+        };
+        S3Store::this_computer(&at.url, at.region, &at.access_key, at.secret_key, Http::waking(Arc::new(wake)))
     }
 
     /// Makes a bucket. One of this computer's can be read on loopback without a signature, as its links say.
@@ -84,8 +98,7 @@ impl Stores {
         if id != THIS_COMPUTER {
             return self.of(id).await?.make_bucket(bucket).await;
         }
-        let at = self.hosting.endpoint().await?;
-        let store = S3Store::this_computer(&at.url, at.region, &at.access_key, at.secret_key)?;
+        let store = self.this_computer().await?;
         store.make_bucket(bucket).await?;
         let policy = serde_json::json!({
             "Version": "2012-10-17",

@@ -45,7 +45,10 @@ impl Connector {
         let uri = with_port(&uri, https)?;
         let mut proxied = false;
         let tcp = match self.shared.proxy_for(&uri) {
-            None => self.dial(uri).await?,
+            None => match (self.dial(uri.clone()).await, self.shared.wake.clone()) {
+                (Err(Failure::Connect(..)), Some(wake)) if wake().await => self.dial(uri).await?,
+                (outcome, _) => outcome?,
+            },
             Some(proxy) => {
                 let at = proxy.uri().clone();
                 let named = at.host().unwrap_or_default().to_owned();

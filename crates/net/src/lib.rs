@@ -17,7 +17,9 @@ mod plain;
 mod sdk;
 mod tls;
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -64,12 +66,16 @@ pub enum Proxy {
     Manual(String),
 }
 
+/// Sees to it that a server of this computer listens, and says whether one does now.
+pub type Wake = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
 /// A network setting in use. Cheap to make and to clone; clones share connections.
 #[derive(Clone)]
 pub struct Http(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
+    pub(crate) wake: Option<Wake>,
     matcher: OnceLock<Matcher>,
     pub(crate) tls: tokio::sync::OnceCell<Arc<rustls::ClientConfig>>,
     reqwest: tokio::sync::OnceCell<reqwest::Client>,
@@ -85,7 +91,7 @@ impl std::fmt::Debug for Http {
 
 impl Default for Http {
     fn default() -> Self {
-        Self(Arc::new(Shared::new(Settings::default())))
+        Self(Arc::new(Shared::new(Settings::default(), None)))
     }
 }
 
@@ -98,7 +104,15 @@ impl Http {
         if let Proxy::Manual(address) = &settings.proxy {
             check_proxy(address)?;
         }
-        Ok(Self(Arc::new(Shared::new(settings))))
+        Ok(Self(Arc::new(Shared::new(settings, None))))
+    }
+
+    /// For a server of this computer that comes and goes: where a connection is refused, `wake` is asked, and the connection tried
+    /// once more if it says so; nothing had been sent until then. So is a request without a body that may be made twice, where the
+    /// connection broke before an answer: the server ended as it came.
+    #[must_use]
+    pub fn waking(wake: Wake) -> Self {
+        Self(Arc::new(Shared::new(Settings::default(), Some(wake))))
     }
 
     /// The setting.
@@ -158,9 +172,10 @@ impl Http {
 }
 
 impl Shared {
-    fn new(settings: Settings) -> Self {
+    fn new(settings: Settings, wake: Option<Wake>) -> Self {
         Self {
             settings,
+            wake,
             matcher: OnceLock::new(),
             tls: tokio::sync::OnceCell::new(),
             reqwest: tokio::sync::OnceCell::new(),
@@ -251,13 +266,13 @@ mod tests {
     #[test]
     fn loopback_never_takes_the_proxy_and_everything_else_does() {
         let settings = Settings { proxy: Proxy::Manual("http://proxy.example:3128".to_owned()), ..Settings::default() };
-        let shared = Shared::new(settings);
+        let shared = Shared::new(settings, None);
         assert!(shared.proxy_for(&"http://127.0.0.1:9/".parse().unwrap()).is_none());
         assert!(shared.proxy_for(&"https://[::1]:9/".parse().unwrap()).is_none());
         let proxy = shared.proxy_for(&"https://s3.example/".parse().unwrap()).expect("goes through the proxy");
         assert_eq!(proxy.uri().host(), Some("proxy.example"));
         assert!(
-            Shared::new(Settings { proxy: Proxy::None, ..Settings::default() })
+            Shared::new(Settings { proxy: Proxy::None, ..Settings::default() }, None)
                 .proxy_for(&"https://s3.example/".parse().unwrap())
                 .is_none()
         );

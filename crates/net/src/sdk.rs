@@ -58,12 +58,20 @@ impl Http {
         HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
     }
 
-    /// Sends one request as it is and waits for the head of its answer: no credentials, no redirects, no second try. For whoever signs
-    /// by itself and has no use for the SDK's machinery.
+    /// Sends one request as it is and waits for the head of its answer: no credentials, no redirects, no second try (but for what
+    /// [`Http::waking`] says). For whoever signs by itself and has no use for the SDK's machinery.
     ///
     /// # Errors
     /// Every [`Failure`].
     pub async fn exchange(&self, request: http::Request<SdkBody>) -> Result<http::Response<SdkBody>, Failure> {
+        let again = self.0.wake.as_ref().and_then(|wake| Some((wake, bare(&request)?)));
+        match (self.exchange_once(request).await, again) {
+            (Err(Failure::Broken(_)), Some((wake, again))) if wake().await => self.exchange_once(again).await,
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn exchange_once(&self, request: http::Request<SdkBody>) -> Result<http::Response<SdkBody>, Failure> {
         let limit = self.0.settings.stall_timeout;
         let activity = Arc::new(Activity::new());
         let (mut head, body) = request.into_parts();
@@ -90,6 +98,18 @@ impl Http {
         let request = http::Request::get(url).body(SdkBody::empty()).map_err(|error| Failure::Broken(error.to_string()))?;
         self.ask(request, most).await
     }
+}
+
+/// A copy of a request that carries nothing and may be made twice (RFC 9110, 9.2.2).
+fn bare(request: &http::Request<SdkBody>) -> Option<http::Request<SdkBody>> {
+    let (method, body) = (request.method(), request.body());
+    (method.is_idempotent() && body.content_length() == Some(0)).then(|| {
+        let mut copy = http::Request::new(SdkBody::empty());
+        method.clone_into(copy.method_mut());
+        request.uri().clone_into(copy.uri_mut());
+        request.headers().clone_into(copy.headers_mut());
+        copy
+    })
 }
 
 fn connector_error(failure: Failure) -> ConnectorError {

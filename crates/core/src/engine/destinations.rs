@@ -271,10 +271,7 @@ impl Destinations {
 
     async fn climb(&self, draft: &Draft, tell: &(dyn Fn(RungName) + Send + Sync)) -> Result<Ladder> {
         let store = match &draft.destination.kind {
-            Kind::ThisComputer => {
-                let at = self.inner.stores.hosting().endpoint().await?;
-                S3Store::this_computer(&at.url, at.region, &at.access_key, at.secret_key)?
-            }
+            Kind::ThisComputer => self.inner.stores.this_computer().await?,
             Kind::S3(_) | Kind::Team(_) => self.store(draft).await?,
         };
         Ok(store.test_telling(draft.destination.bucket.trim(), draft.destination.folder.trim_matches('/'), tell).await)

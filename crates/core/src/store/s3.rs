@@ -58,7 +58,7 @@ impl S3Store {
     ///
     /// # Errors
     /// `BadRequest` for an endpoint that is no address.
-    pub fn this_computer(endpoint: &str, region: &str, access_key: &str, secret: SecretString) -> Result<Self> {
+    pub fn this_computer(endpoint: &str, region: &str, access_key: &str, secret: SecretString, http: Http) -> Result<Self> {
         let config = Config {
             endpoint: endpoint.to_owned(),
             region: region.to_owned(),
@@ -66,7 +66,7 @@ impl S3Store {
             secret_key: secret,
             path_style: true,
         };
-        let store = Self { here: true, ..Self::with(config, Http::default())? };
+        let store = Self { here: true, ..Self::with(config, http)? };
         store.client.set_conditions(Conditions::Honoured);
         Ok(store)
     }

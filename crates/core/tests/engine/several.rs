@@ -96,6 +96,27 @@ async fn the_bucket_has_one_host_and_whoever_waits_takes_it_over_at_the_same_add
 }
 
 #[tokio::test]
+async fn whoever_finds_the_host_gone_goes_on_as_if_nothing_had_been() {
+    let place = Place::new();
+    let console = place.open(Role::Console).await;
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let until = async move { drop(ended.await) };
+    let background = tokio::spawn(BucketHost::serve(place.home.clone(), until));
+    let running = async {
+        while !console.bucket_host().status().await.running {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), running).await.expect("served");
+    assert_eq!(console.browse().buckets("this-computer").await.expect("a listing"), ["images"]);
+    end.send(()).expect("it runs");
+    background.await.expect("no panic").expect("it ends well");
+    let there = console.browse().stat("this-computer", "images", "nothing.png").await;
+    assert!(there.expect("somebody serves again").is_none());
+    console.close().await;
+}
+
+#[tokio::test]
 async fn the_same_bytes_given_to_two_processes_at_once_are_sent_once() {
     let (place, remote) = (Place::new(), Remote::start().await);
     let desktop = place.with(&remote).await;
