@@ -15,7 +15,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -91,6 +91,8 @@ pub(crate) struct Queue {
     /// As far as it is known.
     naming: Mutex<Naming>,
     probes: Mutex<HashMap<String, Probe>>,
+    /// How often something was mended: a try that began before it has told nothing about what holds now.
+    mendings: AtomicU64,
     /// Other processes whose end is waited for.
     watched: Mutex<HashSet<String>>,
     /// The journal may have news from other processes.
@@ -129,6 +131,7 @@ impl Queue {
             confirmed: AtomicUsize::new(0),
             naming: Mutex::default(),
             probes: Mutex::default(),
+            mendings: AtomicU64::new(0),
             watched: Mutex::default(),
             heard: Notify::new(),
             kept: Mutex::default(),

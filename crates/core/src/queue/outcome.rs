@@ -13,8 +13,8 @@ use crate::live::Entry;
 use crate::store::Store;
 
 impl Queue {
-    /// What an upload that met an error becomes.
-    pub(super) async fn met(&self, row: &Row, error: Error) {
+    /// What an upload that met an error becomes, `mendings` being their number when its try began.
+    pub(super) async fn met(&self, row: &Row, error: Error, mendings: u64) {
         tracing::warn!(id = row.id, code = %error.code.as_str(), "upload met an error");
         let mut change = Change::of(row);
         change.fault = Some(error.fault());
@@ -57,6 +57,10 @@ impl Queue {
         self.settle(row, change, due, same).await;
         if let Remedy::Wait(waiting) = error.code.remedy() {
             self.hold_back(row, waiting, &error).await;
+            if self.mendings.load(Ordering::Acquire) != mendings {
+                // It met what somebody has mended meanwhile.
+                self.release(Some(&row.destination));
+            }
         }
     }
 

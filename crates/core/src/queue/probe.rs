@@ -1,6 +1,7 @@
 //! Waiting for something outside: which upload tries, when, and who goes on once it has worked.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rand::Rng as _;
@@ -75,6 +76,12 @@ impl Queue {
 
     /// Something changed that may let waiting uploads go on: a destination's settings, a secret (`None`: of all destinations).
     pub(crate) fn mended(&self, destination: Option<&str>) {
+        self.mendings.fetch_add(1, Ordering::AcqRel);
+        self.release(destination);
+    }
+
+    /// Uploads that wait for something outside go on.
+    pub(super) fn release(&self, destination: Option<&str>) {
         let rows = self.hub.with(|live| {
             let concerned = |entry: &&mut Entry| {
                 entry.own
@@ -107,7 +114,7 @@ impl Queue {
     pub(super) fn answered(&self, destination: &str) {
         let probed = self.probes.lock().unwrap_or_else(PoisonError::into_inner).contains_key(destination);
         if probed {
-            self.mended(Some(destination));
+            self.release(Some(destination));
         }
     }
 

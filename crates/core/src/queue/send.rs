@@ -86,6 +86,7 @@ impl Queue {
             return;
         };
         let mut row = job.row.clone();
+        let mendings = self.mendings.load(Ordering::Acquire);
         let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => None,
@@ -101,7 +102,7 @@ impl Queue {
                 self.hub.tell_status();
                 self.hub.bump();
             }
-            Some(Err(error)) => self.met(&row, error).await,
+            Some(Err(error)) => self.met(&row, error, mendings).await,
         }
     }
 

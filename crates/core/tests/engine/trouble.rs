@@ -63,6 +63,27 @@ async fn with_a_wrong_secret_it_waits_and_goes_on_once_the_right_one_is_saved() 
 }
 
 #[tokio::test]
+async fn a_key_that_is_corrected_while_a_try_with_the_wrong_one_is_under_way_is_used_at_once() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.open(Role::Desktop).await;
+    let saved = add(&engine, &remote, "not-the-secret").await;
+    remote.set(Line::Stuck);
+    let batch = engine.uploads().submit(vec![bytes(image(1, 3000), Some("a.png"))], quietly()).await.expect("taken");
+    let tries = remote.tries.load(std::sync::atomic::Ordering::SeqCst);
+    let under_way = async {
+        while remote.tries.load(std::sync::atomic::Ordering::SeqCst) == tries {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), under_way).await.expect("it tries");
+    let draft = Draft { destination: saved, secret: Some(SecretString::from(SECRET)) };
+    engine.destinations().save(draft).await.expect("saved");
+    remote.set(Line::Open);
+    stage(&engine, batch.uploads[0], Stage::Done).await;
+    engine.close().await;
+}
+
+#[tokio::test]
 async fn a_busy_store_is_tried_five_times_then_the_upload_is_failed_kept_and_retried_at_a_click() {
     let (place, remote) = (Place::new(), Remote::start().await);
     let engine = place.with(&remote).await;
