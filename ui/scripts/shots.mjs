@@ -128,7 +128,7 @@ const dresses = pictures ? [["en", "light"], ["en", "dark"], ["zh-CN", "light"],
 const jobs = dresses.flatMap(([lang, theme]) => shots.map((shot) => ({ shot, lang, theme, name: `${shot.name}.${lang}.${theme}` }))).filter(({ name }) => name.includes(only));
 
 async function look({ shot, lang, theme, name }) {
-  const page = await browser.newPage({ viewport: shot.size, reducedMotion: "reduce", deviceScaleFactor: 2 });
+  const page = await browser.newPage({ viewport: shot.size, reducedMotion: "reduce", deviceScaleFactor: pictures ? 2 : 1 });
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && tell(name, message.text()));
   page.on("pageerror", (error) => tell(name, error.message));
   await page.goto(`http://127.0.0.1:${server.address().port}/?window=${shot.window}&state=${shot.state}&lang=${lang}&theme=${theme}#${shot.hash ?? ""}`);

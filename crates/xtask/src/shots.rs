@@ -13,7 +13,7 @@ pub(crate) fn shots(arguments: &[String]) -> Done {
         return Err(format!("shots takes no arguments, not \"{surplus}\""));
     }
     setup::for_tests()?;
-    step("programs and tests", test::programs)?;
+    step("programs and tests", || sh::run(&mut test::programs()))?;
     // Those of windows that are no more would be looked at, too.
     let made = sh::root().join("artifacts/shots");
     std::fs::remove_dir_all(&made).ok();

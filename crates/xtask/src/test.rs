@@ -1,7 +1,10 @@
 //! `cargo xtask test`: everything CI runs, in the order that fails soonest. Nothing is skipped in silence: what a test needs and cannot
 //! be had is a failure.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::sh::{self, Done, step};
@@ -23,8 +26,11 @@ pub(crate) fn test(arguments: &[String]) -> Done {
     if all {
         setup::for_long_tests()?;
     }
+    if !CLIPPY.is_file() {
+        return Err(format!("{} is missing: install clippy (rustup component add clippy)", CLIPPY.display()));
+    }
     if let Some(filter) = filter {
-        step("programs and tests", programs)?;
+        step("programs and tests", || sh::run(&mut programs()))?;
         return step(&format!("Rust tests with \"{filter}\""), || sh::run(nextest(all).arg(filter)));
     }
 
@@ -34,13 +40,18 @@ pub(crate) fn test(arguments: &[String]) -> Done {
     steps.run("ui: types", ui::check);
     steps.run("ui: unit tests", ui::test);
     steps.run("ui: every window and state under axe", ui::axe);
-    steps.run("clippy", || sh::run(locked("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"])));
-    if !steps.run("programs and tests", programs) {
+    let mut warnings = 0;
+    let built = steps.run("programs and tests, under clippy", || {
+        warnings = build(programs())?;
+        Ok(())
+    });
+    steps.run("no warning", || if warnings == 0 { Ok(()) } else { Err(format!("{warnings} warnings; they are above")) });
+    if !built {
         // What cannot be built cannot be run; the compiler has said why, and need not say it three times more.
         steps.not_run("doc tests, types made from Rust, Rust and desktop tests");
         return steps.end();
     }
-    steps.run("doc tests", || sh::run(locked("test").args(["--workspace", "--doc", "--quiet"])));
+    steps.run("doc tests", || sh::run(locked(&["test"]).args(["--workspace", "--doc", "--quiet"])));
     steps.run("types made from Rust", bindings);
     steps.run(if all { "Rust and desktop tests, the long ones too" } else { "Rust and desktop tests" }, || {
         sh::run(&mut nextest(all))
@@ -58,20 +69,51 @@ pub(crate) fn test(arguments: &[String]) -> Done {
     steps.end()
 }
 
-fn locked(command: &str) -> std::process::Command {
+/// Clippy as the compiler of what is ours: it judges and builds in one pass, so that nothing that others wrote is compiled a second
+/// time only to be looked at.
+static CLIPPY: LazyLock<PathBuf> = LazyLock::new(|| {
+    let sysroot = sh::read(sh::command("rustc").args(["--print", "sysroot"])).unwrap_or_default();
+    Path::new(sysroot.trim()).join("bin/clippy-driver").with_extension(std::env::consts::EXE_EXTENSION)
+});
+
+fn locked(command: &[&str]) -> Command {
     let mut cargo = sh::cargo();
-    cargo.args([command, "--locked"]);
+    cargo.args(command).arg("--locked").env("RUSTC_WORKSPACE_WRAPPER", &*CLIPPY);
     cargo
 }
 
 /// What the whole-program tests start, and the tests. In one call, so that cargo unites features once and builds nothing twice.
-pub(crate) fn programs() -> Done {
-    sh::run(locked("build").args(["--workspace", "--bins", "--tests"]))
+pub(crate) fn programs() -> Command {
+    let mut build = locked(&["build"]);
+    build.args(["--workspace", "--bins", "--tests"]);
+    build
 }
 
-fn nextest(all: bool) -> std::process::Command {
-    let mut nextest = sh::cargo();
-    nextest.args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]);
+/// Builds, says what the compiler says, and counts its warnings: those of an earlier build too, which cargo says again.
+fn build(mut cargo: Command) -> Result<usize, String> {
+    let mut child = cargo.arg("--message-format=json").stdout(Stdio::piped()).spawn().map_err(|why| format!("cargo: {why}"))?;
+    let mut warnings = 0;
+    for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
+        let line = line.map_err(|why| format!("cargo: {why}"))?;
+        let said: serde_json::Value = serde_json::from_str(&line).map_err(|why| format!("cargo said {line:?}: {why}"))?;
+        if let Some(text) = said["message"]["rendered"].as_str() {
+            eprint!("{text}");
+        }
+        warnings += usize::from(warns(&said));
+    }
+    let status = child.wait().map_err(|why| format!("cargo: {why}"))?;
+    if status.success() { Ok(warnings) } else { Err(format!("cargo build: {status}")) }
+}
+
+/// Whether what cargo says is a warning about a place in the code; how many there were in all is said as a warning, too.
+fn warns(said: &serde_json::Value) -> bool {
+    let message = &said["message"];
+    message["level"] == "warning" && message["spans"].as_array().is_some_and(|places| !places.is_empty())
+}
+
+fn nextest(all: bool) -> Command {
+    let mut nextest = locked(&["nextest", "run"]);
+    nextest.args(["--workspace", "--no-fail-fast"]);
     if std::env::var_os("CI").is_some() {
         nextest.args(["--profile", "ci"]);
     }
@@ -165,5 +207,32 @@ impl Steps {
         }
         let failed: Vec<_> = self.done.iter().filter(|(.., done)| done.is_err()).map(|(what, ..)| what.as_str()).collect();
         if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clippy_is_heard_when_it_compiles_and_its_warnings_are_counted() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(dir.path().join("src")).expect("a folder");
+        std::fs::write(dir.path().join("Cargo.toml"), "[package]\nname = \"judged\"\nedition = \"2024\"\n[workspace]\n")
+            .expect("written");
+        let count = |source: &str| {
+            std::fs::write(dir.path().join("src/lib.rs"), source).expect("written");
+            let mut cargo = sh::cargo();
+            cargo
+                .args(["build", "--quiet", "--offline"])
+                .current_dir(dir.path())
+                .env("CARGO_TARGET_DIR", dir.path().join("target"));
+            cargo.env("RUSTC_WORKSPACE_WRAPPER", &*CLIPPY);
+            build(cargo).expect("it compiles")
+        };
+        assert_eq!(count("pub fn len(text: &str) -> usize { text.len() }\n"), 0);
+        let odd = "pub fn len(text: &str) -> usize { return text.len(); }\n";
+        assert_eq!(count(odd), 1, "clippy alone minds a needless return");
+        assert_eq!(count(odd), 1, "and does so again when nothing is to be built");
     }
 }
