@@ -20,6 +20,8 @@ const UNIT: u64 = 1024;
 const STREAMS: usize = 16;
 /// Requests that put what is here already; these are done as fast as the store takes them.
 const PUTS: usize = 64;
+/// Objects that are read whole at once, to see whether they are what was granted.
+const LOOKS: usize = 16;
 /// Bytes of all answers together that are as long as listings can be. Whoever reads one slowly holds it for as long.
 const ANSWERS: u64 = 64 * 1024 * 1024;
 /// Seconds until a refused upload may find room.
@@ -32,6 +34,7 @@ pub(crate) struct Budget {
     disk: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     puts: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
     answers: Arc<Semaphore>,
     folder: Arc<PathBuf>,
 }
@@ -88,6 +91,7 @@ impl Budget {
             disk: purse(limits.spool_bytes),
             streams: Arc::new(Semaphore::new(STREAMS)),
             puts: Arc::new(Semaphore::new(PUTS)),
+            looks: Arc::new(Semaphore::new(LOOKS)),
             answers: purse(ANSWERS),
             folder: Arc::new(folder.to_owned()),
         }
@@ -130,6 +134,11 @@ impl Budget {
         Arc::clone(&self.puts).acquire_owned().await.ok()
     }
 
+    /// A place to read an object whole, in turn.
+    pub(crate) async fn look(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.looks).acquire_owned().await.ok()
+    }
+
     /// A file without a name, mode 0600, and an empty share of the disk.
     pub(crate) async fn spool(&self) -> io::Result<(File, Share)> {
         let folder = Arc::clone(&self.folder);
@@ -161,6 +170,16 @@ mod tests {
         assert!(first.grow_to(5 * UNIT));
         drop((first, second));
         assert!(budget.memory(10 * UNIT).is_ok());
+    }
+
+    #[tokio::test]
+    async fn so_many_objects_are_read_whole_at_once_and_the_next_one_has_its_turn() {
+        let budget = Budget::new(&Limits::default(), Path::new("/"));
+        let mut places = futures_util::future::join_all((0..LOOKS).map(|_| budget.look())).await;
+        let mut next = Box::pin(budget.look());
+        assert!(futures_util::poll!(next.as_mut()).is_pending());
+        places.pop();
+        assert!(futures_util::poll!(next.as_mut()).is_ready());
     }
 
     #[test]
