@@ -23,8 +23,10 @@ pub const PIXELS: u64 = 100_000_000;
 pub const MEMORY: u64 = 800 << 20;
 /// Bytes of the largest file that is decoded here.
 pub const FILE: u64 = 128 << 20;
-/// More pixels for each byte than any picture of the world has: what claims to is made to fill the memory of whoever opens it.
+/// More pixels for each byte than any picture of the world has, from so many pixels on: what claims to is made to fill the memory of
+/// whoever opens it. Below, a screen of one colour may well be that small.
 const BOMB: u64 = 400;
+const BOMB_FROM: u64 = 30_000_000;
 /// The quality where nobody said one.
 pub const QUALITY: u8 = 80;
 /// From here on WebP is made without any loss.
@@ -240,7 +242,7 @@ pub fn look<'a>(bytes: &'a [u8], wish: &Wish) -> Result<Look<'a>, Error> {
     }
     let Some((width, height)) = size else { return Err(Error::Truncated) };
     let pixels = u64::from(width) * u64::from(height);
-    if pixels > PIXELS && pixels / BOMB > bytes.len() as u64 {
+    if is_bomb(bytes, media.mime, pixels, bytes.len() as u64) {
         return Err(Error::Bomb { width, height, bytes: bytes.len() as u64 });
     }
     if pixels > PIXELS || bytes.len() as u64 > FILE {
@@ -268,6 +270,17 @@ pub fn look<'a>(bytes: &'a [u8], wish: &Wish) -> Result<Look<'a>, Error> {
         return keep(Kept::TooLargeFor(format));
     }
     Ok(Look::Work(Work { bytes, media, wish: *wish, format, size, recode }))
+}
+
+/// Whether so many pixels in so few bytes are made to do harm; `head` is at least the beginning of the file.
+pub(crate) fn is_bomb(head: &[u8], mime: &str, pixels: u64, bytes: u64) -> bool {
+    // Scans and plans in black and white are eight pixels a byte before they are packed.
+    let packed = match (mime, head.get(24)) {
+        ("image/png", Some(bits @ (1 | 2 | 4))) => 8 / u64::from(*bits),
+        ("image/tiff", _) => 8,
+        _ => 1,
+    };
+    pixels > BOMB_FROM && pixels / (BOMB * packed) > bytes
 }
 
 impl Work<'_> {

@@ -13,7 +13,7 @@ mod thumbnail;
 
 pub use sniff::{sniff, sniff_reader};
 pub use strip::{Outcome, strip_metadata};
-pub use thumbnail::{Error, thumbnail};
+pub use thumbnail::{Error, Small, thumbnail};
 
 /// What bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -83,8 +83,8 @@ fn look<R: Read + Seek>(head: &mut Head<R>) -> Option<Media> {
     match start.as_slice() {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(png(head)),
         [0xff, 0xd8, 0xff, ..] => {
-            let size = jpeg(head);
-            Some(Media::of("image/jpeg", "jpg").sized(size))
+            let frame = jpeg(head);
+            Some(Media::of("image/jpeg", "jpg").sized(frame.map(|frame| frame.size)))
         }
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(gif(head, &start)),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(webp(&start)),
@@ -147,8 +147,21 @@ fn png<R: Read + Seek>(head: &mut Head<R>) -> Media {
     media
 }
 
+/// The frame header of a JPEG.
+struct Frame {
+    /// As shown.
+    size: (u32, u32),
+    /// Progressive: all of it is held as coefficients until the last pass has come.
+    in_passes: bool,
+}
+
+/// Whether a JPEG comes in passes.
+pub(crate) fn is_in_passes(reader: impl Read + Seek) -> bool {
+    jpeg(&mut Head::new(reader)).is_some_and(|frame| frame.in_passes)
+}
+
 /// ITU-T T.81, annex B: segments up to the frame header; EXIF says whether it is shown lying.
-fn jpeg<R: Read + Seek>(head: &mut Head<R>) -> Option<(u32, u32)> {
+fn jpeg<R: Read + Seek>(head: &mut Head<R>) -> Option<Frame> {
     let mut at = 2_u64;
     let mut lying = false;
     loop {
@@ -163,7 +176,8 @@ fn jpeg<R: Read + Seek>(head: &mut Head<R>) -> Option<(u32, u32)> {
             0xd9 | 0xda => return None,
             0xc0..=0xcf if !matches!(kind, 0xc4 | 0xc8 | 0xcc) => {
                 let (height, width) = (u32::from(head.be16(at + 5)?), u32::from(head.be16(at + 7)?));
-                return Some(if lying { (height, width) } else { (width, height) });
+                let size = if lying { (height, width) } else { (width, height) };
+                return Some(Frame { size, in_passes: matches!(kind, 0xc2 | 0xc6 | 0xca | 0xce) });
             }
             _ => {
                 let length = u64::from(head.be16(at + 2)?);

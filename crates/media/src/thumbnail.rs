@@ -1,14 +1,25 @@
-//! A small picture for lists. The only place that decodes, so the only one with limits on pixels and memory.
+//! A small picture for lists, in two steps: [`Small::look`] reads the head and says how much memory it will take, [`Small::make`] takes
+//! it. What stays out: how many of these may run at once.
+//!
+//! PNG, the format of screenshots and of the worst bombs, is made small row by row and needs hardly more than one of them. Everything
+//! else is decoded whole first: no decoder at hand does otherwise.
 
-use std::io::Cursor;
+use std::error::Error as StdError;
+use std::io::{BufRead, Cursor, Seek, SeekFrom};
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbaImage};
 
-/// Pixels of the largest picture that is decoded: a 12,000 × 12,000 scan passes, a bomb of a few kilobytes does not.
+use crate::convert::is_bomb;
+use crate::{Media, exif, sniff, sniff_reader};
+
+/// Pixels of the largest picture that is decoded: a 12,000 × 12,000 scan passes.
 const PIXELS: u64 = 150_000_000;
 /// Memory a decoder may take, in bytes.
 const MEMORY: u64 = 768 << 20;
+/// What no thumbnail goes without: windows of decompression, rows, the small picture itself.
+const LEAST: u64 = 1 << 20;
 /// A side no format of cameras or screens reaches.
 const SIDE: u32 = 65_500;
 
@@ -26,130 +37,252 @@ pub enum Error {
         /// Pixels.
         height: u32,
     },
+    /// It claims more pixels than so few bytes can mean.
+    #[error("{width} × {height} pixels in {bytes} bytes: made to fill the memory of whoever opens it")]
+    Bomb {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+        /// Of the file.
+        bytes: u64,
+    },
     /// Damaged, or needing more memory than it may have.
     #[error("the picture cannot be decoded")]
-    Broken(#[source] image::ImageError),
+    Broken(#[source] Box<dyn StdError + Send + Sync>),
 }
 
-/// The picture as PNG, at most `side` pixels wide and high, shown the way it is meant to be; a smaller one keeps its size.
+/// A picture of which a small one can be made.
+#[derive(Debug)]
+pub struct Small<R> {
+    reader: R,
+    by_rows: bool,
+    pixels: u64,
+    memory: u64,
+}
+
+impl<R: BufRead + Seek> Small<R> {
+    /// Looks at the head of a picture and judges whether a small one can be made of it. Nothing is decoded.
+    ///
+    /// # Errors
+    /// [`Error`]; `Broken` where it cannot be read.
+    pub fn look(mut reader: R) -> Result<Self, Error> {
+        let media = sniff_reader(&mut reader).map_err(broken)?.ok_or(Error::Unsupported)?;
+        match media.mime {
+            "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/bmp" | "image/tiff" | "image/qoi" => {}
+            "image/vnd.microsoft.icon" => {}
+            _ => return Err(Error::Unsupported),
+        }
+        let length = reader.seek(SeekFrom::End(0)).map_err(broken)?;
+        reader.rewind().map_err(broken)?;
+        let mut head = [0; 32];
+        let read = read_some(&mut reader, &mut head).map_err(broken)?;
+        let head = &head[..read];
+        let by_rows = media.mime == "image/png" && head.get(28) == Some(&0);
+        let (Some(width), Some(height)) = (media.width, media.height) else {
+            // The decoder may know better; until then it may be the largest there is.
+            reader.rewind().map_err(broken)?;
+            return Ok(Self { reader, by_rows, pixels: PIXELS, memory: MEMORY });
+        };
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > PIXELS || width.max(height) > SIDE {
+            return Err(Error::TooLarge { width, height });
+        }
+        if is_bomb(head, media.mime, pixels, length) {
+            return Err(Error::Bomb { width, height, bytes: length });
+        }
+        let passes = media.mime == "image/jpeg" && sniff::is_in_passes(&mut reader);
+        let memory = memory(&media, head, pixels, passes, length);
+        if memory > MEMORY {
+            return Err(Error::TooLarge { width, height });
+        }
+        reader.rewind().map_err(broken)?;
+        Ok(Self { reader, by_rows, pixels, memory })
+    }
+
+    /// The most memory that [`make`](Self::make) takes, in bytes; at most 768 MiB.
+    #[must_use]
+    pub const fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// The picture as PNG, at most `side` pixels wide and high, shown the way it is meant to be; a smaller one keeps its size.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn make(self, side: u32) -> Result<Vec<u8>, Error> {
+        let side = side.max(1);
+        let (mut picture, orientation) = if self.by_rows { by_rows(self.reader, side)? } else { self.whole(side)? };
+        picture.apply_orientation(orientation);
+        // Sixteen bits and floats are more than a list shows.
+        let picture = if picture.color().has_alpha() {
+            DynamicImage::from(picture.into_rgba8())
+        } else {
+            DynamicImage::from(picture.into_rgb8())
+        };
+        let mut out = Vec::new();
+        let encoder = PngEncoder::new_with_quality(&mut out, CompressionType::Fast, FilterType::Adaptive);
+        picture.write_with_encoder(encoder).map_err(of_image)?;
+        Ok(out)
+    }
+
+    fn whole(self, side: u32) -> Result<(DynamicImage, Orientation), Error> {
+        let mut reader = ImageReader::new(self.reader).with_guessed_format().map_err(broken)?;
+        if reader.format().is_none() {
+            return Err(Error::Unsupported);
+        }
+        let mut limits = Limits::default();
+        limits.max_image_width = Some(SIDE);
+        limits.max_image_height = Some(SIDE);
+        limits.max_alloc = Some(self.memory);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder().map_err(of_image)?;
+        let (width, height) = decoder.dimensions();
+        // By what will be decoded, which a head can get wrong.
+        if u64::from(width) * u64::from(height) > self.pixels || decoder.total_bytes() > self.memory {
+            return Err(Error::TooLarge { width, height });
+        }
+        let orientation = decoder.orientation().map_err(of_image)?;
+        let picture = DynamicImage::from_decoder(decoder).map_err(of_image)?;
+        let picture = if width > side || height > side { picture.thumbnail(side, side) } else { picture };
+        Ok((picture, orientation))
+    }
+}
+
+/// As [`Small`], of bytes that are there already.
 ///
 /// # Errors
-/// [`Error`]. Takes up to 768 MiB for the largest pictures, for as long as it runs.
+/// [`Error`].
 pub fn thumbnail(bytes: &[u8], side: u32) -> Result<Vec<u8>, Error> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| Error::Broken(error.into()))?;
-    if reader.format().is_none() {
-        return Err(Error::Unsupported);
-    }
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(SIDE);
-    limits.max_image_height = Some(SIDE);
-    limits.max_alloc = Some(MEMORY);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(broken)?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > PIXELS {
-        return Err(Error::TooLarge { width, height });
-    }
-    let orientation = decoder.orientation().map_err(broken)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    let side = side.max(1);
-    if width > side || height > side {
-        picture = picture.thumbnail(side, side);
-    }
-    picture.apply_orientation(orientation);
-    // Sixteen bits and floats are more than a list shows.
-    let picture = if picture.color().has_alpha() {
-        DynamicImage::from(picture.into_rgba8())
-    } else {
-        DynamicImage::from(picture.into_rgb8())
-    };
-    let mut out = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut out, CompressionType::Fast, FilterType::Adaptive);
-    picture.write_with_encoder(encoder).map_err(broken)?;
-    Ok(out)
+    Small::look(Cursor::new(bytes))?.make(side)
 }
 
-fn broken(error: image::ImageError) -> Error {
+/// What decoders were seen to take, generously: the pixels as they come out, and what they are made from.
+fn memory(media: &Media, head: &[u8], pixels: u64, passes: bool, length: u64) -> u64 {
+    let row = u64::from(media.width.unwrap_or_default()) * 8;
+    LEAST
+        + match media.mime {
+            "image/png" if head.get(28) == Some(&0) => row * 4,
+            "image/png" => pixels * if head.get(24) == Some(&16) { 8 } else { 4 },
+            // With a copy of the file; in passes every coefficient of two bytes beside it.
+            "image/jpeg" => pixels * if passes { 9 } else { 3 } + length,
+            "image/webp" => pixels * 9 + length,
+            "image/tiff" => pixels * 8,
+            "image/gif" => pixels * 9,
+            _ => pixels * 4 + length,
+        }
+}
+
+/// Non-interlaced PNG, averaged as its rows come.
+fn by_rows<R: BufRead + Seek>(reader: R, side: u32) -> Result<(DynamicImage, Orientation), Error> {
+    let mut decoder = png::Decoder::new_with_limits(reader, png::Limits { bytes: 64 << 20 });
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    let mut reader = decoder.read_info().map_err(broken)?;
+    let (width, height) = (reader.info().width, reader.info().height);
+    let alpha = matches!(reader.output_color_type().0, png::ColorType::Rgba | png::ColorType::GrayscaleAlpha);
+    let channels = reader.output_color_type().0.samples();
+    let (across, down) = fit((width, height), side);
+    let columns: Vec<u32> = (0..width).map(|x| share(x, across, width)).collect();
+    let mut small = RgbaImage::new(across, down);
+    let mut sums = vec![Sum::default(); across as usize];
+    let (mut line, mut y) = (0, 0);
+    while let Some(row) = reader.next_row().map_err(broken)? {
+        let to = share(y, down, height);
+        if to != line {
+            flush(&mut sums, &mut small, line);
+            line = to;
+        }
+        for (pixel, column) in row.data().chunks_exact(channels).zip(&columns) {
+            sums[*column as usize].add(pixel);
+        }
+        y += 1;
+    }
+    flush(&mut sums, &mut small, line);
+    let orientation = reader.info().exif_metadata.as_deref().map_or(1, exif::orientation);
+    let orientation = Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms);
+    let picture = DynamicImage::from(small);
+    Ok((if alpha { picture } else { picture.into_rgb8().into() }, orientation))
+}
+
+/// Which of `few` parts the one at `at` of `many` belongs to.
+fn share(at: u32, few: u32, many: u32) -> u32 {
+    u32::try_from(u64::from(at) * u64::from(few) / u64::from(many.max(1))).unwrap_or_default().min(few - 1)
+}
+
+/// At most `side` on both, in the same proportion; never larger, never nothing.
+fn fit((width, height): (u32, u32), side: u32) -> (u32, u32) {
+    let longer = width.max(height).max(1);
+    if longer <= side {
+        return (width, height);
+    }
+    let one = |of: u32| (u64::from(of) * u64::from(side) + u64::from(longer) / 2) / u64::from(longer);
+    let one = |of: u32| u32::try_from(one(of)).unwrap_or(side).clamp(1, side);
+    (one(width), one(height))
+}
+
+/// Pixels that become one: what is transparent has no colour to give.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    colours: [u64; 3],
+    alpha: u64,
+    count: u64,
+}
+
+impl Sum {
+    fn add(&mut self, pixel: &[u8]) {
+        let (colours, alpha) = match *pixel {
+            [grey] => ([grey; 3], u8::MAX),
+            [grey, alpha] => ([grey; 3], alpha),
+            [red, green, blue] => ([red, green, blue], u8::MAX),
+            [red, green, blue, alpha] => ([red, green, blue], alpha),
+            _ => return,
+        };
+        for (sum, colour) in self.colours.iter_mut().zip(colours) {
+            *sum += u64::from(colour) * u64::from(alpha);
+        }
+        self.alpha += u64::from(alpha);
+        self.count += 1;
+    }
+
+    fn mean(self) -> [u8; 4] {
+        let mean = |sum: u64, of: u64| u8::try_from((sum + of / 2).checked_div(of).unwrap_or_default()).unwrap_or(u8::MAX);
+        let [red, green, blue] = self.colours.map(|colour| mean(colour, self.alpha));
+        [red, green, blue, mean(self.alpha, self.count)]
+    }
+}
+
+fn flush(sums: &mut [Sum], small: &mut RgbaImage, line: u32) {
+    for (x, sum) in (0..).zip(sums) {
+        small.put_pixel(x, line, image::Rgba(std::mem::take(sum).mean()));
+    }
+}
+
+fn read_some(reader: &mut impl BufRead, into: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < into.len() {
+        match reader.read(&mut into[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn broken(error: impl StdError + Send + Sync + 'static) -> Error {
+    Error::Broken(Box::new(error))
+}
+
+fn of_image(error: image::ImageError) -> Error {
     match error {
         image::ImageError::Unsupported(_) => Error::Unsupported,
-        other => Error::Broken(other),
+        other => broken(other),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use image::{GenericImageView, ImageFormat, RgbImage};
-    use proptest::prelude::*;
-
-    fn encode(format: ImageFormat, width: u32, height: u32) -> Vec<u8> {
-        let mut out = Cursor::new(Vec::new());
-        DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, _| image::Rgb([x as u8, 0, 0])))
-            .write_to(&mut out, format)
-            .expect("encodes");
-        out.into_inner()
-    }
-
-    fn size(bytes: &[u8], side: u32) -> (u32, u32) {
-        image::load_from_memory_with_format(&thumbnail(bytes, side).expect("a thumbnail"), ImageFormat::Png)
-            .expect("a PNG")
-            .dimensions()
-    }
-
-    #[test]
-    fn pictures_become_small_and_small_ones_stay() {
-        for format in [
-            ImageFormat::Png,
-            ImageFormat::Jpeg,
-            ImageFormat::Gif,
-            ImageFormat::WebP,
-            ImageFormat::Bmp,
-            ImageFormat::Tiff,
-            ImageFormat::Qoi,
-        ] {
-            assert_eq!(size(&encode(format, 200, 100), 64), (64, 32), "{format:?}");
-        }
-        assert_eq!(size(&encode(ImageFormat::Png, 20, 10), 64), (20, 10));
-    }
-
-    #[test]
-    fn a_photo_taken_upright_has_an_upright_thumbnail() {
-        let plain = encode(ImageFormat::Jpeg, 200, 100);
-        let exif = [crate::exif::MARK, &crate::exif::only_orientation(6)].concat();
-        let length = u16::try_from(exif.len() + 2).expect("small").to_be_bytes();
-        let turned = [&plain[..2], &[0xff, 0xe1], &length, &exif, &plain[2..]].concat();
-        assert_eq!(size(&turned, 64), (32, 64));
-    }
-
-    #[test]
-    fn a_bomb_is_refused_before_it_takes_memory() {
-        let mut bomb = encode(ImageFormat::Bmp, 4, 4);
-        bomb[18..22].copy_from_slice(&60_000_u32.to_le_bytes());
-        bomb[22..26].copy_from_slice(&60_000_u32.to_le_bytes());
-        assert!(thumbnail(&bomb, 64).is_err());
-        let mut wide = encode(ImageFormat::Qoi, 4, 4);
-        wide[4..8].copy_from_slice(&60_000_u32.to_be_bytes());
-        wide[8..12].copy_from_slice(&60_000_u32.to_be_bytes());
-        assert!(matches!(thumbnail(&wide, 64), Err(Error::TooLarge { .. } | Error::Broken(_))));
-    }
-
-    #[test]
-    fn what_is_not_decoded_says_so() {
-        assert!(matches!(thumbnail(b"<svg/>", 64), Err(Error::Unsupported)));
-        assert!(matches!(thumbnail(b"", 64), Err(Error::Unsupported)));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(150))]
-        #[test]
-        fn mutilated_files_never_harm(format in 0usize..6, flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..10)) {
-            let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Qoi];
-            let mut bytes = encode(formats[format], 9, 7);
-            for (place, byte) in flips {
-                let place = place.index(bytes.len());
-                bytes[place] = byte;
-            }
-            let _ = thumbnail(&bytes, 4);
-        }
-    }
-}
+#[path = "thumbnail_tests.rs"]
+mod tests;
