@@ -29,6 +29,7 @@ pub(crate) fn upload(id: i64, waiting: Option<Waiting>) -> Upload {
         done_at: None,
         reused: false,
         expires_at: None,
+        closed: false,
         made: None,
     }
 }

@@ -35,6 +35,7 @@ fn upload(id: i64, name: &str, stage: Stage) -> Upload {
         done_at: None,
         reused: false,
         expires_at: Some(NOW + 7 * DAY - 900),
+        closed: false,
         made: None,
     }
 }

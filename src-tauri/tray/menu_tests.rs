@@ -41,6 +41,7 @@ fn upload(id: i64, name: &str) -> Upload {
         done_at: Some(1),
         reused: false,
         expires_at: None,
+        closed: false,
         made: None,
     }
 }

@@ -24,4 +24,5 @@ mod server;
 pub use counters::Counters;
 pub use error::{Error, Result};
 pub use front::BucketService;
-pub use server::{Config, Running, Server, Usage, open, usage};
+pub use policy::Public;
+pub use server::{Config, Running, Server, Usage, open, public, usage};

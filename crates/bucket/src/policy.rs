@@ -17,10 +17,11 @@ const ARN: &str = "arn:aws:s3:::";
 
 /// Which keys of a bucket anybody may read: patterns with `*` and `?`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Public(Vec<String>);
+pub struct Public(Vec<String>);
 
 impl Public {
-    pub(crate) fn allows(&self, key: &str) -> bool {
+    /// Whether this key is among them.
+    pub fn allows(&self, key: &str) -> bool {
         self.0.iter().any(|pattern| matches(pattern.as_bytes(), key.as_bytes()))
     }
 
@@ -166,6 +167,10 @@ pub(crate) struct Policies(RwLock<HashMap<String, Public>>);
 impl Policies {
     pub(crate) fn allows(&self, bucket: &str, key: &str) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(bucket).is_some_and(|p| p.allows(key))
+    }
+
+    pub(crate) fn of(&self, bucket: &str) -> Public {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(bucket).cloned().unwrap_or_default()
     }
 
     pub(crate) fn set(&self, bucket: &str, public: Public) {

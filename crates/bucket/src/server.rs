@@ -27,7 +27,7 @@ use crate::fail::Fail;
 use crate::front::BucketService;
 use crate::index::{self, Readers, Writer};
 use crate::keys;
-use crate::policy::{self, Policies};
+use crate::policy::{self, Policies, Public};
 
 /// Connections served at once; more wait.
 const CONNECTIONS: usize = 512;
@@ -182,7 +182,32 @@ pub fn usage(dir: &Path) -> Result<Option<Usage>> {
     Ok(Some(Usage { buckets, objects, bytes }))
 }
 
+/// What anybody may read in a bucket of the folder `dir`, also while another process serves it; nothing where there is no such bucket.
+///
+/// # Errors
+/// The index cannot be read.
+pub fn public(dir: &Path, bucket: &str) -> Result<Public> {
+    let path = dir.join("index.sqlite");
+    if !path.exists() {
+        return Ok(Public::default());
+    }
+    let unread = |source| Error::Index { what: "be read", source };
+    let connection = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unread)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(unread)?;
+    match index::policy(&connection, bucket) {
+        // One that cannot be read opens nothing, as where it is served.
+        Ok(text) => Ok(text.and_then(|text| policy::parse(bucket, &text).ok()).unwrap_or_default()),
+        Err(Fail::S3(_)) => Ok(Public::default()),
+        Err(fail) => Err(plain(fail, dir)),
+    }
+}
+
 impl Server {
+    /// What anybody who reaches the port may read in a bucket; nothing where there is no such bucket.
+    pub fn public(&self, bucket: &str) -> Public {
+        self.api.policies.of(bucket)
+    }
+
     /// The S3 protocol without a listener. Whoever mounts it checks `Host` for itself.
     pub fn service(&self) -> BucketService {
         self.serve_as(None)

@@ -11,10 +11,12 @@ use imagepic_clipboard::Content;
 use imagepic_words::errors;
 
 use crate::capture::{Capture, Content as Captured, Near, Source};
+use crate::destination::THIS_COMPUTER;
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, Offer, Settled};
 use crate::journal::{Deliver, Row, RowState};
 use crate::link::{Format, LinkTemplate, Target, text};
+use crate::opening::{self, Asked};
 use crate::outside::{ClipboardPort, Mark};
 use crate::queue::Queue;
 use crate::store::Link;
@@ -101,8 +103,9 @@ impl Delivery {
         });
         let Some(known) = known else { return };
         let settled = match self.put_together(id).await {
-            Ok(mut settled) => {
+            Ok((mut settled, links)) => {
                 settled.copied = self.may_copy(id, &known, &settled).await && self.hand_over(id, &known, &settled.text).await;
+                self.see_who_can_open(&mut settled, &links).await;
                 Some(settled)
             }
             Err(error) => {
@@ -128,32 +131,58 @@ impl Delivery {
 
     /// A batch as it stands, with its links made anew.
     pub(crate) async fn settled(&self, id: i64) -> Result<Settled> {
-        self.put_together(id).await
+        self.put_together(id).await.map(|(settled, _)| settled)
     }
 
-    async fn put_together(&self, id: i64) -> Result<Settled> {
+    /// Who is about to pass a public link on hears at once where it opens for nobody.
+    async fn see_who_can_open(&self, settled: &mut Settled, links: &[(Row, String)]) {
+        let hub = &self.queue.hub;
+        let settings = hub.settings();
+        for destination in settings.destinations.iter().filter(|destination| opening::promises(destination)) {
+            let here = links.iter().filter(|(row, _)| row.destination == destination.id);
+            let asked: Vec<Asked<'_>> =
+                here.clone().map(|(row, url)| Asked { bucket: &row.bucket, key: &row.key, url }).collect();
+            self.queue.stores.opening().look(destination, &asked).await;
+            for (row, _) in here {
+                let now = hub.view(row);
+                if let Some(told) = settled.uploads.iter_mut().find(|upload| upload.id == row.id && upload.closed != now.closed) {
+                    told.closed = now.closed;
+                    hub.emit(Event::Upload(now));
+                }
+            }
+        }
+    }
+
+    /// A batch as it stands, and the public links of it.
+    async fn put_together(&self, id: i64) -> Result<(Settled, Vec<(Row, String)>)> {
         let hub = &self.queue.hub;
         let rows = self.queue.journal.batch(id).await?;
         let known = hub.with(|live| live.batches.get(&id).cloned()).unwrap_or_default();
         let format = known.format.or_else(|| rows.first().and_then(|row| row.format)).unwrap_or(hub.settings().link.format);
-        let (mut lines, mut without_link) = (Vec::new(), Vec::new());
+        let (mut lines, mut without_link, mut public) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows.iter().filter(|row| row.state == RowState::Done) {
             match self.link(row).await {
-                Ok(link) => lines.push(line(row, &link.url, format, &hub.settings().link.templates)),
+                Ok(link) => {
+                    lines.push(line(row, &link.url, format, &hub.settings().link.templates));
+                    if link.expires.is_none() && row.destination != THIS_COMPUTER {
+                        public.push((row.clone(), link.url));
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(id = row.id, %error, "no link could be made for an upload that is done");
                     without_link.push(row.id);
                 }
             }
         }
-        Ok(Settled {
+        let settled = Settled {
             batch: id,
             uploads: rows.iter().map(|row| hub.view(row)).collect(),
             refused: known.refused,
             copied: known.told.unwrap_or_default(),
             without_link,
             text: lines.join("\n"),
-        })
+        };
+        Ok((settled, public))
     }
 
     /// The link that opens an upload's object.
@@ -162,10 +191,8 @@ impl Delivery {
             let name = if row.name.is_empty() { &row.key } else { &row.name };
             return Err(Error::new(Code::NoSuchObject, errors::not_done(name)));
         }
-        let store = self.queue.stores.of(&row.destination).await?;
         let settings = self.queue.hub.settings();
-        let destination = settings.find(&row.destination)?;
-        store.link(&row.bucket, &row.key, &destination.link).await
+        self.queue.stores.link(settings.find(&row.destination)?, &row.bucket, &row.key).await
     }
 
     async fn may_copy(&self, id: i64, known: &crate::live::Batch, settled: &Settled) -> bool {

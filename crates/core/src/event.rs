@@ -208,6 +208,10 @@ pub struct Upload {
     pub reused: bool,
     /// When its last link ends, in milliseconds since 1970; `None` for a public one.
     pub expires_at: Option<i64>,
+    /// Its link is public and was found to open for nobody: the store wants a signature there, or whatever the public address leads to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub closed: bool,
     /// What was done to the image on its way; `None`: nothing, and there is nothing to tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -3,16 +3,17 @@
 //! Nothing is ever sent to a port nobody of this home is known to hold: the host says in `bucket/host` who it is, and its lock in
 //! `run/` says that it lives. What stays out: the protocol (the bucket's crate has it).
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use imagepic_bucket::{Config, Error as BucketError, Running, Server, keys};
+use imagepic_bucket::{Config, Error as BucketError, Public, Running, Server, keys};
 use imagepic_words::errors;
 use secrecy::SecretString;
 use tokio::sync::{Mutex, Notify};
@@ -30,6 +31,8 @@ const START: Duration = Duration::from_secs(10);
 const RESIDENT: Duration = Duration::from_secs(3);
 /// Between two hosts that are started because the one at work does not answer.
 const AGAIN: Duration = Duration::from_millis(100);
+/// So long it is believed what another process's bucket lets anybody read.
+const BELIEVED: Duration = Duration::from_secs(1);
 
 /// How to reach this computer's bucket.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ pub(crate) struct Hosting {
     closed: AtomicBool,
     /// The host before is gone.
     free: Notify,
+    /// What anybody may read in the buckets that another process serves, and when that was looked up.
+    public: std::sync::Mutex<HashMap<String, (Instant, Public)>>,
 }
 
 impl Hosting {
@@ -69,6 +74,7 @@ impl Hosting {
             waiting: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             free: Notify::new(),
+            public: std::sync::Mutex::default(),
         }
     }
 
@@ -258,6 +264,29 @@ impl Hosting {
     pub(crate) async fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.stop().await;
+    }
+
+    /// Whether an object opens without a signature; `None` where that cannot be found out. Makes no request: where another process serves
+    /// the bucket, its index is looked at.
+    pub(crate) async fn opens(&self, bucket: &str, key: &str) -> Option<bool> {
+        if let Some(held) = &*self.held.lock().await {
+            return Some(held.server.public(bucket).allows(key));
+        }
+        let known = || self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, public)) = known().get(bucket).filter(|(at, _)| at.elapsed() < BELIEVED) {
+            return Some(public.allows(key));
+        }
+        let (dir, name) = (self.home.bucket(), bucket.to_owned());
+        let public = crate::queue::blocking(move || imagepic_bucket::public(&dir, &name).map_err(broken)).await;
+        let public = public.inspect_err(|error| tracing::warn!(%error, bucket, "who may read there is not known")).ok()?;
+        let opens = public.allows(key);
+        known().insert(bucket.to_owned(), (Instant::now(), public));
+        Some(opens)
+    }
+
+    /// What was looked up may be wrong by now.
+    pub(crate) fn doubt_public(&self) {
+        self.public.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     pub(crate) async fn is_mine(&self) -> bool {

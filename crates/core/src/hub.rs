@@ -10,7 +10,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use crate::event::{Event, Snapshot, State, Upload};
 use crate::journal::{Row, RowState};
-use crate::live::{Live, view};
+use crate::live::Live;
 use crate::settings::{Language, Settings};
 
 /// Events a slow subscriber may fall behind before it has to take a new snapshot.
@@ -130,7 +130,7 @@ impl Hub {
     /// How a row looks to people now.
     pub(crate) fn view(&self, row: &Row) -> Upload {
         let (settings, lang) = (self.settings(), self.lang());
-        self.with(|live| live.view_open(row.id, &settings, lang)).unwrap_or_else(|| view(row, &settings, lang))
+        self.with(|live| live.view_open(row.id, &settings, lang).unwrap_or_else(|| live.view_done(row, &settings, lang)))
     }
 
     /// Takes a row into the present and tells everybody.

@@ -29,7 +29,7 @@ use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
-pub use library::{Brief, Chore, ChoreKind};
+pub use library::{Brief, Chore, ChoreKind, LinkBelow, Moved};
 pub use rows::{Change, Deliver, Made, Reference, Row, RowState, Search, Twin, Was};
 pub use schema::VERSION;
 

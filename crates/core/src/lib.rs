@@ -26,6 +26,7 @@ mod live;
 pub mod log;
 mod memory;
 pub mod naming;
+mod opening;
 pub mod outside;
 mod prepare;
 mod queue;

@@ -3,7 +3,7 @@
 //! It exists so that a menu or a window never waits for disk or network. It is filled from the journal and changed only after the
 //! journal took the change. What stays out: the history (the journal has it) and any decision (the queue's).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -125,6 +125,8 @@ pub(crate) struct Live {
     pub(crate) questions: BTreeMap<u64, Asked>,
     /// Pictures on their way here, by numbers below zero: no row stands for them yet.
     pub(crate) fetches: BTreeMap<i64, Fetch>,
+    /// Destination, bucket and prefix of places whose public links were found to open for nobody, see `opening`.
+    pub(crate) closed: HashSet<(String, String, String)>,
     /// Uploads and bytes that came to an end since something was last idle: "Uploading 3 of 7".
     burst_count: u64,
     burst_bytes: u64,
@@ -242,6 +244,23 @@ impl Live {
         upload.stage = entry.stage();
         upload.sent = if upload.stage == Stage::Sending { entry.sent.load(Ordering::Relaxed).min(upload.size) } else { 0 };
         if matches!(upload.stage, Stage::Sending | Stage::Queued) {
+    /// An upload that is over, with what is known of its link.
+    pub(crate) fn view_done(&self, row: &Row, settings: &Settings, lang: Lang) -> Upload {
+        let mut upload = view(row, settings, lang);
+        if !self.closed.is_empty() && row.state == RowState::Done && row.expires_at.is_none() {
+            let destination = settings.destinations.iter().find(|destination| destination.id == row.destination);
+            let promised = destination.is_some_and(crate::opening::promises);
+            upload.closed = promised && self.is_closed(&row.destination, &row.bucket, &row.key);
+        }
+        upload
+    }
+
+    /// Whether public links of the key's place were found to open for nobody.
+    pub(crate) fn is_closed(&self, destination: &str, bucket: &str, key: &str) -> bool {
+        let prefix = &key[..key.rfind('/').map_or(0, |at| at + 1)];
+        !self.closed.is_empty() && self.closed.contains(&(destination.to_owned(), bucket.to_owned(), prefix.to_owned()))
+    }
+
             upload.waiting = None;
             upload.code = None;
             upload.message = None;
@@ -371,6 +390,7 @@ pub(crate) fn view(row: &Row, settings: &Settings, lang: Lang) -> Upload {
 }
 
 #[cfg(test)]
+        closed: false,
 pub(crate) mod tests {
     use super::*;
     use crate::capture::Source;

@@ -10,15 +10,16 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use crate::account::{Account, Accounts};
-use crate::destination::{Destination, Kind, S3Address, THIS_COMPUTER, TeamAddress};
+use crate::destination::{Destination, Kind, LONGEST_PRESIGN, LinkPolicy, S3Address, THIS_COMPUTER, TeamAddress};
 use crate::error::{Code, Error, Result};
 use crate::event::Event;
 use crate::home::Home;
 use crate::hosting::Hosting;
 use crate::hub::Hub;
+use crate::opening::Opening;
 use crate::secrets::{self, Secrets};
 use crate::settings::Proxy;
-use crate::store::{S3Store, Store, TeamStore};
+use crate::store::{Link, S3Store, Store, TeamStore};
 
 type Kept = Arc<OnceCell<Arc<dyn Store>>>;
 
@@ -28,6 +29,7 @@ pub(crate) struct Stores {
     secrets: Arc<dyn Secrets>,
     hosting: Arc<Hosting>,
     accounts: Accounts,
+    opening: Opening,
     kept: Mutex<HashMap<String, Kept>>,
 }
 
@@ -36,7 +38,33 @@ impl Stores {
         let told = Arc::clone(&hub);
         // Who is signed in is shown beside the settings.
         let accounts = Accounts::new(home.clone(), Arc::clone(&secrets), Arc::new(move || told.emit(Event::Settings)));
-        Self { hub, secrets, hosting: Arc::new(Hosting::new(home, owner, resident)), accounts, kept: Mutex::default() }
+        let opening = Opening::new(&home, Arc::clone(&hub));
+        Self { hub, secrets, hosting: Arc::new(Hosting::new(home, owner, resident)), accounts, opening, kept: Mutex::default() }
+    }
+
+    /// Whether public links open.
+    pub(crate) const fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    /// How the link of an object is made at this moment. A public one of this computer's bucket that nobody could open is a signed one,
+    /// which lives as long as signatures can.
+    pub(crate) async fn policy(&self, destination: &Destination, bucket: &str, key: &str) -> LinkPolicy {
+        match (&destination.kind, &destination.link) {
+            (Kind::ThisComputer, LinkPolicy::Public { base: None }) if self.hosting.opens(bucket, key).await == Some(false) => {
+                LinkPolicy::Presigned { seconds: LONGEST_PRESIGN }
+            }
+            (_, policy) => policy.clone(),
+        }
+    }
+
+    /// The link of an object, as [`policy`](Self::policy) has it.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of) and [`Store::link`].
+    pub(crate) async fn link(&self, destination: &Destination, bucket: &str, key: &str) -> Result<Link> {
+        let store = self.of(&destination.id).await?;
+        store.link(bucket, key, &self.policy(destination, bucket, key).await).await
     }
 
     pub(crate) fn hosting(&self) -> &Arc<Hosting> {

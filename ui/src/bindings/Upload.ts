@@ -91,6 +91,10 @@ reused: boolean,
  */
 expires_at: number | null, 
 /**
+ * Its link is public and was found to open for nobody: the store wants a signature there, or whatever the public address leads to.
+ */
+closed?: boolean, 
+/**
  * What was done to the image on its way; `None`: nothing, and there is nothing to tell.
  */
 made?: ImageWork, };

@@ -2,7 +2,9 @@
 //!
 //! What is remembered for menus is in `cache`, how it stays true in `refresh` and `news`, what takes long in `jobs`.
 
+mod access;
 mod cache;
+mod follow;
 mod jobs;
 mod names;
 mod news;
@@ -23,6 +25,7 @@ use crate::event::Event;
 use crate::link::{Format, Target, text};
 use crate::store::{Link, Object, Store};
 
+pub use access::{AccessView, Closing};
 pub(crate) use cache::Cache;
 pub use cache::{Folder, Known};
 use names::{check_length, check_new, media_type, name, parent};
@@ -85,16 +88,6 @@ pub struct Sum {
     pub newest: Option<i64>,
     /// That is all; otherwise it is at least so much.
     pub whole: bool,
-}
-
-/// Who may read without a signature.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ts_rs::TS)]
-#[ts(export)]
-pub struct AccessView {
-    /// Prefixes that everybody may read; an empty one is the whole bucket.
-    pub public: Vec<String>,
-    /// Why nothing can be said or changed.
-    pub message: Option<String>,
 }
 
 /// An object with everything the store tells of it.
@@ -254,25 +247,25 @@ impl Browse {
         Ok(sum)
     }
 
-    /// Removes an object, whoever put it there: for a person who names it.
+    /// Removes an object, whoever put it there: for a person who names it. An upload whose object it is leaves the history.
     ///
     /// # Errors
     /// `NoSuchDestination`, `NoSuchBucket`, `Forbidden`, and the network's.
     pub async fn remove(&self, destination: &str, bucket: &str, key: &str) -> Result<()> {
         let id = self.id(destination)?;
         self.inner.stores.of(&id).await?.remove(bucket, key).await?;
+        self.inner.uploads_leave(&id, bucket, vec![key.to_owned()]).await;
         self.inner.browsed.gone(&id, bucket, key);
         self.changed(&id, bucket, parent(key));
         Ok(())
     }
 
-    /// The link that opens an object, by the destination's policy.
+    /// The link that opens an object, by the destination's policy; a signed one where a public one of this computer would open for nobody.
     ///
     /// # Errors
     /// `NoSuchDestination`, `SecretMissing` and the like.
     pub async fn link(&self, destination: &str, bucket: &str, key: &str) -> Result<Link> {
-        let policy = self.inner.hub.settings().find(destination)?.link.clone();
-        self.store(destination).await?.link(bucket, key, &policy).await
+        self.inner.stores.link(self.inner.hub.settings().find(destination)?, bucket, key).await
     }
 
     /// The text of links in a format, one a line, in the order of `keys`, without touching the clipboard.
@@ -329,35 +322,6 @@ impl Browse {
         self.inner.browsed.made(&id, bucket, &made);
         self.changed(&id, bucket, prefix);
         Ok(NewFolder { prefix: made, kept })
-    }
-
-    /// Who may read what in a bucket without a signature. A store that knows no such rules says so in the answer.
-    ///
-    /// # Errors
-    /// `NoSuchBucket`, and the network's.
-    pub async fn access(&self, destination: &str, bucket: &str) -> Result<AccessView> {
-        match self.store(destination).await?.access(bucket).await {
-            Ok(rules) => {
-                let public = rules.into_iter().filter(|rule| rule.public).map(|rule| rule.prefix).collect();
-                Ok(AccessView { public, message: None })
-            }
-            Err(error) if matches!(error.code, Code::Unsupported | Code::Forbidden) => {
-                Ok(AccessView { public: Vec::new(), message: Some(error.message(self.inner.hub.lang())) })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Opens a folder (`prefix` ends in `/`; empty for the whole bucket) to everybody, or closes it.
-    ///
-    /// # Errors
-    /// `Unsupported` where the store cannot, or another rule would keep it open; `Forbidden`, and the network's.
-    pub async fn set_access(&self, destination: &str, bucket: &str, prefix: &str, public: bool) -> Result<()> {
-        let id = self.id(destination)?;
-        self.inner.stores.of(&id).await?.set_access(bucket, prefix, public).await?;
-        tracing::info!(destination = id, bucket, prefix, public, "who may read was changed");
-        self.changed(&id, bucket, prefix);
-        Ok(())
     }
 
     /// Makes a bucket.

@@ -72,6 +72,36 @@ pub struct Chore {
     pub new: String,
 }
 
+/// An upload that is done, as far as its link is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkBelow {
+    /// Its number.
+    pub id: i64,
+    /// Object key.
+    pub key: String,
+    /// When its last link ends, milliseconds since 1970; `None` for a public one.
+    pub expires_at: Option<i64>,
+}
+
+/// An upload whose object has another key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Its number.
+    pub id: i64,
+    /// The key before.
+    pub old: String,
+    /// The key now.
+    pub new: String,
+    /// What it is called now.
+    pub name: String,
+    /// The folder it belongs to now.
+    pub folder: String,
+    /// What tells the object now, without quotes.
+    pub etag: Option<String>,
+    /// When a link made now ends, milliseconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
 const BRIEF: &str = "SELECT id, taken_at, state, destination, expires_at, name, bucket, key FROM uploads";
 
 fn brief(sql: &rusqlite::Row<'_>) -> rusqlite::Result<Brief> {
@@ -229,6 +259,80 @@ impl Journal {
                     .execute(params![upload, word(kind)])?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    /// Every row that names one of these keys, however it stands.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn naming_any(&self, bucket: String, keys: Vec<String>) -> Result<Vec<Row>> {
+        self.read(move |connection| {
+            let mut rows = Vec::new();
+            for key in keys {
+                rows.extend(all(connection, "WHERE bucket = ?1 AND key = ?2 ORDER BY id", [&bucket, &key])?);
+            }
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// Uploads of a destination that are done and whose keys begin with `prefix`, oldest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn links_below(&self, destination: String, bucket: String, prefix: String) -> Result<Vec<LinkBelow>> {
+        self.read(move |connection| {
+            let mut found = connection.prepare_cached(
+                "SELECT id, key, expires_at FROM uploads WHERE bucket = ?1 AND key >= ?2 AND destination = ?3 AND state = 'done' \
+                 AND substr(key, 1, length(?2)) = ?2 ORDER BY id",
+            )?;
+            found
+                .query_map(params![bucket, prefix, destination], |sql| {
+                    Ok(LinkBelow { id: sql.get(0)?, key: sql.get(1)?, expires_at: sql.get(2)? })
+                })?
+                .collect()
+        })
+        .await
+    }
+
+    /// Notes that the last links of these uploads end then, or with `None` that they are public ones that open.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn links_end(&self, ids: Vec<i64>, at: Option<i64>) -> Result<()> {
+        self.write(move |connection| {
+            let ended = format!("UPDATE uploads SET expires_at = ?2, changed = {NEXT_CHANGE} WHERE id = ?1 AND state = 'done'");
+            let mut ended = connection.prepare_cached(&ended)?;
+            for id in ids {
+                ended.execute(params![id, at])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Notes that objects of uploads have other keys; those that are still what they were, as they are now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn moved(&self, uploads: Vec<Moved>) -> Result<Vec<Row>> {
+        let own = self.own.clone();
+        self.write(move |connection: &Connection| {
+            let mut rows = Vec::with_capacity(uploads.len());
+            for one in uploads {
+                let changed = connection
+                    .prepare_cached(&format!(
+                        "UPDATE uploads SET key = ?3, name = ?4, folder = ?5, etag = ?6, expires_at = ?7, changed = {NEXT_CHANGE} \
+                         WHERE id = ?1 AND key = ?2 AND state = 'done'"
+                    ))?
+                    .execute(params![one.id, one.old, one.new, one.name, one.folder, one.etag, one.expires_at])?;
+                if changed > 0 {
+                    rows.extend(all(connection, "WHERE id = ?1", [one.id])?.into_iter().inspect(|row| own.note(row)));
+                }
+            }
+            Ok(rows)
         })
         .await
     }

@@ -372,7 +372,7 @@ impl Queue {
         change.waiting = None;
         change.next_try_at = None;
         change.done_at = Some(self.now());
-        change.expires_at = self.expires_at(&row.destination);
+        change.expires_at = self.expires_at(&row.destination, &row.bucket, &confirmed.key).await;
         if let Some(kept) = &kept {
             row.spool = row.spool.or_else(|| kept.spool.clone());
         }
@@ -446,9 +446,10 @@ impl Queue {
     }
 
     /// When a link made now ends.
-    pub(crate) fn expires_at(&self, destination: &str) -> Option<i64> {
+    pub(crate) async fn expires_at(&self, destination: &str, bucket: &str, key: &str) -> Option<i64> {
         let settings = self.hub.settings();
-        match settings.destinations.iter().find(|known| known.id == destination)?.link {
+        let destination = settings.destinations.iter().find(|known| known.id == destination)?;
+        match self.stores.policy(destination, bucket, key).await {
             crate::destination::LinkPolicy::Presigned { seconds } => Some(self.now() + i64::from(seconds) * 1000),
             crate::destination::LinkPolicy::Public { .. } => None,
         }

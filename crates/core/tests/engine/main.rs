@@ -11,6 +11,7 @@ mod images;
 mod lasting;
 mod library;
 mod several;
+mod open;
 mod single;
 mod support;
 mod trouble;

@@ -397,22 +397,30 @@ impl Run {
         if pairs.iter().all(|(_, to)| to.is_none()) {
             let keys: Vec<String> = pairs.into_iter().map(|(key, _)| key).collect();
             let outcomes = store.remove_many(bucket, &keys).await?;
+            let gone = keys.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(key, _)| key.clone()).collect();
+            let destination = self.job.borrow().destination.clone();
+            self.inner.uploads_leave(&destination, bucket, gone).await;
             for (key, outcome) in keys.into_iter().zip(outcomes) {
                 left.extend(self.took(key, outcome));
             }
             return Ok(left);
         }
         let stop = self.stop.clone();
+        let destination = self.job.borrow().destination.clone();
+        let inner = Arc::clone(&self.inner);
         let moves = pairs.into_iter().filter_map(|(key, to)| Some((key, to?))).map(|(key, to)| {
-            let (store, stop) = (Arc::clone(store), stop.clone());
+            let (store, stop, inner) = (Arc::clone(store), stop.clone(), Arc::clone(&inner));
+            let (destination, bucket) = (destination.clone(), bucket.to_owned());
             async move {
                 if stop.is_cancelled() {
                     return None;
                 }
                 let outcome = async {
                     check_length(&to)?;
-                    store.copy_new(bucket, &key, &to).await?;
-                    store.remove(bucket, &key).await
+                    let copied = store.copy_new(&bucket, &key, &to).await?;
+                    // Before the old name goes: an upload names an object that is there at every moment.
+                    inner.uploads_follow(&destination, &bucket, &key, &to, copied.etag.as_deref()).await?;
+                    store.remove(&bucket, &key).await
                 };
                 let outcome = outcome.await;
                 Some((key, outcome))

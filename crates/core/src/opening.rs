@@ -1,0 +1,204 @@
+//! Whether links that carry no signature open for anybody. A destination's settings say that its links are public; whether they are
+//! decides the store, and what stands before it. So one of a place is asked for as a reader would ask, and what came of it is remembered.
+//!
+//! A place that was found open is believed for a week, so that an upload costs no further request; one that was found closed is looked at
+//! with each upload, so that nobody is told of it when it has been opened. What is kept holds no signature and no key. What stays out:
+//! this computer's bucket, whose rules are at hand (`hosting`), and signed links.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use imagepic_net::Http;
+use serde::{Deserialize, Serialize};
+
+use crate::destination::{Destination, Kind, LinkPolicy};
+use crate::home::Home;
+use crate::hub::Hub;
+
+/// So long a place that was found open is believed to be, in milliseconds.
+const BELIEVED: i64 = 7 * 24 * 3600 * 1000;
+/// So long a reader's question may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Places that are looked at for one batch, and at the same time.
+const AT_ONCE: usize = 4;
+/// Places that are remembered.
+const PLACES: usize = 500;
+/// The form of the file.
+const VERSION: u32 = 1;
+
+/// A folder of a bucket, as far as links into it are concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    destination: String,
+    bucket: String,
+    /// Empty, or ending in `/`.
+    prefix: String,
+    /// What its links begin with: another address is another place.
+    address: String,
+    open: bool,
+    /// When that was seen, in milliseconds since 1970.
+    at: i64,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    version: u32,
+    places: Vec<Place>,
+}
+
+/// A link that is to be looked at, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) bucket: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) url: &'a str,
+}
+
+/// See the module.
+pub(crate) struct Opening {
+    file: PathBuf,
+    hub: Arc<Hub>,
+    known: Mutex<Vec<Place>>,
+}
+
+fn parent(key: &str) -> &str {
+    &key[..key.rfind('/').map_or(0, |at| at + 1)]
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Whether a destination promises what only a look can tell.
+pub(crate) fn promises(destination: &Destination) -> bool {
+    destination.kind != Kind::ThisComputer && matches!(destination.link, LinkPolicy::Public { .. })
+}
+
+impl Opening {
+    pub(crate) fn new(home: &Home, hub: Arc<Hub>) -> Self {
+        let file = home.data().join("opening.json");
+        // A memory that cannot be read is none: a look makes it anew.
+        let kept = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+        let places = kept.filter(|kept| kept.version == VERSION).map(|kept| kept.places).unwrap_or_default();
+        let this = Self { file, hub, known: Mutex::new(places) };
+        this.show();
+        this
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&mut Vec<Place>) -> T) -> T {
+        run(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What people are shown beside uploads is true again.
+    fn show(&self) {
+        let closed = self.with(|places| {
+            let closed = places.iter().filter(|place| !place.open);
+            closed.map(|place| (place.destination.clone(), place.bucket.clone(), place.prefix.clone())).collect()
+        });
+        self.hub.with(|live| live.closed = closed);
+    }
+
+    /// Looks at one link of each place that is not known to be open, where the destination promises that it is.
+    pub(crate) async fn look(&self, destination: &Destination, links: &[Asked<'_>]) {
+        if !promises(destination) {
+            return;
+        }
+        let mut due: Vec<(Place, String)> = Vec::new();
+        for link in links {
+            let place = Place {
+                destination: destination.id.clone(),
+                bucket: link.bucket.to_owned(),
+                prefix: parent(link.key).to_owned(),
+                address: parent(link.url).to_owned(),
+                open: false,
+                at: now(),
+            };
+            let same = |known: &Place| {
+                (&known.destination, &known.bucket, &known.prefix, &known.address)
+                    == (&place.destination, &place.bucket, &place.prefix, &place.address)
+            };
+            let believed = |known: &Place| same(known) && known.open && (0..BELIEVED).contains(&(place.at - known.at));
+            if due.len() < AT_ONCE && !due.iter().any(|(other, _)| same(other)) && !self.with(|all| all.iter().any(believed)) {
+                due.push((place, link.url.to_owned()));
+            }
+        }
+        if due.is_empty() {
+            return;
+        }
+        let ca_file = match &destination.kind {
+            Kind::ThisComputer => None,
+            Kind::S3(address) => address.ca_file.as_ref(),
+            Kind::Team(address) => address.ca_file.as_ref(),
+        };
+        let Ok(http) = Http::new(self.hub.settings().general.proxy.network(ca_file)) else { return };
+        let looks = due.into_iter().map(|(place, url)| {
+            let http = http.clone();
+            async move { opens(&http, &url).await.map(|open| Place { open, ..place }) }
+        });
+        let seen = futures::future::join_all(looks).await.into_iter().flatten().collect();
+        self.keep(seen).await;
+    }
+
+    /// What is known of a place and everything below it is worth nothing: its rules were changed. `closed`: the places of uploads there
+    /// that nobody can open any more.
+    pub(crate) async fn changed(&self, destination: &str, bucket: &str, prefix: &str, closed: Vec<String>) {
+        self.with(|places| {
+            places
+                .retain(|place| place.destination != destination || place.bucket != bucket || !place.prefix.starts_with(prefix));
+        });
+        let closed = closed.into_iter().map(|prefix| Place {
+            destination: destination.to_owned(),
+            bucket: bucket.to_owned(),
+            prefix,
+            address: String::new(),
+            open: false,
+            at: now(),
+        });
+        self.keep(closed.collect()).await;
+    }
+
+    async fn keep(&self, seen: Vec<Place>) {
+        let places = self.with(|places| {
+            for new in seen {
+                let same = |place: &Place| {
+                    place.destination == new.destination && place.bucket == new.bucket && place.prefix == new.prefix
+                };
+                places.retain(|place| !same(place));
+                if !new.open {
+                    tracing::info!(
+                        destination = new.destination,
+                        bucket = new.bucket,
+                        prefix = new.prefix,
+                        "public links do not open"
+                    );
+                }
+                places.push(new);
+            }
+            let over = places.len().saturating_sub(PLACES);
+            places.drain(..over);
+            places.clone()
+        });
+        self.show();
+        let file = self.file.clone();
+        let written = crate::queue::blocking(move || {
+            let bytes = serde_json::to_vec(&Kept { version: VERSION, places }).unwrap_or_default();
+            crate::home::write_whole(&file, &bytes)
+        });
+        if let Err(error) = written.await {
+            tracing::info!(%error, "whether links open is found out anew next time");
+        }
+    }
+}
+
+/// Whether a link opens for somebody who has nothing but the link; `None` where nobody answered, which says nothing.
+async fn opens(http: &Http, url: &str) -> Option<bool> {
+    let answer = tokio::time::timeout(PATIENCE, http.get(url, 1)).await.ok()?.ok()?;
+    match answer.status().as_u16() {
+        200..=399 => Some(true),
+        // 404: stores say so of what somebody may not even know of.
+        401 | 403 | 404 => Some(false),
+        _ => None,
+    }
+}
