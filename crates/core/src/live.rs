@@ -239,11 +239,6 @@ impl Live {
         }
     }
 
-    fn view_entry(&self, entry: &Entry, settings: &Settings, lang: Lang) -> Upload {
-        let mut upload = view(&entry.row, settings, lang);
-        upload.stage = entry.stage();
-        upload.sent = if upload.stage == Stage::Sending { entry.sent.load(Ordering::Relaxed).min(upload.size) } else { 0 };
-        if matches!(upload.stage, Stage::Sending | Stage::Queued) {
     /// An upload that is over, with what is known of its link.
     pub(crate) fn view_done(&self, row: &Row, settings: &Settings, lang: Lang) -> Upload {
         let mut upload = view(row, settings, lang);
@@ -261,6 +256,11 @@ impl Live {
         !self.closed.is_empty() && self.closed.contains(&(destination.to_owned(), bucket.to_owned(), prefix.to_owned()))
     }
 
+    fn view_entry(&self, entry: &Entry, settings: &Settings, lang: Lang) -> Upload {
+        let mut upload = view(&entry.row, settings, lang);
+        upload.stage = entry.stage();
+        upload.sent = if upload.stage == Stage::Sending { entry.sent.load(Ordering::Relaxed).min(upload.size) } else { 0 };
+        if matches!(upload.stage, Stage::Sending | Stage::Queued) {
             upload.waiting = None;
             upload.code = None;
             upload.message = None;
@@ -385,12 +385,12 @@ pub(crate) fn view(row: &Row, settings: &Settings, lang: Lang) -> Upload {
         done_at: row.done_at,
         reused: row.reused,
         expires_at: row.expires_at,
+        closed: false,
         made: row.made.as_ref().map(|made| made.view(row.size, lang)),
     }
 }
 
 #[cfg(test)]
-        closed: false,
 pub(crate) mod tests {
     use super::*;
     use crate::capture::Source;
