@@ -6,10 +6,11 @@ mod made;
 mod room;
 
 use std::borrow::Cow;
-use std::io::{self, Read, Seek};
+use std::io::{self, BufRead, Read, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use imagepic_media::{Media, Outcome};
+use imagepic_media::{Media, Outcome, Small};
 
 pub(crate) use images::{LARGEST, Prepared, apply, converts, too_large};
 pub use made::{Made, Was};
@@ -102,9 +103,16 @@ pub(crate) fn disposition(content_type: &str) -> Option<String> {
     matches!(content_type, "image/svg+xml" | "text/html" | "application/xhtml+xml").then(|| "attachment".to_owned())
 }
 
-/// A small picture as PNG; `None` for what is not decoded.
-pub(crate) fn thumbnail(bytes: &[u8]) -> Option<Vec<u8>> {
-    imagepic_media::thumbnail(bytes, THUMBNAIL).inspect_err(|error| tracing::debug!(%error, "no thumbnail")).ok()
+/// A small picture as PNG; `None` for what is not decoded. Waits for memory: to be called on a thread for blocking work.
+pub(crate) fn thumbnail(picture: impl BufRead + Seek) -> Option<Vec<u8>> {
+    let make = || {
+        let small = Small::look(picture)?;
+        let _room = room::take(small.memory());
+        small.make(THUMBNAIL)
+    };
+    // As where pictures are converted: a decoder that trips ends with its picture.
+    let made = catch_unwind(AssertUnwindSafe(make)).ok()?;
+    made.inspect_err(|error| tracing::debug!(%error, "no thumbnail")).ok()
 }
 
 #[cfg(test)]
@@ -120,6 +128,21 @@ mod tests {
             assert!(keeps_metadata(content_type) && kind(bytes, "").content_type == content_type);
         }
         assert!(!keeps_metadata("image/jpeg"));
+    }
+
+    #[test]
+    fn a_thumbnail_waits_for_the_memory_that_conversions_have_taken() {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image::RgbImage::new(700, 500).write_to(&mut bytes, image::ImageFormat::Bmp).expect("encodes");
+        let bytes = bytes.into_inner();
+        let all = room::take(u64::MAX);
+        let making = std::thread::spawn(move || thumbnail(std::io::Cursor::new(bytes)));
+        while room::waiting() == 0 {
+            assert!(!making.is_finished(), "it did not ask for room");
+            std::thread::yield_now();
+        }
+        drop(all);
+        assert!(making.join().expect("no panic").is_some(), "its turn comes");
     }
 
     #[test]

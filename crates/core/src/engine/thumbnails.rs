@@ -1,6 +1,7 @@
 //! Small pictures for windows, made on demand and kept in `thumbnails/`.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -17,8 +18,9 @@ const DECODED_AT_MOST: u64 = 128 << 20;
 /// Small pictures that are kept at most; the oldest go first, and can be made again while their bytes are here.
 const KEPT_AT_MOST: usize = 2000;
 
-/// Decoding takes memory by the picture, so two at a time, however fast somebody scrolls.
-static DECODING: Semaphore = Semaphore::const_new(2);
+/// Two at a time, of uploads and of what lies at stores together, however fast somebody scrolls; how much memory they take meanwhile
+/// is decided where pictures are prepared.
+pub(super) static DECODING: Semaphore = Semaphore::const_new(2);
 
 impl Inner {
     /// From the bytes that are here; where they are not, from the store.
@@ -58,7 +60,7 @@ impl Inner {
             }
             let none = || Error::new(Code::NoSuchObject, errors::no_thumbnail(&name));
             if let Some(bytes) = fresh {
-                return small(&bytes, &kept).ok_or_else(none);
+                return small(Cursor::new(&bytes), &kept).ok_or_else(none);
             }
             let source = match (&reference, spool) {
                 (Some(reference), _) => {
@@ -68,19 +70,19 @@ impl Inner {
                 (None, Some(path)) => path,
                 (None, None) => return Err(none()),
             };
-            if fs::metadata(&source).map_err(|error| none().because(error))?.len() > DECODED_AT_MOST {
+            let file = fs::File::open(&source).map_err(|error| none().because(error))?;
+            if file.metadata().map_err(|error| none().because(error))?.len() > DECODED_AT_MOST {
                 return Err(none());
             }
-            let bytes = fs::read(&source).map_err(|error| none().because(error))?;
-            small(&bytes, &kept).ok_or_else(none)
+            small(BufReader::new(file), &kept).ok_or_else(none)
         })
         .await
     }
 }
 
 /// Makes and keeps one.
-pub(super) fn small(bytes: &[u8], kept: &Path) -> Option<Vec<u8>> {
-    let png = crate::prepare::thumbnail(bytes)?;
+pub(super) fn small(picture: impl BufRead + Seek, kept: &Path) -> Option<Vec<u8>> {
+    let png = crate::prepare::thumbnail(picture)?;
     // Can be made again at any time, so a failure to keep it is no failure.
     match crate::home::write_whole(kept, &png) {
         Ok(()) => kept.parent().map_or((), |folder| prune(folder, KEPT_AT_MOST)),

@@ -3,7 +3,7 @@
 //! It exists because a photo of a few megabytes is a hundred in memory, and a folder of them would come all at once. Who finds no room
 //! waits for it on its own thread; a picture larger than the budget has it to itself.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// All pictures that are decoded at the same time may take so many bytes together.
 static ROOM: Room = Room::new(224 << 20);
@@ -11,8 +11,13 @@ static ROOM: Room = Room::new(224 << 20);
 /// A budget of bytes.
 pub(super) struct Room {
     all: u64,
-    taken: Mutex<u64>,
+    now: Mutex<Now>,
     changed: Condvar,
+}
+
+struct Now {
+    taken: u64,
+    waiting: usize,
 }
 
 /// A part of it, given back when dropped.
@@ -23,24 +28,30 @@ pub(super) struct Part<'a> {
 
 impl Room {
     const fn new(all: u64) -> Self {
-        Self { all, taken: Mutex::new(0), changed: Condvar::new() }
+        Self { all, now: Mutex::new(Now { taken: 0, waiting: 0 }), changed: Condvar::new() }
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until there is room for so many bytes, or, where they are more than there ever is, until nobody else has any.
     fn take(&self, bytes: u64) -> Part<'_> {
         let bytes = bytes.min(self.all);
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        while *taken + bytes > self.all {
-            taken = self.changed.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.now();
+        now.waiting += 1;
+        while now.taken + bytes > self.all {
+            now = self.changed.wait(now).unwrap_or_else(PoisonError::into_inner);
         }
-        *taken += bytes;
+        now.waiting -= 1;
+        now.taken += bytes;
         Part { of: self, bytes }
     }
 }
 
 impl Drop for Part<'_> {
     fn drop(&mut self) {
-        *self.of.taken.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
+        self.of.now().taken -= self.bytes;
         self.of.changed.notify_all();
     }
 }
@@ -48,6 +59,12 @@ impl Drop for Part<'_> {
 /// Waits for room. Blocks: to be called on a thread for blocking work.
 pub(super) fn take(bytes: u64) -> Part<'static> {
     ROOM.take(bytes)
+}
+
+/// Who waits for room at present.
+#[cfg(test)]
+pub(super) fn waiting() -> usize {
+    ROOM.now().waiting
 }
 
 #[cfg(test)]
@@ -74,6 +91,6 @@ mod tests {
             }
         });
         assert!(MOST.load(Ordering::SeqCst) <= 100);
-        assert_eq!(*SMALL.taken.lock().expect("nobody panicked"), 0);
+        assert_eq!(SMALL.now().taken, 0);
     }
 }

@@ -1,29 +1,29 @@
 //! Small pictures of what lies at a store: only of images, only of those that are not too large, a few at a time, kept on disk.
 
+use std::io::Cursor;
+
 use imagepic_words::browse as words;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use super::{Browse, media_type};
-use crate::engine::thumbnails::small;
+use crate::engine::thumbnails::{DECODING, small};
 use crate::error::{Code, Error, Result};
 use crate::queue::blocking;
 
 /// Bytes of an image that is fetched at most.
 const LARGEST: u64 = 24 << 20;
-/// Images that are fetched at a time, and decoded.
+/// Images that are fetched at a time, and in memory with all their bytes until they are decoded.
 const FETCHED: usize = 4;
-const DECODED: usize = 1;
 
 #[derive(Debug)]
 pub(super) struct Pictures {
     fetching: Semaphore,
-    decoding: Semaphore,
 }
 
 impl Default for Pictures {
     fn default() -> Self {
-        Self { fetching: Semaphore::new(FETCHED), decoding: Semaphore::new(DECODED) }
+        Self { fetching: Semaphore::new(FETCHED) }
     }
 }
 
@@ -56,12 +56,11 @@ impl Browse {
         if let Some(png) = held {
             return Ok(png);
         }
-        let bytes = {
-            let _turn = pictures.fetching.acquire().await.map_err(closed)?;
-            self.inner.stores.of(&id).await?.read(bucket, key, LARGEST).await?
-        };
-        let _turn = pictures.decoding.acquire().await.map_err(closed)?;
-        let png = blocking(move || Ok(small(&bytes, &kept))).await?;
+        // Held until it is decoded: whoever scrolls fast would fill the memory with what waits for that.
+        let _turn = pictures.fetching.acquire().await.map_err(closed)?;
+        let bytes = self.inner.stores.of(&id).await?.read(bucket, key, LARGEST).await?;
+        let _decoding = DECODING.acquire().await.map_err(closed)?;
+        let png = blocking(move || Ok(small(Cursor::new(&bytes), &kept))).await?;
         png.ok_or_else(none)
     }
 }
