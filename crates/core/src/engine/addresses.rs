@@ -1,20 +1,29 @@
-//! Captures that are addresses: fetched, side by side and within bounds, before anything is taken in.
+//! Captures that are addresses: fetched side by side, and taken into the spool one by one as they come.
+//!
+//! However many are given at once, no more of them are in memory than may be fetched at the same time. Whoever waits for a person's
+//! answer keeps nobody else from being fetched.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use imagepic_net::Http;
 use imagepic_words::sources as words;
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::sources::State;
+use super::submit::{Given, take_one};
 use super::{Inner, Role};
 use crate::capture::{Capture, Content, Near};
 use crate::destination::Destination;
 use crate::error::{Code, Error, Result};
 use crate::event::QuestionKind;
-use crate::intake::{self, From, Item, Refused};
+use crate::intake::{self, Item, Refused, Taken, To};
 use crate::live::place_of;
 use crate::queue::blocking;
 use crate::settings::Proxy;
@@ -29,86 +38,185 @@ const ANSWER: Duration = Duration::from_secs(600);
 /// Longer than this nothing may stand still.
 const STALL: Duration = Duration::from_secs(30);
 
-/// What came of the captures, and the fetches as they are shown until the uploads are.
-type Opened = (Vec<std::result::Result<Item, Refused>>, Vec<Shown>);
+/// One thing that was given, or why it is not taken.
+pub(super) type Found = std::result::Result<Item, Refused>;
 
-impl Inner {
-    /// Opens folders and fetches addresses; the order stays that of the captures.
-    pub(super) async fn opened(self: &Arc<Self>, captures: Vec<Capture>, to: &Destination) -> Result<Opened> {
-        if captures.iter().all(|capture| matches!(capture.content, Content::Bytes { .. })) {
-            return Ok((intake::expand(captures), Vec::new()));
-        }
-        if captures.iter().all(|capture| !matches!(capture.content, Content::Url { .. })) {
-            return Ok((blocking(move || Ok(intake::expand(captures))).await?, Vec::new()));
-        }
-        let fetching = captures.into_iter().enumerate().map(|(number, capture)| self.fetched(number, capture, to));
-        let mut all = (Vec::new(), Vec::new());
-        for (number, (outcome, shown)) in futures::future::join_all(fetching).await.into_iter().enumerate() {
-            all.1.extend(shown);
-            match outcome {
-                Err(refused) => all.0.push(Err(refused)),
-                Ok(capture) => {
-                    let opened = blocking(move || Ok(intake::expand(vec![capture]))).await?;
-                    for mut one in opened {
-                        match &mut one {
-                            Ok(item) => item.from.capture = number,
-                            Err(refused) => refused.from.capture = number,
-                        }
-                        all.0.push(one);
-                    }
-                }
-            }
-        }
-        Ok(all)
-    }
+/// The pictures of one giving that have to be fetched, each on its way from the beginning on.
+pub(super) struct Coming {
+    /// By the number of their captures.
+    each: HashMap<usize, AbortOnDropHandle<Come>>,
+    shown: Vec<Shown>,
+}
 
-    async fn fetched(
-        self: &Arc<Self>,
-        number: usize,
-        capture: Capture,
-        to: &Destination,
-    ) -> (std::result::Result<Capture, Refused>, Option<Shown>) {
-        let Content::Url { url, near } = capture.content else { return (Ok(capture), None) };
-        let name = url::shown(&url);
-        let cancel = self.stop.child_token();
-        let host = url.host_str().unwrap_or(url.scheme()).to_owned();
-        let id = self.sources.next_fetch();
-        let shown =
-            Shown::new(Arc::clone(&self.hub), Fetch::new(id, host, name.clone(), place_of(to), self.queue.now(), cancel.clone()));
-        let outcome = self.fetch(&url, near, &shown, &cancel).await;
-        let outcome = match outcome {
-            Ok(Fetched { bytes, name }) => {
-                let content = Content::Bytes { bytes, name: Some(name) };
-                Ok(Capture { content, source: capture.source, at: capture.at })
-            }
-            Err(error) => {
-                tracing::info!(code = %error.code.as_str(), %error, "an address was not fetched");
-                Err(Refused { name, from: From { capture: number, within: None }, error })
-            }
-        };
-        (outcome, Some(shown))
-    }
+/// What came of one of them, and how it is shown until the upload is.
+struct Come {
+    outcome: Option<std::result::Result<(Item, Taken), Refused>>,
+    spool: PathBuf,
+    shown: Option<Shown>,
+}
 
-    async fn fetch(self: &Arc<Self>, url: &::url::Url, near: Near, shown: &Shown, cancel: &CancellationToken) -> Result<Fetched> {
-        let watch = Watch { inner: self, url, near, shown };
-        let work = async {
-            let http = self.sources.http(&self.hub.settings().general.proxy)?;
-            let _turn = self.sources.turns.acquire().await;
-            url::fetch(&http, url, &watch, self.hub.lang()).await
-        };
-        let stopped = || Error::new(Code::Cancelled, words::fetch_stopped(url::shown(url)));
-        tokio::select! {
-            () = cancel.cancelled() => Err(stopped()),
-            outcome = work => outcome,
+impl Drop for Come {
+    fn drop(&mut self) {
+        // Fetched, and nobody asked for it any more.
+        if let Some(Ok((_, Taken { spool: Some(name), .. }))) = &self.outcome {
+            let _ = std::fs::remove_file(self.spool.join(name));
         }
     }
 }
 
-struct Watch<'a> {
-    inner: &'a Arc<Inner>,
-    url: &'a ::url::Url,
+impl Coming {
+    fn is_coming(&self, found: &Found) -> Option<&AbortOnDropHandle<Come>> {
+        let item = found.as_ref().ok().filter(|item| matches!(item.content, Content::Url { .. }))?;
+        self.each.get(&item.from.capture)
+    }
+
+    /// Whether [`take`](Self::take) has nothing to wait for.
+    pub(super) fn is_here(&self, found: &Found) -> bool {
+        self.is_coming(found).is_none_or(AbortOnDropHandle::is_finished)
+    }
+
+    /// The same, once it is here.
+    pub(super) async fn take(&mut self, found: Found) -> std::result::Result<Given, Refused> {
+        let item = found?;
+        let Some(coming) = self.each.remove(&item.from.capture).filter(|_| matches!(item.content, Content::Url { .. })) else {
+            return Ok(Given::Item(item));
+        };
+        let lost = |error: tokio::task::JoinError| {
+            let text = imagepic_words::errors::internal(&error);
+            Refused { name: item.name.clone(), from: item.from.clone(), error: Error::new(Code::Internal, text).because(error) }
+        };
+        let mut come = coming.await.map_err(lost)?;
+        self.shown.extend(come.shown.take());
+        let Some(outcome) = come.outcome.take() else { return Ok(Given::Item(item)) };
+        outcome.map(|(item, taken)| Given::Taken(item, Box::new(taken)))
+    }
+
+    /// What was taken last is shown as what it has become.
+    pub(super) fn shown(&mut self) {
+        self.shown.clear();
+    }
+}
+
+impl Inner {
+    /// Opens folders; the order stays that of the captures. Addresses stay what they are.
+    pub(super) async fn opened(&self, captures: Vec<Capture>) -> Result<Vec<Found>> {
+        if captures.iter().all(|capture| !matches!(capture.content, Content::Path(_))) {
+            return Ok(intake::expand(captures));
+        }
+        blocking(move || Ok(intake::expand(captures))).await
+    }
+
+    /// Begins to fetch what has to be.
+    pub(super) fn fetch_all(self: &Arc<Self>, items: &[Found], to: &Arc<Destination>) -> Coming {
+        let declined = Arc::new(Mutex::default());
+        let mut each = HashMap::new();
+        for item in items.iter().flatten() {
+            let Content::Url { url, near } = &item.content else { continue };
+            let cancel = self.stop.child_token();
+            let host = url.host_str().unwrap_or(url.scheme()).to_owned();
+            let id = self.sources.next_fetch();
+            let fetch = Fetch::new(id, host, url::shown(url), place_of(to), self.queue.now(), cancel.clone());
+            let way = Fetching {
+                inner: Arc::clone(self),
+                url: url.clone(),
+                near: *near,
+                shown: Shown::new(Arc::clone(&self.hub), fetch),
+                declined: Arc::clone(&declined),
+            };
+            let (item, to) = (item.clone(), Arc::clone(to));
+            let capture = item.from.capture;
+            let task = self.tasks.spawn_on(way.run(item, to, cancel), &self.runtime);
+            each.insert(capture, AbortOnDropHandle::new(task));
+        }
+        Coming { each, shown: Vec::new() }
+    }
+}
+
+/// One picture on its way.
+struct Fetching {
+    inner: Arc<Inner>,
+    url: ::url::Url,
     near: Near,
-    shown: &'a Shown,
+    shown: Shown,
+    /// What a person has said no to while what was given with it was fetched.
+    declined: Arc<Mutex<HashSet<url::Near>>>,
+}
+
+impl Fetching {
+    async fn run(self, item: Item, to: Arc<Destination>, cancel: CancellationToken) -> Come {
+        let (name, from) = (item.name.clone(), item.from.clone());
+        let outcome = match self.taken(item, to, &cancel).await {
+            Ok(taken) => Ok(taken),
+            Err(error) => {
+                tracing::info!(code = %error.code.as_str(), %error, "an address was not fetched");
+                Err(Refused { name, from, error })
+            }
+        };
+        Come { outcome: Some(outcome), spool: self.inner.home.spool(), shown: Some(self.shown) }
+    }
+
+    /// Fetches it and puts it into the spool; only then another one has its turn.
+    async fn taken(&self, item: Item, to: Arc<Destination>, cancel: &CancellationToken) -> Result<(Item, Taken)> {
+        let inner = &self.inner;
+        let watch = Watch { way: self, turn: Mutex::new(None) };
+        let work = async {
+            let http = inner.sources.http(&inner.hub.settings().general.proxy)?;
+            watch.take_turn().await;
+            url::fetch(&http, &self.url, &watch, inner.hub.lang()).await
+        };
+        let Fetched { bytes, name } = tokio::select! {
+            () = cancel.cancelled() => Err(Error::new(Code::Cancelled, words::fetch_stopped(url::shown(&self.url)))),
+            outcome = work => outcome,
+        }?;
+        let capture = Capture { content: Content::Bytes { bytes, name: Some(name) }, source: item.source, at: item.at };
+        let (queue, spool, owner) = (Arc::clone(&inner.queue), inner.home.spool(), inner.owner.clone());
+        blocking(move || {
+            let to_spool = To { spool: &spool, owner: &owner, memory: false };
+            // What was fetched is called as its address calls it.
+            let fetched = intake::expand(vec![capture]).pop().and_then(std::result::Result::ok);
+            let item = fetched.map_or_else(|| item.clone(), |fetched| Item { from: item.from.clone(), ..fetched });
+            let taken = take_one(&item, &to, to_spool, &queue)?;
+            intake::seal(&spool);
+            Ok((item, taken))
+        })
+        .await
+    }
+}
+
+/// What asks of a fetch, and its turn.
+struct Watch<'a> {
+    way: &'a Fetching,
+    turn: Mutex<Option<SemaphorePermit<'a>>>,
+}
+
+impl Watch<'_> {
+    async fn take_turn(&self) {
+        let turn = self.way.inner.sources.turns.acquire().await.ok();
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
+
+    fn give_turn_back(&self) {
+        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Asks a person; nobody is asked two things at once, nor the same twice about what was given together.
+    async fn answered(&self, near: &url::Near) -> bool {
+        let sources = &self.way.inner.sources;
+        let until = Instant::now() + ANSWER;
+        let Ok(_one) = tokio::time::timeout_at(until, sources.asking.lock()).await else { return false };
+        let declined = || self.way.declined.lock().unwrap_or_else(PoisonError::into_inner);
+        if sources.is_confirmed(near) || declined().contains(near) {
+            return sources.is_confirmed(near);
+        }
+        let mut asking = sources.questions.ask(asked(&near.host, near.ip, &self.way.url));
+        let yes = tokio::time::timeout_at(until, asking.answer()).await.unwrap_or_default();
+        if yes {
+            sources.confirm(near.clone());
+        } else {
+            declined().insert(near.clone());
+        }
+        yes
+    }
 }
 
 impl url::Watched for Watch<'_> {
@@ -117,26 +225,26 @@ impl url::Watched for Watch<'_> {
     }
 
     fn progress(&self, received: u64, total: Option<u64>) {
-        self.shown.progress(received, total);
+        self.way.shown.progress(received, total);
     }
 
     async fn may(&self, near: url::Near) -> Result<()> {
+        let (wish, inner) = (self.way.near, &self.way.inner);
         let refused = |text| Err(Error::new(Code::PrivateAddress, text));
-        if self.near == Near::Allow || self.inner.sources.is_confirmed(&near) {
+        if wish == Near::Allow || inner.sources.is_confirmed(&near) {
             return Ok(());
         }
-        if self.near == Near::Refuse || self.inner.role == Role::Console {
-            return refused(match self.inner.role {
+        if wish == Near::Refuse || inner.role == Role::Console {
+            return refused(match inner.role {
                 Role::Console => words::near_console(&near.host, near.ip),
                 Role::Desktop => words::near(&near.host, near.ip),
             });
         }
-        let mut asking = self.inner.sources.questions.ask(asked(&near.host, near.ip, self.url));
-        let yes = tokio::time::timeout(ANSWER, asking.answer()).await.unwrap_or_default();
-        if !yes {
+        self.give_turn_back();
+        if !self.answered(&near).await {
             return refused(words::near(&near.host, near.ip));
         }
-        self.inner.sources.confirm(near);
+        self.take_turn().await;
         Ok(())
     }
 }

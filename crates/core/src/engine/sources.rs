@@ -30,6 +30,8 @@ const FETCHES: usize = 2;
 pub(crate) struct State {
     pub(super) questions: Arc<Questions>,
     pub(super) turns: Semaphore,
+    /// Held while a person is asked about an address.
+    pub(super) asking: tokio::sync::Mutex<()>,
     /// Held from looking at what was taken until what is taken now is noted.
     taking: tokio::sync::Mutex<()>,
     fetches: AtomicI64,
@@ -48,6 +50,7 @@ impl State {
         Self {
             questions: Arc::new(Questions::new(Arc::clone(hub))),
             turns: Semaphore::new(FETCHES),
+            asking: tokio::sync::Mutex::new(()),
             taking: tokio::sync::Mutex::new(()),
             fetches: AtomicI64::new(0),
             confirmed: Mutex::default(),

@@ -29,7 +29,7 @@ const READERS: usize = 4;
 pub(crate) type Holding = tokio::task::JoinHandle<Option<crate::deliver::Held>>;
 
 /// What something is called, taken or not, and what it came of.
-fn name_of(item: &std::result::Result<Item, Refused>) -> (String, intake::From) {
+fn name_of(item: std::result::Result<&Item, &Refused>) -> (String, intake::From) {
     match item {
         Ok(item) => (shown(item), item.from.clone()),
         Err(refused) => (refused.name.clone(), refused.from.clone()),
@@ -42,6 +42,32 @@ fn shown(item: &Item) -> String {
 
 fn spools(taken: &[std::result::Result<(Item, Taken), Refused>]) -> bool {
     taken.iter().flatten().any(|(_, taken)| taken.spool.is_some())
+}
+
+/// One thing that was given.
+pub(super) enum Given {
+    /// To be taken.
+    Item(Item),
+    /// Fetched, and taken then.
+    Taken(Item, Box<Taken>),
+}
+
+impl Given {
+    const fn item(&self) -> &Item {
+        match self {
+            Self::Item(item) | Self::Taken(item, _) => item,
+        }
+    }
+}
+
+/// Reads, checks, hashes and spools one. Blocks.
+pub(super) fn take_one(item: &Item, destination: &Destination, to: To<'_>, queue: &crate::queue::Queue) -> Result<Taken> {
+    let take = || intake::take(item, destination, &destination.name, to);
+    // What is kept for thumbnails gives way first.
+    match take() {
+        Err(error) if error.code == Code::DiskFull && queue.release_kept() => take(),
+        other => other,
+    }
 }
 
 impl Inner {
@@ -85,8 +111,7 @@ impl Inner {
         let destination = Arc::new(self.place(&how)?);
         self.format(how.format)?;
         let templates = Arc::new((Template::parse(&destination.names.file)?, Template::parse(&destination.names.clipboard)?));
-        // Shown until the uploads they become are.
-        let (items, _fetches) = self.opened(captures, &destination).await?;
+        let items = self.opened(captures).await?;
         let lang = self.hub.lang();
         let mut batch = Batch { id: 0, uploads: Vec::new(), refused: Vec::new(), each: Vec::new(), keeps_private: Vec::new() };
         if items.is_empty() {
@@ -97,16 +122,25 @@ impl Inner {
         let mut holds = Vec::new();
         // Until the store shows that it takes its time, bytes wait for it in memory; for a person they wait on the disk.
         let mut patient = !how.by_hand;
+        let mut coming = self.fetch_all(&items, &destination);
         let mut items = items.into_iter().peekable();
-        while items.peek().is_some() {
-            // What takes long to make does not keep what is made already from travelling.
+        while let Some(first) = items.next() {
+            // What takes long to make does not keep what is made already from travelling, nor what has not come what has.
             let at_once = if crate::prepare::converts(&destination.images) { READERS } else { CHUNK };
-            let chunk: Vec<_> = items.by_ref().take(at_once).collect();
+            let mut chunk = vec![coming.take(first).await];
+            while chunk.len() < at_once
+                && let Some(next) = items.next_if(|next| coming.is_here(next))
+            {
+                chunk.push(coming.take(next).await);
+            }
             let more = items.peek().is_some();
-            let (names, refused) = (chunk.iter().map(name_of).collect::<Vec<_>>(), batch.refused.len());
+            let named = |given: &std::result::Result<Given, Refused>| name_of(given.as_ref().map(Given::item));
+            let (names, refused) = (chunk.iter().map(named).collect::<Vec<_>>(), batch.refused.len());
             let outcome = self
                 .take_chunk(chunk, &destination, &templates, &how, &mut batch, &mut position, lang, &mut held, more, patient)
                 .await;
+            // Shown until the uploads they became are.
+            coming.shown();
             if let Ok(new) = &outcome {
                 holds.extend(new.iter().cloned());
                 patient = self.move_on(&mut holds, HELD_AT_MOST).await && patient;
@@ -114,7 +148,7 @@ impl Inner {
             if let Err(error) = outcome {
                 // Nothing of this chunk was taken, and nothing after it will be: every one of them is answered for.
                 batch.refused.truncate(refused);
-                for (name, from) in names.into_iter().chain(items.map(|item| name_of(&item))) {
+                for (name, from) in names.into_iter().chain(items.map(|item| name_of(item.as_ref()))) {
                     let refusal = Refusal { name, code: error.code, message: error.message(lang) };
                     batch.refused.push(refusal.clone());
                     batch.each.push(Each { capture: from.capture, within: from.within, outcome: Err(refusal) });
@@ -155,7 +189,7 @@ impl Inner {
     #[expect(clippy::too_many_arguments, reason = "one step of submit, apart only for its length")]
     async fn take_chunk(
         self: &Arc<Self>,
-        chunk: Vec<std::result::Result<Item, Refused>>,
+        chunk: Vec<std::result::Result<Given, Refused>>,
         destination: &Arc<Destination>,
         templates: &Arc<(Template, Template)>,
         how: &Submit,
@@ -302,7 +336,7 @@ impl Inner {
     /// Reads, checks, hashes and spools, several files at a time, in their order.
     async fn take_files(
         &self,
-        chunk: Vec<std::result::Result<Item, Refused>>,
+        chunk: Vec<std::result::Result<Given, Refused>>,
         destination: &Arc<Destination>,
         patient: bool,
     ) -> Result<Vec<std::result::Result<(Item, Taken), Refused>>> {
@@ -312,7 +346,7 @@ impl Inner {
         let mut reading = Vec::with_capacity(readers);
         for _ in 0..readers {
             let items: Vec<_> = chunk.by_ref().take(share).collect();
-            let (spool, owner, place) = (self.home.spool(), self.owner.clone(), destination.name.clone());
+            let (spool, owner) = (self.home.spool(), self.owner.clone());
             let (destination, queue) = (Arc::clone(destination), Arc::clone(&self.queue));
             // One by itself needs no further trip to another thread for its folder entry.
             let seals = readers == 1;
@@ -320,22 +354,13 @@ impl Inner {
                 let to = To { spool: &spool, owner: &owner, memory: patient };
                 let mut taken = Vec::with_capacity(items.len());
                 for item in items {
-                    let item = match item {
-                        Ok(item) => item,
-                        Err(refused) => {
-                            taken.push(Err(refused));
-                            continue;
-                        }
-                    };
-                    let take = || intake::take(&item, &destination, &place, to);
-                    // What is kept for thumbnails gives way first.
-                    let outcome = match take() {
-                        Err(error) if error.code == Code::DiskFull && queue.release_kept() => take(),
-                        other => other,
-                    };
-                    taken.push(match outcome {
-                        Ok(taken) => Ok((item, taken)),
-                        Err(error) => Err(Refused { name: shown(&item), from: item.from, error }),
+                    taken.push(match item {
+                        Ok(Given::Item(item)) => match take_one(&item, &destination, to, &queue) {
+                            Ok(taken) => Ok((item, taken)),
+                            Err(error) => Err(Refused { name: shown(&item), from: item.from, error }),
+                        },
+                        Ok(Given::Taken(item, taken)) => Ok((item, *taken)),
+                        Err(refused) => Err(refused),
                     });
                 }
                 if seals && spools(&taken) {

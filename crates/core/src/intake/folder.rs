@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use imagepic_words::{errors, intake as words, sources};
+use imagepic_words::{errors, intake as words};
 
 use super::unreadable;
 use crate::capture::{Capture, Content, Source};
@@ -53,11 +53,10 @@ pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Re
                 let name = name.map(|name| file_name(Path::new(&name))).unwrap_or_default();
                 items.push(Ok(Item { content: Content::Bytes { bytes, name: None }, source, at, name, from: from(None) }));
             }
-            // The engine has fetched what can be.
-            Content::Url { url, .. } => {
+            // The engine fetches it.
+            Content::Url { url, near } => {
                 let name = crate::sources::url::shown(&url);
-                let error = Error::new(Code::BadRequest, sources::address_bad(&name));
-                items.push(Err(Refused { name, from: from(None), error }));
+                items.push(Ok(Item { content: Content::Url { url, near }, source, at, name, from: from(None) }));
             }
             Content::Path(path) => match entry(&path, source) {
                 Ok(data) if data.is_dir() => {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use imagepic_clipboard::Content as Clip;
 use imagepic_core::Code;
 use imagepic_core::capture::{Capture, Content, Near, Source};
-use imagepic_core::engine::{Batch, Engine, Role, Submit};
+use imagepic_core::engine::{Batch, Engine, HistoryQuery, Role, Submit};
 use imagepic_core::event::{Event, Question, Stage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -286,5 +286,83 @@ async fn an_address_that_was_copied_is_uploaded_by_hand_and_never_by_the_watch()
         assert_eq!(error.code, Code::ClipboardEmpty);
     }
     place.clipboard.copy(Clip::Nothing);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_answers_keeps_no_other_picture_from_being_fetched_and_is_asked_once() {
+    let (place, remote, site) = (Place::new(), Remote::start().await, Site::start().await);
+    let engine = place.with(&remote).await;
+    let mut events = engine.subscribe();
+    let urls: Vec<_> = (0..4).map(|at| site.put(&format!("/{at}.png"), "200 OK", &image(40 + at, 2000))).collect();
+    let captures =
+        urls.into_iter().enumerate().map(|(at, url)| by_address(url, if at < 3 { Near::Ask } else { Near::Allow })).collect();
+    let giving = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.uploads().submit(captures, quietly()).await.expect("a batch") }
+    });
+    let asked = question(&mut events).await;
+    while site.asked() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(engine.snapshot().questions.len(), 1);
+    engine.sources().answer(asked.id, true).expect("answered");
+    let batch = giving.await.expect("no panic");
+    let mut names = Vec::new();
+    for id in &batch.uploads {
+        names.push(stage(&engine, *id, Stage::Done).await.name);
+    }
+    assert_eq!(names, ["0.png", "1.png", "2.png", "3.png"]);
+    while let Ok(event) = events.try_recv() {
+        assert!(!matches!(event, Event::Question(_)), "the same was asked twice");
+    }
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn what_came_lies_on_the_disk_while_others_are_still_coming_and_what_is_before_them_goes_on() {
+    let (place, remote, site) = (Place::new(), Remote::start().await, Site::start().await);
+    let engine = place.with(&remote).await;
+    let never = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n".to_vec();
+    let captures = vec![
+        by_address(site.put("/first.png", "200 OK", &image(50, 2000)), Near::Allow),
+        by_address(site.raw("/slow", never), Near::Allow),
+        by_address(site.put("/third.png", "200 OK", &image(51, 2000)), Near::Allow),
+        by_address(site.put("/fourth.png", "200 OK", &image(52, 2000)), Near::Allow),
+    ];
+    let giving = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.uploads().submit(captures, quietly()).await.expect("a batch") }
+    });
+    let done = |name: &'static str| {
+        let engine = engine.clone();
+        async move {
+            loop {
+                let rows = engine.uploads().history(HistoryQuery::default()).await.expect("the history");
+                if rows.iter().any(|row| row.name == name && row.stage == Stage::Done) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), done("first.png")).await.expect("it waits for nobody");
+    let held = || {
+        let names = std::fs::read_dir(place.home.spool()).expect("a spool").flatten().map(|entry| entry.file_name());
+        names.filter(|name| !name.to_string_lossy().ends_with(".part")).count()
+    };
+    // The first one's may lie there a while longer, for its small picture.
+    let waited = async {
+        while held() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waited).await.expect("they are kept in memory");
+    let open = engine.snapshot().open;
+    let slow = open.iter().find(|upload| upload.name.ends_with("/slow")).expect("it is shown");
+    engine.uploads().cancel(slow.id).await.expect("stopped");
+    let batch = giving.await.expect("no panic");
+    assert_eq!((batch.uploads.len(), batch.refused[0].code), (3, Code::Cancelled));
+    done("fourth.png").await;
     engine.close().await;
 }
