@@ -263,7 +263,10 @@ impl Delivery {
 
     async fn put_text(&self, text: String) -> Result<Mark> {
         let clipboard = Arc::clone(&self.clipboard);
-        crate::queue::blocking(move || clipboard.write_text(&text)).await
+        let mark = crate::queue::blocking(move || clipboard.write_text(&text)).await?;
+        // No watch tells of what we put there ourselves, and what was offered lay there before.
+        self.withdraw();
+        Ok(mark)
     }
 
     /// What the clipboard holds, as captures: an image, or the files that were copied.
@@ -305,6 +308,13 @@ impl Delivery {
     /// The offer is no longer on the clipboard.
     pub(crate) fn withdraw(&self) {
         if self.state(|state| state.offered.take()).is_some() {
+            self.offer_gone();
+        }
+    }
+
+    /// What was offered has been given in another way.
+    pub(crate) fn withdraw_given(&self, held: &Held) {
+        if self.state(|state| state.offered.take_if(|offered| offered.held.mark == held.mark)).is_some() {
             self.offer_gone();
         }
     }

@@ -8,6 +8,7 @@ use imagepic_words::errors;
 
 use super::Inner;
 use crate::capture::{Capture, Content, Source};
+use crate::deliver::Held;
 use crate::error::{Code, Error, Result};
 use crate::event::{Refusal, Settled, Stage, Upload};
 use crate::journal::{Deliver, Row, RowState, Search};
@@ -106,7 +107,11 @@ impl Uploads {
     pub async fn submit_clipboard(&self, how: Submit) -> Result<Batch> {
         let (captures, held) = self.inner.delivery.read_clipboard().await?;
         let files = super::library::files_of(&captures);
+        let given = Held { mark: held.mark, content: None };
         let batch = self.inner.submit(captures, how, Some(tokio::spawn(async { Some(held) }))).await?;
+        if batch.id != 0 {
+            self.inner.delivery.withdraw_given(&given);
+        }
         self.inner.remember_files(&files, &batch).await;
         Ok(batch)
     }

@@ -100,6 +100,36 @@ async fn ask_offers_and_uploads_only_when_told_and_an_offer_ends_with_the_next_c
 }
 
 #[tokio::test]
+async fn what_is_uploaded_another_way_is_offered_no_longer_and_neither_is_what_a_link_replaced() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    engine.settings().set("capture.clipboard", "ask").await.expect("set");
+    watching(&place, true).await;
+    let mut events = engine.subscribe();
+    let offered = async |events: &mut tokio::sync::broadcast::Receiver<Event>| loop {
+        if let Event::Offer(_) = events.recv().await.expect("an event") {
+            return;
+        }
+    };
+    // Given by Ctrl+V, and not even on its way yet.
+    engine.uploads().set_paused(true);
+    place.clipboard.copy(copied(1));
+    offered(&mut events).await;
+    engine.uploads().submit_clipboard(Submit { deliver: Deliver::No, ..Submit::default() }).await.expect("taken");
+    assert_eq!(engine.snapshot().offer, None, "it was uploaded");
+    engine.uploads().set_paused(false);
+
+    // The link of another upload takes the place of what was offered.
+    let other = engine.uploads().submit(vec![bytes(image(2, 100), Some("b.png"))], quietly()).await.expect("taken");
+    engine.uploads().finished(other.id).await.expect("done");
+    place.clipboard.copy(copied(3));
+    offered(&mut events).await;
+    engine.uploads().copy_link(&other.uploads, None).await.expect("copied");
+    assert_eq!(engine.snapshot().offer, None, "it is no longer on the clipboard");
+    engine.close().await;
+}
+
+#[tokio::test]
 async fn undo_gives_the_clipboard_back_what_the_link_replaced() {
     let (place, remote) = (Place::new(), Remote::start().await);
     let engine = place.with(&remote).await;
