@@ -228,6 +228,11 @@ impl Link {
             if checked.iter().any(|other| other.name.as_str().to_lowercase() == lower) {
                 return Err(Error::new(Code::BadRequest, links::name_taken(template.name)).at("name"));
             }
+            // One that was called so before this was refused stays usable: `custom:url` is another format than `url`.
+            let had = self.templates.iter().any(|other| other.name == template.name);
+            if !had && let Some(fixed) = Format::ALL.iter().find(|fixed| fixed.word() == lower) {
+                return Err(Error::new(Code::BadRequest, links::name_fixed(template.name, fixed.word())).at("name"));
+            }
             checked.push(template);
         }
         self.templates = checked;

@@ -131,6 +131,8 @@ fn what_cannot_be_set_is_refused_and_says_what_can() {
         ("link.format", "custom:wiki", "none has been made"),
         ("link.format", "latex", "markdown | html"),
         ("link.templates", "{}", "[{\"name\""),
+        ("link.templates", r#"[{"name":"URL","text":"{url}"}]"#, "\"URL\""),
+        ("link.templates.Markdown", "{url}", "markdown"),
         ("link.templates", r#"[{"name":"a","text":"{ulr}"}]"#, "{ulr}"),
         ("link.templates", r#"[{"name":"a","text":"{url}"},{"name":"A","text":"{url}"}]"#, "two link templates"),
         ("link.templates.wiki", "{alt}", "{url} is missing"),
