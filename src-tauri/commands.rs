@@ -122,6 +122,7 @@ impl Shell {
 pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
     tauri::generate_handler![
         snapshot,
+        outline,
         settings,
         set_setting,
         choose_files,
@@ -132,10 +133,12 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         sources::watched_folders,
         sources::upload_watched,
         cancel_upload,
+        cancel_uploads,
         retry_upload,
+        retry_uploads,
         name_upload,
         undo_upload,
-        dismiss_upload,
+        dismiss_uploads,
         copy_links,
         set_paused,
         save_destination,
@@ -167,6 +170,8 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         library::library_details,
         library::library_check,
         library::library_copy,
+        library::library_retry,
+        library::library_cancel,
         library::library_delete,
         library::library_forget,
         library::library_keep,
@@ -206,6 +211,12 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
 #[tauri::command]
 async fn snapshot(shell: State<'_, Shell>) -> Answer<Snapshot> {
     Ok(shell.engine.snapshot())
+}
+
+// As above: the line counts them.
+#[tauri::command]
+async fn outline(shell: State<'_, Shell>) -> Answer<Snapshot> {
+    Ok(shell.engine.outline())
 }
 
 #[tauri::command]
@@ -279,8 +290,18 @@ async fn cancel_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
 }
 
 #[tauri::command]
+async fn cancel_uploads(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<()> {
+    shell.answer(shell.engine.uploads().cancel_all(&ids).await)
+}
+
+#[tauri::command]
 async fn retry_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
     shell.answer(shell.engine.uploads().retry(id).await)
+}
+
+#[tauri::command]
+async fn retry_uploads(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<()> {
+    shell.answer(shell.engine.uploads().retry_all(&ids).await)
 }
 
 #[tauri::command]
@@ -294,8 +315,8 @@ async fn undo_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
 }
 
 #[tauri::command]
-async fn dismiss_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
-    shell.answer(shell.engine.uploads().dismiss(id).await)
+async fn dismiss_uploads(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<()> {
+    shell.answer(shell.engine.uploads().dismiss_all(&ids).await)
 }
 
 #[tauri::command]

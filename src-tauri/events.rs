@@ -62,6 +62,11 @@ pub(crate) async fn follow(app: AppHandle, mut events: Gathered) {
             Heard::Event(event) => pass_on(&app, *event, &mut outages, &mut asking),
             Heard::Missed => {
                 pass_on(&app, Event::Status, &mut outages, &mut asking);
+                if !app.webview_windows().is_empty()
+                    && let Err(error) = app.emit("missed", ())
+                {
+                    tracing::warn!(%error, "the windows were not told that they missed something");
+                }
                 let now = app.state::<Shell>().engine.snapshot();
                 if let Some(offer) = now.offer {
                     pass_on(&app, Event::Offer(offer), &mut outages, &mut asking);

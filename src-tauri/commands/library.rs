@@ -56,6 +56,16 @@ pub(crate) async fn library_copy(shell: State<'_, Shell>, id: i64, part: Part) -
 }
 
 #[tauri::command]
+pub(crate) async fn library_retry(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<()> {
+    shell.answer(shell.engine.library().retry(&ids).await)
+}
+
+#[tauri::command]
+pub(crate) async fn library_cancel(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<()> {
+    shell.answer(shell.engine.library().cancel(&ids).await)
+}
+
+#[tauri::command]
 pub(crate) async fn library_delete(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<Leaving> {
     shell.answer(shell.engine.library().delete(&ids).await)
 }

@@ -42,6 +42,8 @@ export type { AskDrop, Destination, DraftForm, Drag, Event, Failure, Format, Nam
 /** Commands by name. Everything is asked with one object of named arguments, or with nothing. */
 export interface Commands {
   snapshot(): Snapshot;
+  /** The same without its uploads. */
+  outline(): Snapshot;
   settings(): SettingsView;
   set_setting(args: { key: string; value: string }): void;
   choose_files(): void;
@@ -52,11 +54,13 @@ export interface Commands {
   watched_folders(): FolderView[];
   upload_watched(args: { path: string }): void;
   cancel_upload(args: { id: number }): void;
+  cancel_uploads(args: { ids: number[] }): void;
   retry_upload(args: { id: number }): void;
+  retry_uploads(args: { ids: number[] }): void;
   /** `null`: as it is called. */
   name_upload(args: { id: number; name: string | null }): void;
   undo_upload(args: { id: number }): void;
-  dismiss_upload(args: { id: number }): void;
+  dismiss_uploads(args: { ids: number[] }): void;
   copy_links(args: { ids: number[]; format: Format | null }): void;
   set_paused(args: { paused: boolean }): void;
   save_destination(args: { draft: DraftForm }): Destination;
@@ -89,6 +93,10 @@ export interface Commands {
   library_details(args: { id: number }): LibraryDetails;
   library_check(args: { id: number }): Presence;
   library_copy(args: { id: number; part: Part }): void;
+  /** Tries again what of these can be. */
+  library_retry(args: { ids: number[] }): void;
+  /** Stops what of these is not over. */
+  library_cancel(args: { ids: number[] }): void;
   library_delete(args: { ids: number[] }): Leaving;
   library_forget(args: { ids: number[] }): Leaving;
   library_keep(args: { ids: number[] }): number;
@@ -128,6 +136,8 @@ export interface Events {
   engine: Event;
   drag: Drag;
   "ask-drop": AskDrop;
+  /** Some of the engine's events never came: look anew. */
+  missed: null;
   /** The library shall go where `browse_asked` says. */
   browse: null;
 }

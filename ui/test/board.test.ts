@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Event } from "@/bindings/Event";
 import type { Snapshot } from "@/bindings/Snapshot";
 import { upload } from "@/fake/scenes";
-import { after, beside, cleared, empty, face, sum, type Board } from "@/state/board";
+import { after, afterAll, beside, cleared, empty, face, sum, type Board } from "@/state/board";
 
 const play = (events: Event[], from: Board = empty()) => events.reduce((board, event) => after(board, event), from);
 const seen = (id: number, more: Parameters<typeof upload>[3] = {}): Event => ({ type: "upload", ...upload(id, `${id}.png`, 100, more) });
@@ -75,5 +75,25 @@ describe("what the drop zone shows", () => {
   it("never clears what is still on its way", () => {
     const board = play([seen(1, { stage: "done" }), seen(2, { stage: "failed" }), seen(3, { stage: "sending" })]);
     expect(cleared(board).uploads.map(({ id }) => id)).toEqual([3]);
+  });
+
+  it("takes thousands of events in as many steps, and not in as many for each of them", () => {
+    const MANY = 4000;
+    let looks = 0;
+    const counted = (id: number, stage: "queued" | "done"): Event => {
+      const one = { type: "upload" as const, ...upload(id, `${id}.png`, 100, { stage }) };
+      return Object.defineProperty(one, "stage", { enumerable: true, get: () => ((looks += 1), stage) });
+    };
+    const numbers = Array.from({ length: MANY }, (_, at) => at + 1);
+    const full = afterAll(empty(), numbers.map((id) => counted(id, "queued")));
+    expect(full.uploads).toHaveLength(MANY);
+    const done = afterAll(full, numbers.map((id) => counted(id, "done")));
+    expect(done.uploads.every(({ stage }) => stage === "done")).toBe(true);
+    expect(looks).toBeLessThan(40 * MANY);
+  });
+
+  it("is the same board after events that change nothing of it", () => {
+    const board = play([seen(1)]);
+    expect(afterAll(board, [{ type: "status" }, { type: "gone", id: 7 }, { type: "progress", id: 7, sent: 1, total: 2 }])).toBe(board);
   });
 });

@@ -192,12 +192,31 @@ describe("the library", () => {
     expect(view.find(".bulk").exists()).toBe(false);
   });
 
-  it("retries what failed among what is checked, and nothing else", async () => {
+  it("retries what failed among what is checked", async () => {
     await open();
     await press("a", { ctrlKey: true });
     await view.findAll(".bulk button").find((one) => one.text() === "Retry")!.trigger("click");
     await settle();
-    expect(sentTo("retry_upload")).toEqual([{ id: 96 }]);
+    // Which of them can be tried again, the engine knows: of thousands most were never in sight.
+    expect(sentTo("library_retry")).toEqual([{ ids: chosen.meant.value }]);
+    expect(chosen.meant.value).toHaveLength(15);
+  });
+
+  it("retries and stops what was never in sight, as soon as one of them may need it", async () => {
+    await open("many3000");
+    const { retry, cancel } = await import("@/windows/library/uploads/doing");
+    const { actsOn } = await import("@/windows/library/uploads/acts");
+    chosen.all();
+    const far = chosen.meant.value.slice(-50);
+    expect(far.some((id) => rows.has(id))).toBe(false);
+    expect(actsOn(far, false).map(({ id }) => id)).not.toContain("retry");
+    [counts.failed, counts.waiting] = [2, 1];
+    expect(actsOn(far, false).map(({ id }) => id)).toEqual(expect.arrayContaining(["retry", "cancel"]));
+    await settle();
+    expect(view.find(".bulk").text()).toContain("Retry");
+    await retry(far);
+    await cancel(far);
+    expect([sentTo("library_retry"), sentTo("library_cancel")]).toEqual([[{ ids: far }], [{ ids: far }]]);
   });
 
   it("renames with the cost said beforehand, and a refusal at the field", async () => {

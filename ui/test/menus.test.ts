@@ -90,7 +90,7 @@ describe("the menu of an upload", () => {
     expect(lines().map((one) => one.find(".clip").text())).not.toContain("Rename…");
     await line("Retry").trigger("click");
     await settle();
-    expect(sentTo("retry_upload")).toEqual([{ id: 96 }]);
+    expect(sentTo("library_retry")).toEqual([{ ids: [100, 99, 96] }]);
     await cell(99).trigger("contextmenu");
     await settle();
     await line("Delete 3 uploads").trigger("click");

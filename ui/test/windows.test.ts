@@ -1,5 +1,6 @@
 import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { watch } from "vue";
 import { answers, asked, refusal, tell } from "@/fake/ipc";
 import { destinations, scene, upload } from "@/fake/scenes";
 import { i18n } from "@/i18n";
@@ -72,6 +73,61 @@ describe("the drop zone", () => {
     await flushPromises();
     await view.find(".strips .btn").trigger("click");
     expect(sentTo("answer_question")).toEqual([{ id: 3, yes: false }, { id: 3, yes: true }]);
+  });
+
+  it("keeps thousands of failures usable: a few rows, a count, and one Retry and one Clear for all", async () => {
+    await open(DropZone);
+    const uploads = Array.from({ length: 3000 }, (_, at) => upload(at + 1, `${at + 1}.png`, 10, { stage: "failed", message: "No answer (504), 5 tries" }));
+    tell("engine", { type: "settled", batch: 1, refused: [], copied: false, uploads });
+    await flushPromises();
+    expect(view.find("h2").text()).toBe("3000 uploads failed");
+    expect(view.findAll("li").length).toBeLessThan(70);
+    expect(view.text()).toContain("2,940 more");
+    await button("Retry all").trigger("click");
+    expect(sentTo("retry_uploads")).toEqual([{ ids: uploads.map(({ id }) => id) }]);
+    await view.find('[aria-label="Clear"]').trigger("click");
+    await flushPromises();
+    expect(sentTo("dismiss_uploads")).toEqual([{ ids: uploads.map(({ id }) => id) }]);
+  });
+
+  it("shows of thousands those that move, and cancels all of them with one word", async () => {
+    await open(DropZone);
+    const stage = (id: number) => (id <= 1000 ? "done" : id <= 1003 ? "sending" : "queued");
+    for (let id = 1; id <= 3000; id += 1) tell("engine", { type: "upload", ...upload(id, `${id}.png`, 10, { stage: "queued" }) });
+    for (let id = 1; id <= 3000; id += 1) tell("engine", { type: "upload", ...upload(id, `${id}.png`, 10, { stage: stage(id) }) });
+    await flushPromises();
+    expect(view.findAll("li").length).toBeLessThan(70);
+    expect(view.text()).toContain("1001.png");
+    expect(view.text()).toContain("2,940 more");
+    await button("Cancel all").trigger("click");
+    expect(sentTo("cancel_uploads")).toEqual([{ ids: Array.from({ length: 2000 }, (_, at) => at + 1001) }]);
+    for (let id = 1; id <= 3000; id += 1) tell("engine", { type: "upload", ...upload(id, `${id}.png`, 10, { stage: "done" }) });
+    tell("engine", { type: "settled", batch: 1, uploads: [], refused: [], copied: true });
+    await flushPromises();
+    await new Promise((done) => setTimeout(done, 450));
+    expect(view.findAll("img").length).toBeLessThan(70);
+    expect(view.text()).toContain("2,940 more");
+  });
+
+  it("takes a burst of news in at once, and asks for the present twice at most and never for every upload", async () => {
+    await open(DropZone);
+    asked.length = 0;
+    let boardsSeen = 0;
+    const stop = watch(board, () => (boardsSeen += 1), { flush: "sync" });
+    for (let id = 1; id <= 500; id += 1) {
+      tell("engine", { type: "upload", ...upload(id, `${id}.png`, 10) });
+      tell("engine", { type: "status" });
+    }
+    await flushPromises();
+    stop();
+    expect(board.value.uploads).toHaveLength(500);
+    expect(boardsSeen).toBe(1);
+    expect(sentTo("outline").length).toBeLessThanOrEqual(2);
+    expect(sentTo("snapshot")).toHaveLength(0);
+    // Where some of the news were lost, all of it is asked for.
+    tell("missed", null);
+    await flushPromises();
+    expect(sentTo("snapshot")).toHaveLength(1);
   });
 
   it("shows real bytes and cancels one file alone", async () => {
@@ -185,6 +241,7 @@ describe("the drop zone", () => {
     tell("engine", { type: "settled", batch: 1, uploads: done, refused: [], copied: true });
     await flushPromises();
     tell("engine", { type: "upload", ...upload(9, "9.png", 10, { batch: 1, stage: "done" }) });
+    await flushPromises();
     await button("Undo").trigger("click");
     await flushPromises();
     expect(view.findAll(".thumb")).toHaveLength(3);

@@ -97,6 +97,11 @@ impl Hub {
         self.with(|live| live.snapshot(&settings, lang))
     }
 
+    pub(crate) fn outline(&self) -> Snapshot {
+        let (settings, lang) = (self.settings(), self.lang());
+        self.with(|live| live.outline(&settings, lang))
+    }
+
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
         let receiver = self.events.subscribe();
         for event in std::mem::take(&mut *self.early.lock().unwrap_or_else(PoisonError::into_inner)) {

@@ -218,18 +218,23 @@ impl Live {
 
     /// The whole present for people.
     pub(crate) fn snapshot(&self, settings: &Settings, lang: Lang) -> Snapshot {
+        let entries = self.entries.values().map(|entry| self.view_entry(entry, settings, lang));
+        Snapshot {
+            open: self.fetches.values().map(Fetch::view).chain(entries).collect(),
+            recent: self.recent.iter().map(|row| view(row, settings, lang)).collect(),
+            ..self.outline(settings, lang)
+        }
+    }
+
+    /// The present without its uploads.
+    pub(crate) fn outline(&self, settings: &Settings, lang: Lang) -> Snapshot {
         let (state, line) = self.state(settings, lang);
         Snapshot {
             state,
             line,
             place: place_of(settings.current()),
-            open: self
-                .fetches
-                .values()
-                .map(Fetch::view)
-                .chain(self.entries.values().map(|entry| self.view_entry(entry, settings, lang)))
-                .collect(),
-            recent: self.recent.iter().map(|row| view(row, settings, lang)).collect(),
+            open: Vec::new(),
+            recent: Vec::new(),
             paused: self.paused,
             clipboard: settings.capture.clipboard,
             offer: self.offer.clone(),

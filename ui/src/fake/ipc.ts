@@ -10,6 +10,9 @@ export const asked: { name: keyof Commands; args: unknown }[] = [];
 /** What commands answer; a test replaces single ones. */
 export const answers = scene(new URLSearchParams(globalThis.location?.search));
 
+// As the engine makes it, of whatever a test lets the present be.
+answers.outline = async () => ({ ...(await answers.snapshot!()), open: [], recent: [] });
+
 export async function call<K extends keyof Commands>(name: K, ...args: Parameters<Commands[K]>): Promise<ReturnType<Commands[K]>> {
   asked.push({ name, args: args[0] });
   const answer = answers[name] as ((...args: unknown[]) => ReturnType<Commands[K]>) | undefined;

@@ -79,6 +79,13 @@ function openIn(state: string, zh: boolean): Upload[] {
         unnamed(5, "table-5f0e11d3.png", "table.png", zh, { place: { ...place(zh), name: "R2", bucket: "pics", folder: "blog" } })];
     case "failed":
       return [upload(3, "订单列表-2026-11.png", 1_200_000, { stage: "failed", code: "store_busy", message: zh ? "没有应答（504），已试 5 次" : "No answer (504), 5 tries" })];
+    case "failed-many":
+      return Array.from({ length: 6 }, (_, at) => upload(at + 3, `订单列表-2026-11-${at + 1}.png`, 1_200_000, { position: at + 3, stage: "failed", code: "store_busy",
+        message: at % 2 ? (zh ? "没有应答（504），已试 5 次" : "No answer (504), 5 tries") : zh ? "存储桶 assets 拒绝了这次上传：密钥 AKIA4ATELIERQ7DM 没有写入 docs/img 的权限。在上传目标里换一个密钥，或请管理员放行。" : "The bucket assets refused it: the key AKIA4ATELIERQ7DM may not write below docs/img. Use another key in the destination, or ask whoever manages the bucket." }));
+    case "failed-all":
+      return Array.from({ length: 3000 }, (_, at) => upload(at + 1, `screenshot-${String(at + 1).padStart(4, "0")}.png`, 1_200_000, { stage: "failed", code: "store_busy", message: zh ? "没有应答（504），已试 5 次" : "No answer (504), 5 tries" }));
+    case "thousands":
+      return Array.from({ length: 3000 }, (_, at) => upload(at + 1, `screenshot-${String(at + 1).padStart(4, "0")}.png`, 1_200_000, at > 1204 && at < 1208 ? { stage: "sending", sent: 400_000 * (at % 3) } : at > 1207 ? {} : { stage: "failed", code: "store_busy", message: zh ? "没有应答（504），已试 5 次" : "No answer (504), 5 tries" }));
     default:
       return [];
   }
@@ -174,6 +181,8 @@ export function begins(asked: URLSearchParams, tell: <K extends keyof Events>(na
     tell("engine", { type: "upload", ...upload(1, NAMES[0]!, 800_000) });
     settled([done(1)], false);
   }
+  if (state === "failed-many") settled([done(1), done(2), ...openIn(state, zh)]);
+  if (state === "done-thousands") settled(Array.from({ length: 3000 }, (_, at) => upload(at + 1, `screenshot-${at + 1}.png`, 800_000, { stage: "done", sent: 800_000, done_at: 1 })));
   if (state === "failed") settled([done(1), done(2), { ...openIn("failed", zh)[0]! }]);
   if (state === "notice") tell("engine", { type: "notice", code: "bucket_port_taken", message: zh ? "端口 36999 已被其他程序占用，这台电脑的链接暂时打不开。" : "Port 36999 is taken by another program, so links of this computer don’t open." });
 }

@@ -28,43 +28,113 @@ export const unnamed = (upload: Upload): boolean => upload.stage === "waiting" &
 
 const inOrder = (uploads: Upload[]) => uploads.sort((a, b) => a.batch - b.batch || a.position - b.position);
 
-function put(board: Board, upload: Upload): Board {
-  const known = board.uploads.some((other) => other.id === upload.id);
-  if (upload.stage === "cancelled") return { ...board, uploads: board.uploads.filter((other) => other.id !== upload.id) };
-  // What is new after everything had settled begins a new sitting; failures stay until somebody has looked.
-  const fresh = !known && !board.uploads.some((other) => open(other) || other.batch === upload.batch);
-  const kept = board.uploads.filter((other) => other.id !== upload.id && (!fresh || other.stage === "failed"));
-  const refused = fresh && Math.abs(upload.taken_at - board.refusedAt) > TOGETHER ? [] : board.refused;
-  return { ...board, refused, uploads: inOrder([...kept, upload]) };
+/** A board that is being changed: what has to be known of all uploads is counted along, so that a thousand events cost a thousand steps. */
+class Draft {
+  private readonly uploads = new Map<number, Upload>();
+  /** How many there are of each batch, and how many are open. */
+  private readonly batches = new Map<number, number>();
+  private moving = 0;
+  private sorted = true;
+  private changed = false;
+  private readonly next: Omit<Board, "uploads">;
+
+  constructor(private readonly from: Board) {
+    for (const upload of from.uploads) {
+      this.count(upload, 1);
+      this.uploads.set(upload.id, upload);
+    }
+    this.next = { refused: from.refused, copied: from.copied, refusedAt: from.refusedAt };
+  }
+
+  private count({ batch, stage }: Upload, by: 1 | -1): void {
+    this.batches.set(batch, (this.batches.get(batch) ?? 0) + by);
+    if (OPEN.has(stage)) this.moving += by;
+  }
+
+  remove(id: number): void {
+    const known = this.uploads.get(id);
+    if (!known) return;
+    this.count(known, -1);
+    this.uploads.delete(id);
+    this.changed = true;
+  }
+
+  put(upload: Upload): void {
+    if (upload.stage === "cancelled") return this.remove(upload.id);
+    const known = this.uploads.get(upload.id);
+    // What is new after everything had settled begins a new sitting; failures stay until somebody has looked.
+    if (!known && this.moving === 0 && !this.batches.get(upload.batch)) {
+      for (const one of this.uploads.values()) if (one.stage !== "failed") this.remove(one.id);
+      if (Math.abs(upload.taken_at - this.next.refusedAt) > TOGETHER) this.next.refused = [];
+    }
+    if (known) this.count(known, -1);
+    this.count(upload, 1);
+    if (known?.batch !== upload.batch || known.position !== upload.position) this.sorted = false;
+    this.uploads.set(upload.id, upload);
+    this.changed = true;
+  }
+
+  sent(id: number, sent: number, size: number): void {
+    const known = this.uploads.get(id);
+    if (known) this.put({ ...known, sent, size });
+  }
+
+  refuse(refusals: Refusal[], now: number): void {
+    this.next.refused = this.moving > 0 ? [...this.next.refused, ...refusals] : refusals;
+    this.next.refusedAt = now;
+    this.changed = true;
+  }
+
+  settle(batch: number, copied: boolean): void {
+    if (!copied) return;
+    this.next.copied = [...this.next.copied.filter((other) => other !== batch), batch];
+    this.changed = true;
+  }
+
+  done(): Board {
+    if (!this.changed) return this.from;
+    const uploads = [...this.uploads.values()];
+    return { ...this.next, uploads: this.sorted ? uploads : inOrder(uploads) };
+  }
 }
 
-/** The board after an event that came now. */
-export function after(board: Board, event: Event, now: number = Date.now()): Board {
-  switch (event.type) {
-    case "upload": {
-      const { type: _, ...upload } = event;
-      return put(board, upload);
+/** As {@link afterAll}, of one. */
+export const after = (board: Board, event: Event, now: number = Date.now()): Board => afterAll(board, [event], now);
+
+/** The board after several events that came now; the same one where they change nothing of it. */
+export function afterAll(board: Board, events: readonly Event[], now: number = Date.now()): Board {
+  const draft = new Draft(board);
+  for (const event of events) {
+    switch (event.type) {
+      case "upload": {
+        const { type: _, ...upload } = event;
+        draft.put(upload);
+        break;
+      }
+      case "progress":
+        draft.sent(event.id, event.sent, event.total);
+        break;
+      case "gone":
+        draft.remove(event.id);
+        break;
+      case "refused":
+        draft.refuse(event.refusals, now);
+        break;
+      case "settled":
+        for (const upload of event.uploads) draft.put(upload);
+        draft.settle(event.batch, event.copied);
+        break;
     }
-    case "progress":
-      return { ...board, uploads: board.uploads.map((upload) => (upload.id === event.id ? { ...upload, sent: event.sent, size: event.total } : upload)) };
-    case "gone":
-      return { ...board, uploads: board.uploads.filter((upload) => upload.id !== event.id) };
-    case "refused":
-      return { ...board, refused: board.uploads.some(open) ? [...board.refused, ...event.refusals] : event.refusals, refusedAt: now };
-    case "settled": {
-      const uploads = event.uploads.reduce(put, board).uploads;
-      return { ...board, uploads, copied: event.copied ? [...board.copied.filter((batch) => batch !== event.batch), event.batch] : board.copied };
-    }
-    default:
-      return board;
   }
+  return draft.done();
 }
 
 /** The board beside a new snapshot: what is open or failed is there, what it lost sight of is not. */
 export function beside(board: Board, snapshot: Snapshot): Board {
   const told = new Map([...snapshot.open, ...snapshot.recent].map((upload) => [upload.id, upload]));
   const kept = board.uploads.map((upload) => told.get(upload.id) ?? upload).filter((upload) => told.has(upload.id) || upload.stage === "done");
-  const added = snapshot.open.filter((upload) => upload.stage !== "cancelled" && !board.uploads.some((other) => other.id === upload.id));
+  const known = new Set(board.uploads.map(({ id }) => id));
+  const added = snapshot.open.filter((upload) => upload.stage !== "cancelled" && !known.has(upload.id));
   return { ...board, uploads: inOrder([...kept, ...added].filter((upload) => upload.stage !== "cancelled")) };
 }
 

@@ -6,6 +6,7 @@ import { call, hear } from "@/ipc";
 import { speak } from "@/i18n";
 import { dress } from "@/theme";
 import * as boards from "./board";
+import { frame } from "./frame";
 
 export const snapshot = shallowRef<Snapshot>();
 export const settings = shallowRef<SettingsView>();
@@ -23,17 +24,29 @@ export function tellNews(text: string): void {
   fading = setTimeout(() => (news.value = ""), TOLD);
 }
 
-let asked = 0;
-let answered = 0;
+/** What is asked anew: everything, or all but the uploads, which events tell one by one. */
+type Look = "snapshot" | "outline";
+let wanted: Look | null = null;
+let looking: Promise<void> | null = null;
 
-/** Takes a new snapshot. An answer that was overtaken by a later one is dropped. */
-export async function lookAgain(): Promise<void> {
-  const mine = ++asked;
-  const now = await call("snapshot");
-  if (mine < answered) return;
-  answered = mine;
-  snapshot.value = now;
-  board.value = boards.beside(board.value, now);
+async function lookWhileWanted(): Promise<void> {
+  try {
+    while (wanted) {
+      const what = wanted;
+      wanted = null;
+      const now = await call(what);
+      snapshot.value = now;
+      if (what === "snapshot") board.value = boards.beside(boards.afterAll(board.value, take()), now);
+    }
+  } finally {
+    looking = null;
+  }
+}
+
+/** Looks anew, one look after the other: however often it is asked for meanwhile, one more follows. */
+export function lookAgain(what: Look): Promise<void> {
+  wanted = wanted === "snapshot" ? wanted : what;
+  return (looking ??= lookWhileWanted());
 }
 
 export async function readSettings(): Promise<void> {
@@ -50,17 +63,34 @@ export async function readSettings(): Promise<void> {
 
 const told = (answer: Promise<void>) => void answer.catch((error: unknown) => (said.text = failure(error).message));
 
+/** What was told since the last picture. */
+let heard: Event[] = [];
+function take(): Event[] {
+  const taken = heard;
+  heard = [];
+  return taken;
+}
+const apply = () => (board.value = boards.afterAll(board.value, take()));
+
+/** These change the present, and tell no more than that. */
+const NEWS = new Set<Event["type"]>(["status", "offer", "offer-gone", "question", "question-gone"]);
+
 function onEvent(event: Event) {
-  board.value = boards.after(board.value, event);
-  if (event.type === "settings") told(readSettings());
+  if (heard.length === 0) frame.next(apply);
+  heard.push(event);
   if (event.type === "notice") said.text = event.message;
-  if (event.type === "status" || event.type === "settings" || event.type === "offer" || event.type === "offer-gone" || event.type === "question" || event.type === "question-gone") told(lookAgain());
+  if (event.type === "settings") {
+    told(readSettings());
+    told(lookAgain("snapshot"));
+  } else if (NEWS.has(event.type)) told(lookAgain("outline"));
 }
 
 /** Hears first and asks then, so that nothing falls in between. */
 export async function begin(): Promise<void> {
   await hear("engine", onEvent);
-  await Promise.all([readSettings(), lookAgain()]);
+  // Some events were lost on their way.
+  await hear("missed", () => told(lookAgain("snapshot")));
+  await Promise.all([readSettings(), lookAgain("snapshot")]);
 }
 
 /** What a rejected command says; a fault of the window itself says what it is. */

@@ -6,14 +6,14 @@
 mod catalog;
 mod chores;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use imagepic_words::errors;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Each, Inner, Role};
+use super::{Batch, Each, Inner, Role, Uploads};
 use crate::capture::{Capture, Content};
 use crate::error::{Code, Error, Result};
 use crate::event::{Stage, Upload};
@@ -175,6 +175,40 @@ impl Library {
         let rows = self.inner.journal.rows(ids.to_vec()).await?;
         let mut found: HashMap<i64, Upload> = rows.iter().map(|row| (row.id, self.inner.hub.view(row))).collect();
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// Tries again what failed, was cancelled or waits among these, whether anybody has looked at it or not.
+    ///
+    /// # Errors
+    /// The journal's, and those of [`Uploads::retry_all`].
+    pub async fn retry(&self, ids: &[i64]) -> Result<()> {
+        let ids = self.standing(ids, &[Stage::Failed, Stage::Cancelled, Stage::Waiting]).await?;
+        self.uploads().retry_all(&ids).await
+    }
+
+    /// Stops what is not over among these, whether anybody has looked at it or not.
+    ///
+    /// # Errors
+    /// The journal's, and those of [`Uploads::cancel_all`].
+    pub async fn cancel(&self, ids: &[i64]) -> Result<()> {
+        let ids = self.standing(ids, &[Stage::Queued, Stage::Waiting]).await?;
+        self.uploads().cancel_all(&ids).await
+    }
+
+    fn uploads(&self) -> Uploads {
+        Uploads { inner: Arc::clone(&self.inner) }
+    }
+
+    /// Those of these that stand in one of these ways, oldest first: as they were given.
+    async fn standing(&self, ids: &[i64], stages: &[Stage]) -> Result<Vec<i64>> {
+        let wanted: HashSet<i64> = ids.iter().copied().collect();
+        let mut standing = Vec::new();
+        for stage in stages {
+            let found = self.find(LibraryQuery { stage: Some(*stage), ..LibraryQuery::default() }).await?;
+            standing.extend(found.ids.into_iter().map(|(id, _)| id).filter(|id| wanted.contains(id)));
+        }
+        standing.sort_unstable();
+        Ok(standing)
     }
 
     /// Gives back the memory that searching takes; the next search reads the journal anew.

@@ -238,6 +238,13 @@ impl Engine {
         self.inner.hub.snapshot()
     }
 
+    /// The same without its uploads (`open` and `recent` are empty): who hears every event knows those, and making thousands of them anew
+    /// for each change of the line would take longer than the uploads themselves.
+    #[must_use]
+    pub fn outline(&self) -> Snapshot {
+        self.inner.hub.outline()
+    }
+
     /// The language of the settings, or the system's.
     #[must_use]
     pub fn lang(&self) -> Lang {

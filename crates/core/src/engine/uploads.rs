@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures::stream::{self, StreamExt as _};
 use imagepic_words::errors;
 
 use super::Inner;
@@ -14,6 +15,9 @@ use crate::event::{Refusal, Settled, Stage, Upload};
 use crate::journal::{Deliver, Row, RowState, Search};
 use crate::link::Format;
 use crate::store::Link;
+
+/// Uploads that are cancelled, retried or dismissed side by side.
+const AT_ONCE: usize = 16;
 
 /// How a capture is to be uploaded; the settings fill what is `None`.
 #[derive(Debug, Clone, Default)]
@@ -201,6 +205,30 @@ impl Uploads {
         self.inner.queue.retry(id).await
     }
 
+    /// As [`cancel`](Self::cancel) for many. One that fails does not keep the others; what is over by then is left as it is.
+    ///
+    /// # Errors
+    /// The first that there was, once all have been tried.
+    pub async fn cancel_all(&self, ids: &[i64]) -> Result<()> {
+        each(ids, |id| self.cancel(id)).await
+    }
+
+    /// As [`retry`](Self::retry) for many, under the rule of [`cancel_all`](Self::cancel_all).
+    ///
+    /// # Errors
+    /// The first that there was, once all have been tried.
+    pub async fn retry_all(&self, ids: &[i64]) -> Result<()> {
+        each(ids, |id| self.retry(id)).await
+    }
+
+    /// As [`dismiss`](Self::dismiss) for many, under the rule of [`cancel_all`](Self::cancel_all).
+    ///
+    /// # Errors
+    /// The first that there was, once all have been tried.
+    pub async fn dismiss_all(&self, ids: &[i64]) -> Result<()> {
+        each(ids, |id| self.dismiss(id)).await
+    }
+
     /// Lets an upload go on that waits for its name ([`Waiting::Name`](crate::error::Waiting::Name)): under the name that a person typed
     /// for it, whose extension may be left out, or with `None` as it is called. One whose bytes turned out to be there already is done.
     ///
@@ -342,6 +370,13 @@ impl Inner {
         let row = self.journal.get(id).await?;
         row.filter(|row| row.state != RowState::Gone).ok_or_else(|| Error::new(Code::NoSuchUpload, errors::no_such_upload(id)))
     }
+}
+
+/// Does it to each, some side by side, so that their commits share a flush.
+async fn each<F: Future<Output = Result<()>>>(ids: &[i64], what: impl Fn(i64) -> F) -> Result<()> {
+    let ends: Vec<Result<()>> = stream::iter(ids.iter().copied().map(what)).buffered(AT_ONCE).collect().await;
+    let over = |error: &Error| matches!(error.code, Code::BadRequest | Code::NoSuchUpload);
+    ends.into_iter().find(|end| end.as_ref().is_err_and(|error| !over(error))).unwrap_or(Ok(()))
 }
 
 /// Files given by path, as captures of now.

@@ -265,3 +265,31 @@ async fn a_hundred_thousand_uploads_are_searched_while_a_person_types() {
     assert!(slowest < Duration::from_millis(most_search), "a search took {slowest:?}");
     engine.close().await;
 }
+
+#[tokio::test]
+async fn what_nobody_has_looked_at_is_retried_and_stopped_with_the_rest() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let done = uploaded(&engine, &["done.png"]).await;
+    engine.uploads().set_paused(true);
+    let captures = (10..40).map(|seed| bytes(image(seed, 500), Some(&format!("{seed}.png")))).collect();
+    let batch = engine.uploads().submit(captures, quietly()).await.expect("taken");
+    let every: Vec<i64> = done.iter().chain(&batch.uploads).copied().collect();
+    engine.library().cancel(&every).await.expect("stopped");
+    let standing = |stage| LibraryQuery { stage: Some(stage), ..LibraryQuery::default() };
+    let cancelled = engine.library().find(standing(Stage::Cancelled)).await.expect("found");
+    assert_eq!(cancelled.ids.len(), 30, "all but the one that is done");
+    assert!(engine.outline().open.is_empty());
+    engine.uploads().set_paused(false);
+    engine.library().retry(&every[..11]).await.expect("tried again");
+    for id in &every[..11] {
+        stage(&engine, *id, Stage::Done).await;
+    }
+    let cancelled = engine.library().find(standing(Stage::Cancelled)).await.expect("found");
+    assert_eq!(cancelled.ids.len(), 20, "the others were not meant");
+    // What has come to its end meanwhile is no fault.
+    engine.uploads().retry_all(&every[..2]).await.expect("nothing to do");
+    engine.uploads().dismiss_all(&every[11..]).await.expect("off the list");
+    assert_eq!(engine.library().find(LibraryQuery::default()).await.expect("found").ids.len(), 11);
+    engine.close().await;
+}

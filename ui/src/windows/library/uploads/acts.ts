@@ -10,7 +10,7 @@ import { look } from "../pane";
 import { go } from "../route";
 import { cancel, copy, format, formatName, open, OPENED_AT_MOST, remove, renew, retry } from "./doing";
 import { check } from "./presence";
-import { rows } from "./shelf";
+import { counts, rows } from "./shelf";
 
 export type Act = "copy" | `as:${Format}` | "open" | "bucket" | "file" | "renew" | "retry" | "cancel" | "rename" | "check" | "key" | "sha256" | "details" | "forget" | "delete" | "head" | `rule-${number}`;
 
@@ -34,8 +34,10 @@ export function actsOn(ids: number[], file: boolean): MenuItem<Act>[] {
   const others = (snapshot.value?.formats ?? []).filter((other) => other !== format.value);
   const as: MenuItem<Act> = one ? { id: "copy", label: t("library.copy-as", { format: formatName(format.value) }), icon: "copy", end: "Enter" } : { id: "copy", label: t("library.copy-links"), icon: "copy", end: "Enter" };
   const signed = ids.some((id) => typeof rows.get(id)?.expires_at === "number");
-  const again = stages.has("failed") || stages.has("cancelled") || stages.has("waiting");
-  const moving = stages.has("queued") || stages.has("sending") || stages.has("waiting");
+  // How one that was never in sight stands is not known here: it may be any of those there are.
+  const unseen = stages.has(undefined);
+  const again = stages.has("failed") || stages.has("cancelled") || stages.has("waiting") || (unseen && counts.failed + counts.waiting > 0);
+  const moving = stages.has("queued") || stages.has("sending") || stages.has("waiting") || (unseen && counts.waiting > 0);
   const offered = (wanted: boolean, item: MenuItem<Act>): MenuItem<Act>[] => (wanted ? [item] : []);
   return ruled<Act>([
     linked ? [as] : [],

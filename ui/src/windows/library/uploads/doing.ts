@@ -4,7 +4,7 @@ import { computed, ref, shallowRef } from "vue";
 import type { Format } from "@/bindings/Format";
 import { many, t } from "@/i18n";
 import { call } from "@/ipc";
-import { failure, quietly, said, settings, tellNews } from "@/state/live";
+import { quietly, said, settings, tellNews } from "@/state/live";
 import { checked, current, only, place } from "./chosen";
 import { find, found, rows, without } from "./shelf";
 
@@ -51,26 +51,9 @@ export async function open(ids: number[]): Promise<void> {
   for (const id of done(ids).slice(0, OPENED_AT_MOST)) if (!(await quietly(() => call("library_open", { id })))) return;
 }
 
-/** One that fails does not keep the others; the first sentence is shown. */
-async function each(ids: number[], what: (id: number) => Promise<unknown>): Promise<number> {
-  let first = "";
-  let good = 0;
-  for (const id of ids) {
-    try {
-      await what(id);
-      good += 1;
-    } catch (error) {
-      first ||= failure(error).message;
-    }
-  }
-  if (first) said.text = first;
-  return good;
-}
-
-export const retry = (ids: number[]): Promise<number> =>
-  each(ids.filter((id) => ["failed", "waiting", "cancelled"].includes(rows.get(id)?.stage ?? "")), (id) => call("retry_upload", { id }));
-export const cancel = (ids: number[]): Promise<number> =>
-  each(ids.filter((id) => ["queued", "sending", "waiting"].includes(rows.get(id)?.stage ?? "")), (id) => call("cancel_upload", { id }));
+/** Which of them can be, the engine knows: most of what is checked may never have been looked at here. */
+export const retry = (ids: number[]): Promise<boolean> => quietly(() => call("library_retry", { ids }));
+export const cancel = (ids: number[]): Promise<boolean> => quietly(() => call("library_cancel", { ids }));
 
 /** Off the list now; off the store when the seconds are over. */
 export async function remove(ids: number[], forgotten = false): Promise<void> {
