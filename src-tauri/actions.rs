@@ -227,7 +227,7 @@ fn set<T: serde::Serialize>(app: &AppHandle, key: &'static str, value: T) {
 
 /// How everything that was asked for by hand is uploaded: to the present place, its link to the clipboard.
 pub(crate) fn by_hand() -> Submit {
-    Submit { destination: None, bucket: None, folder: None, deliver: Deliver::ByHand, format: None, images: None, by_hand: true }
+    Submit { deliver: Deliver::ByHand, by_hand: true, asks: true, ..Submit::default() }
 }
 
 fn engine(app: &AppHandle) -> Engine {
@@ -274,6 +274,7 @@ pub(crate) fn quit(app: &AppHandle) {
         let ended = async {
             // What was taken from a further start is in the journal before the engine ends.
             let shell = app.state::<Shell>();
+            engine.sources().stop_asking();
             let _none_begins = shell.all_done().await;
             let (mut events, lang) = (engine.subscribe(), engine.lang());
             engine.close().await;

@@ -21,6 +21,6 @@ pub(super) fn watched_folders(shell: State<'_, Shell>) -> Vec<FolderView> {
 #[tauri::command]
 pub(super) async fn upload_watched(shell: State<'_, Shell>, path: PathBuf) -> Answer<()> {
     // There may be hundreds in it.
-    let how = Submit { by_hand: false, ..crate::actions::by_hand() };
+    let how = Submit { by_hand: false, asks: false, ..crate::actions::by_hand() };
     shell.answer(shell.engine.sources().upload_what_is_there(&path, how).await.map(drop))
 }

@@ -1,6 +1,6 @@
 //! Settings in one file: out without secrets, in after having said what would change.
 
-use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
 use clap::ArgMatches;
@@ -85,11 +85,7 @@ fn asked(file: &str, out: &Out) -> bool {
     if file == "-" || !stdin.is_terminal() || !Out::watched() {
         return false;
     }
-    let mut err = std::io::stderr().lock();
-    let _ = write!(err, "{}", words::ask().to(out.lang)).and_then(|()| err.flush());
-    let mut answer = String::new();
-    let _ = stdin.lock().read_line(&mut answer);
-    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "是")
+    out.confirms(&words::ask())
 }
 
 fn standard_input() -> Result<String> {

@@ -1,6 +1,6 @@
 //! Standard output and standard error. A reader that goes away ends the writing, not the work.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead as _, IsTerminal, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagepic_core::Error;
@@ -48,6 +48,17 @@ impl Out {
 
     pub(crate) fn tell(&self, text: &Text) {
         self.say(&text.to(self.lang));
+    }
+
+    /// Asks whoever sits at the terminal; anything but a clear yes is none.
+    pub(crate) fn confirms(&self, question: &Text) -> bool {
+        {
+            let mut err = io::stderr().lock();
+            let _ = write!(err, "{}", question.to(self.lang)).and_then(|()| err.flush());
+        }
+        let mut answer = String::new();
+        let _ = io::stdin().lock().read_line(&mut answer);
+        matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "是")
     }
 
     /// Tells an error and gives the exit code it means.

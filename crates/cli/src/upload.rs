@@ -9,11 +9,11 @@ use clap::ArgMatches;
 use imagepic_core::capture::{Capture, Content, Near, Source, address};
 use imagepic_core::destination::{Images, Kind, check};
 use imagepic_core::engine::{Batch, Deliver, Engine, Submit};
-use imagepic_core::event::Event;
+use imagepic_core::event::{Event, QuestionKind};
 use imagepic_core::link::Format;
 use imagepic_core::outside::Outside;
 use imagepic_core::{Code, Error, Result};
-use imagepic_words::console as words;
+use imagepic_words::{console as words, intake};
 
 use crate::follow::{self, How, Outcome};
 use crate::out::{Out, size};
@@ -55,6 +55,8 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
         format: how.format,
         images: images(engine, args)?,
         by_hand: false,
+        // In a pipe nobody reads a question; what is quiet or for programs asks none.
+        asks: !how.quiet && !how.json && std::io::stdin().is_terminal() && Out::watched(),
     };
     let host = engine.bucket_host().status().await;
     // The tray app serves as soon as it can; nothing is started beside it.
@@ -172,6 +174,15 @@ async fn taking(engine: &Engine, captures: Vec<Capture>, submit: Submit, quiet: 
                     && upload.id < 0
                 {
                     fetches.push(upload.id);
+                }
+                if let Event::Question(question) = &event
+                    && question.kind == QuestionKind::Amount
+                {
+                    progress.clear();
+                    let yes = out.confirms(&intake::many_ask(&question.title, &question.text));
+                    // It may have been taken back at this very moment.
+                    let _ = engine.sources().answer(question.id, yes);
+                    continue;
                 }
                 progress.take(&event, &fetches);
             }

@@ -261,6 +261,8 @@ pub enum QuestionKind {
     Address,
     /// New images were found in a watched folder for the first time.
     Folder,
+    /// Very many files would go because a folder was given.
+    Amount,
 }
 
 /// Something that was not taken in.

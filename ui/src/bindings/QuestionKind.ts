@@ -3,4 +3,4 @@
 /**
  * What a question is about.
  */
-export type QuestionKind = "address" | "folder";
+export type QuestionKind = "address" | "folder" | "amount";

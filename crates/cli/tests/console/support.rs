@@ -44,6 +44,24 @@ impl Home {
         Run::of(self.command(args).output().expect("the program starts"))
     }
 
+    /// As if somebody sat at a terminal and typed this: all that is written there.
+    pub(crate) fn at_a_terminal(&self, line: &str, typed: &[u8]) -> String {
+        let as_here = self.command(&[]);
+        let mut command = Command::new("script");
+        for (name, value) in as_here.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let program = env!("CARGO_BIN_EXE_imagepic");
+        command.args(["--quiet", "--return", "--command", &format!("{program} {line}"), "/dev/null"]);
+        command.current_dir(self.dir.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("script, of bsdutils, starts");
+        child.stdin.take().expect("piped").write_all(typed).expect("it reads");
+        String::from_utf8_lossy(&child.wait_with_output().expect("it ends").stdout).into_owned()
+    }
+
     pub(crate) fn run_with(&self, args: &[&str], input: &[u8]) -> Run {
         let mut child = self
             .command(args)

@@ -184,3 +184,18 @@ fn bucket_status_tells_where_it_is_and_what_it_holds() {
     home.run(&["bucket", "stop"]).ends(0);
     assert!(home.run(&["bucket", "status"]).ends(1).out.contains("1 object"), "also while nobody serves it");
 }
+
+#[test]
+fn a_folder_of_hundreds_asks_at_a_terminal_and_goes_where_nobody_can_answer() {
+    let home = Home::new();
+    for seed in 0..=200_u8 {
+        home.write(&format!("album/{seed:03}.png"), &png(seed));
+    }
+    let said = home.at_a_terminal("upload album", b"n\n");
+    assert!(said.contains("Upload 201 files from album?") && said.contains("[y/N]"), "{said}");
+    assert!(home.run(&["history"]).ends(0).out.is_empty(), "nothing went");
+    let said = home.at_a_terminal("upload album", b"y\n");
+    assert_eq!(said.matches("http://").count(), 201, "{said}");
+    let piped = home.run(&["upload", "album"]).ends(0);
+    assert!(piped.lines().len() == 201 && !piped.err.contains('?'), "{}", piped.err);
+}

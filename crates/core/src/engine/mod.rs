@@ -4,6 +4,7 @@
 
 pub mod accounts;
 mod addresses;
+mod amount;
 mod browse;
 mod bucket_host;
 mod destinations;

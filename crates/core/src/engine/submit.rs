@@ -117,6 +117,7 @@ impl Inner {
         if items.is_empty() {
             return Err(Error::new(Code::Empty, errors::nothing_given()));
         }
+        let (items, declined) = if how.asks { self.wanted(items, &destination).await? } else { (items, Vec::new()) };
         let mut position = 0_u32;
         let mut failed = None;
         let mut holds = Vec::new();
@@ -168,6 +169,10 @@ impl Inner {
         }
         self.move_on(&mut holds, 0).await;
         self.without_refused(&holds, &mut batch, lang);
+        if !declined.is_empty() {
+            batch.each.extend(declined);
+            batch.each.sort_by_key(|each| each.capture);
+        }
         if let Some(name) = batch.keeps_private.first() {
             let message = words::keeps_private(batch.keeps_private.len(), name).to(lang);
             self.hub.emit(Event::Notice { code: Code::Unsupported, message });

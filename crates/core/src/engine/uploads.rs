@@ -37,6 +37,9 @@ pub struct Submit {
     /// Somebody gives it at this moment, in front of a window that can ask: where the settings want that (`names.ask`), it waits until its
     /// name is confirmed. Not for what goes by itself (a watched folder, the automatic clipboard) and not for programs, which nobody answers.
     pub by_hand: bool,
+    /// Whoever gives it is there to answer: before very many files go because a folder was given, a question is asked
+    /// ([`QuestionKind::Amount`](crate::event::QuestionKind::Amount)), and nothing in folders is taken until it is answered.
+    pub asks: bool,
 }
 
 /// What was taken in.

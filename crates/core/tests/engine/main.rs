@@ -1,5 +1,6 @@
 //! The engine against a real bucket, over a line that can be cut, killed and started again.
 
+mod amount;
 mod asked;
 mod browse;
 mod clipboard;
