@@ -13,6 +13,7 @@ export function useClosing(may: (key: "escape" | "close") => boolean = () => tru
     event.preventDefault();
     if (may(escape ? "escape" : "close")) void call("close_window");
   };
-  onMounted(() => document.addEventListener("keydown", pressed));
-  onBeforeUnmount(() => document.removeEventListener("keydown", pressed));
+  // At the window, where keys arrive last: whatever listens at the document goes before, whenever it came.
+  onMounted(() => addEventListener("keydown", pressed));
+  onBeforeUnmount(() => removeEventListener("keydown", pressed));
 }

@@ -88,6 +88,34 @@ describe("the settings", () => {
     expect(view.find("#set-ask_name").attributes("aria-checked")).toBe("false");
   });
 
+  it("refuse a template the name of a format that is always there, at its name, in both languages", async () => {
+    for (const [lang, words] of [["en", "always there (url)"], ["zh-CN", "始终存在的格式（url）"]] as const) {
+      Object.assign(answers, scene(new URLSearchParams({ lang })));
+      tell("engine", { type: "settings" });
+      await flushPromises();
+      await open("links");
+      await view.find("#add-template").trigger("click");
+      await view.find("#template-name-1").setValue("URL");
+      await view.find("#template-text-1").setValue("<{url}>");
+      await view.find("#template-text-1").trigger("focusout");
+      await flushPromises();
+      expect(view.find("#template-name-1-said").text()).toContain(words);
+      expect(view.find("#template-name-1").attributes()).toMatchObject({ "aria-invalid": "true", "aria-describedby": "template-name-1-said" });
+      // Left from another line, it is still the name that is wrong.
+      await view.find("#template-text-0").setValue("[{url}]");
+      await view.find("#template-text-0").trigger("focusout");
+      await flushPromises();
+      expect(view.find("#template-name-0-said").exists()).toBe(false);
+      expect(view.find("#template-name-1-said").exists()).toBe(true);
+      await view.find("#template-name-1").setValue("Bare");
+      await view.find("#template-name-1").trigger("focusout");
+      await flushPromises();
+      expect(JSON.parse(sent().at(-1)!.value)).toMatchObject([{ name: "Wiki", text: "[{url}]" }, { name: "Bare" }]);
+      expect(view.find("#template-name-1-said").exists()).toBe(false);
+      view.unmount();
+    }
+  });
+
   it("send no naming template that cannot be, and say why below it", async () => {
     await open("images");
     await view.find("#set-file").setValue("{stem}-{size}.{ext}");

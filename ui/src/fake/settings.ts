@@ -26,6 +26,8 @@ export function settingsAnswers(view: SettingsView, state: string, zh: boolean):
     }),
     set_setting: ({ key, value }) => {
       const [group, name, field] = key.split(".") as [string, string, string | undefined];
+      const fixed = key === "link.templates" && (JSON.parse(value) as { name: string }[]).find(({ name }) => name.toLowerCase() in texts);
+      if (fixed) throw { code: "bad_request", field: "name", message: zh ? `“${fixed.name}”是始终存在的格式（${fixed.name.toLowerCase()}）的名称。给模板另取一个名称。` : `"${fixed.name}" is the name of a format that is always there (${fixed.name.toLowerCase()}). Give the template another name.` };
       if (group === "shortcuts") keys[name] = value;
       else if (key === "names.ask") view.settings.names.ask = value === "true";
       else if (key === "general.autostart") view.autostart = value === "true";

@@ -28,6 +28,8 @@ const named = (key: string | (() => string)): string => (typeof key === "string"
 /** `key` may depend on what is shown; `label` names the setting where a change is told. */
 export function useSetting<T extends string>(key: string | (() => string), read: (settings: Settings) => T, label: () => string) {
   const error = ref<string | null>(null);
+  /** Which part of it was refused, where the engine says so. */
+  let field: string | null = null;
   // Shown until the engine has answered, so that a switch does not jump back under the finger.
   const sent = ref<T | null>(null);
   // Each by itself: a list made anew would count as changed with every answer of the engine, and take the refusal away from under what
@@ -45,7 +47,9 @@ export function useSetting<T extends string>(key: string | (() => string), read:
       tellChange(t("settings.changed", { what: label() }), () => putBack(name, before));
       return true;
     } catch (reason) {
-      error.value = failure(reason).message;
+      const refused = failure(reason);
+      field = refused.field;
+      error.value = refused.message;
       return false;
     } finally {
       sent.value = null;
@@ -56,7 +60,7 @@ export function useSetting<T extends string>(key: string | (() => string), read:
     get: () => (sent.value as T | null) ?? read(settings.value!.settings),
     set: (next) => void send(next),
   }) as WritableComputedRef<T>;
-  return { value, error, send };
+  return { value, error, send, refused: () => field };
 }
 
 /** The same for what is on or off. */

@@ -11,6 +11,7 @@ import type { Picked } from "@/bindings/Picked";
 import type { Event, Failure } from "@/contract";
 import { call } from "@/ipc";
 import { failure, settings } from "@/state/live";
+import { goOn } from "../keyboard";
 import { route } from "../route";
 import { bare, last, parent, shown } from "./names";
 
@@ -188,10 +189,14 @@ export function hears(event: Event): void {
 /** Takes them out of sight: the engine is about to. */
 export function hide(all: Entry[]): void {
   const gone = new Set(all.map(({ id }) => id));
+  const at = entries.value.findIndex(({ id }) => id === current.value);
+  const above = entries.value.slice(0, Math.max(0, at)).filter(({ id }) => gone.has(id)).length;
   folders.value = folders.value.filter((key) => !gone.has(`f:${key}`));
   objects.value = objects.value.filter(({ key }) => !gone.has(`o:${key}`));
   chosen.clear();
-  if (current.value && gone.has(current.value)) current.value = null;
+  // The next one in its place, so that the keyboard goes on from there.
+  if (current.value && gone.has(current.value)) current.value = entries.value[Math.min(at - above, entries.value.length - 1)]?.id ?? null;
+  goOn();
 }
 
 export const title = (entry: Entry): string => last(entry.key);

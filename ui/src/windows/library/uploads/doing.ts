@@ -5,6 +5,7 @@ import type { Format } from "@/bindings/Format";
 import { many, t } from "@/i18n";
 import { call } from "@/ipc";
 import { quietly, said, settings, tellNews } from "@/state/live";
+import { goOn } from "../keyboard";
 import { checked, current, only, place } from "./chosen";
 import { find, found, rows, without } from "./shelf";
 
@@ -58,14 +59,18 @@ export const cancel = (ids: number[]): Promise<boolean> => quietly(() => call("l
 /** Off the list now; off the store when the seconds are over. */
 export async function remove(ids: number[], forgotten = false): Promise<void> {
   if (ids.length === 0) return;
+  const leaving = new Set(ids);
   const at = place(current.value);
+  // Those that go from above it make it move up.
+  const above = found.value.ids.subarray(0, Math.max(0, at)).filter((id) => leaving.has(id)).length;
   const done = await quietly(async () => {
-    const leaving = await call(forgotten ? "library_forget" : "library_delete", { ids });
-    gone.value = { ids: leaving.ids, stay: leaving.stay, forgotten, until: Date.now() + leaving.seconds * 1000 };
+    const left = await call(forgotten ? "library_forget" : "library_delete", { ids });
+    gone.value = { ids: left.ids, stay: left.stay, forgotten, until: Date.now() + left.seconds * 1000 };
     checked.clear();
-    without(leaving.ids);
+    without(left.ids);
     // The next one in the place of the one that left, so that the keyboard goes on from there.
-    if (current.value !== null && place(current.value) < 0) only(found.value.ids[Math.min(Math.max(at, 0), found.value.ids.length - 1)] ?? null);
+    if (current.value !== null && place(current.value) < 0) only(found.value.ids[Math.min(Math.max(at - above, 0), found.value.ids.length - 1)] ?? null);
+    goOn();
     await find();
   });
   if (!done) await find();
@@ -81,4 +86,5 @@ export async function takeBack(): Promise<void> {
   });
   await find();
   if (back.ids[0] !== undefined) only(back.ids[0]);
+  goOn();
 }
