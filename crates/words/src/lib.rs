@@ -56,7 +56,15 @@ pub struct Text {
     key: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     args: Vec<(String, String)>,
+    /// Arguments that are sentences themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    texts: Option<Box<Texts>>,
 }
+
+/// Apart, because few sentences have any, and every error carries one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Texts(Vec<(String, Text)>);
 
 struct Sentence {
     en: &'static str,
@@ -67,7 +75,15 @@ struct Sentence {
 
 impl Text {
     fn new(key: &str, args: Vec<(String, String)>) -> Self {
-        Self { key: key.to_owned(), args }
+        Self { key: key.to_owned(), args, texts: None }
+    }
+
+    /// Takes `text` for the argument `name`, whatever was given there before: it is said in the language of the whole.
+    #[must_use]
+    pub fn with(mut self, name: &str, text: Self) -> Self {
+        self.args.retain(|(known, _)| known != name);
+        self.texts.get_or_insert_default().0.push((name.to_owned(), text));
+        self
     }
 
     /// `file.sentence`, stable across languages; what a test or a log may look at.
@@ -85,7 +101,7 @@ impl Text {
             Lang::En => one().unwrap_or(sentence.en),
             Lang::ZhCn => sentence.zh_cn,
         };
-        self.fill(template)
+        self.fill(template, lang)
     }
 
     fn argument(&self, name: &str) -> Option<&str> {
@@ -93,7 +109,7 @@ impl Text {
     }
 
     /// One pass, so that an argument holding braces is never taken for a placeholder.
-    fn fill(&self, template: &str) -> String {
+    fn fill(&self, template: &str, lang: Lang) -> String {
         let mut out = String::with_capacity(template.len() + 32);
         let mut rest = template;
         while let Some(at) = rest.find(['{', '}']) {
@@ -103,7 +119,12 @@ impl Text {
                 out.push_str(&tail[..1]);
                 rest = &tail[2..];
             } else if let Some(end) = tail.find('}').filter(|_| tail.starts_with('{')) {
-                out.push_str(self.argument(&tail[1..end]).unwrap_or_default());
+                let name = &tail[1..end];
+                let mut texts = self.texts.iter().flat_map(|texts| &texts.0);
+                match texts.find(|(known, _)| known == name) {
+                    Some((_, text)) => out.push_str(&text.to(lang)),
+                    None => out.push_str(self.argument(name).unwrap_or_default()),
+                }
                 rest = &tail[end + 1..];
             } else {
                 out.push_str(&tail[..1]);
@@ -131,6 +152,15 @@ mod tests {
         let kept = serde_json::to_string(&text).expect("a text serialises");
         let back: Text = serde_json::from_str(&kept).expect("a text deserialises");
         assert_eq!(back.to(Lang::ZhCn), "a.png 不存在。");
+    }
+
+    #[test]
+    fn a_sentence_within_a_sentence_speaks_the_same_language() {
+        let text = settings::bad_value("proxy", "", "x").with("allowed", settings::not_text());
+        let kept = serde_json::to_string(&text).expect("a text serialises");
+        let back: Text = serde_json::from_str(&kept).expect("a text deserialises");
+        assert_eq!(back.to(Lang::En), "\"proxy\" takes the file is not UTF-8 text, not \"x\".");
+        assert_eq!(back.to(Lang::ZhCn), "“proxy”可以是 文件不是 UTF-8 文本，不能是“x”。");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use imagepic_words::settings as words;
+use imagepic_words::{Text, settings as words};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
 
 use super::{Settings, VERSION};
@@ -83,16 +83,19 @@ impl SettingsFile {
             fs::File::open(&self.path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
-        let somewhere = |reason: String| Error::new(Code::SettingsBroken, words::broken_somewhere(self.path.display(), reason));
+        let somewhere = |reason: Text| {
+            let text = words::broken_somewhere(self.path.display(), "").with("reason", reason);
+            Error::new(Code::SettingsBroken, text)
+        };
         let bytes = match read() {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
             Err(error) => return Err(home::unreadable(&self.path, error)),
         };
         if bytes.len() as u64 > LARGEST {
-            return Err(somewhere(words::too_large(LARGEST).to(imagepic_words::Lang::of_system())));
+            return Err(somewhere(words::too_large(LARGEST)));
         }
-        let text = String::from_utf8(bytes).map_err(|_| somewhere(words::not_text().to(imagepic_words::Lang::of_system())))?;
+        let text = String::from_utf8(bytes).map_err(|_| somewhere(words::not_text()))?;
         // A byte order mark, as some editors leave it.
         Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
     }
@@ -114,14 +117,16 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Settings> {
         let at = id.and_then(|id| {
             destination_tables(&document).filter(|table| table_id(table) == Some(id)).last().and_then(Table::span)
         });
-        at_line(path, text, at.map(|span| span.start), &text_of.to(imagepic_words::Lang::of_system()))
+        let mut told = at_line(path, text, at.map(|span| span.start), "");
+        told.text = told.text.with("reason", text_of);
+        told
     })?;
     settings.complete();
     Ok(settings)
 }
 
 /// What no sane reading of the file allows. Form (an address, say) is not judged here: a destination with a wrong field fails by itself.
-fn consistent(settings: &Settings) -> Result<(), (imagepic_words::Text, Option<&str>)> {
+fn consistent(settings: &Settings) -> Result<(), (Text, Option<&str>)> {
     for (at, destination) in settings.destinations.iter().enumerate() {
         let id = destination.id.as_str();
         let before = &settings.destinations[..at];

@@ -100,8 +100,7 @@ impl Shortcuts {
         let keys = if text.trim().is_empty() { String::new() } else { Keys::parse(text)?.to_string() };
         let same = |other: &Deed| *other != deed && Keys::parse(self.of(*other)).is_ok_and(|theirs| theirs.to_string() == keys);
         if let Some(other) = Deed::ALL.iter().find(|other| same(other)) {
-            let lang = imagepic_words::Lang::of_system();
-            return Err(Error::new(Code::BadRequest, words::taken(keys, other.words().to(lang))));
+            return Err(Error::new(Code::BadRequest, words::taken(keys, "").with("action", other.words())));
         }
         *match deed {
             Deed::UploadClipboard => &mut self.upload_clipboard,
