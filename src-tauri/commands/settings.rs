@@ -155,7 +155,7 @@ pub(super) async fn look_at_settings(app: AppHandle, shell: State<'_, Shell>) ->
     });
     let text = read.await.unwrap_or_else(|error| Err(Error::new(Code::Internal, imagepic_words::errors::internal(error))));
     let text = shell.answer(text)?;
-    let plan = shell.answer(shell.engine.settings().plan_import(&text))?;
+    let plan = shell.answer(shell.engine.settings().plan_import(text.clone()).await)?;
     let id = shell.looked.keep(text);
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Some(ImportView { id, file, changes: plan.changes, left_out: plan.left_out, unsigned: plan.unsigned }))

@@ -30,7 +30,7 @@ pub(crate) fn import(home: &Home, args: &ArgMatches, out: &mut Out) -> Result<u8
     let file = args.get_one::<String>("file").map_or("-", String::as_str);
     let text = if file == "-" { standard_input()? } else { exchange::read_file(Path::new(file))? };
     let settings = SettingsFile::of(home);
-    let plan = exchange::plan(&settings.load()?, &text)?;
+    let plan = exchange::plan(home, &settings.load()?, &text)?;
     let dry = args.get_flag("dry-run");
     if args.get_flag("json") {
         out.json(&json!({
@@ -48,7 +48,7 @@ pub(crate) fn import(home: &Home, args: &ArgMatches, out: &mut Out) -> Result<u8
     }
     home.prepare()?;
     let (count, _) = settings.change(|settings| {
-        let plan = exchange::plan(settings, &text)?;
+        let plan = exchange::plan(home, settings, &text)?;
         settings.clone_from(&plan.settings);
         Ok(plan.changes.len())
     })?;

@@ -55,8 +55,8 @@ impl SettingsHandle {
         if key == autostart::KEY {
             return self.start_at_log_in(value).await;
         }
-        let (key, value) = (key.to_owned(), value.to_owned());
-        self.inner.change_settings(move |settings| settings.set_key(&key, &value)).await
+        let (home, key, value) = (self.inner.home.clone(), key.to_owned(), value.to_owned());
+        self.inner.change_settings(move |settings| settings.set_key_at(&home, &key, &value)).await
     }
 
     /// The names the next file and the next clipboard image would get with this destination's templates.
@@ -127,8 +127,9 @@ impl SettingsHandle {
     ///
     /// # Errors
     /// As [`exchange::plan`].
-    pub fn plan_import(&self, text: &str) -> Result<Import> {
-        exchange::plan(&self.inner.hub.settings(), text)
+    pub async fn plan_import(&self, text: String) -> Result<Import> {
+        let (home, settings) = (self.inner.home.clone(), self.inner.hub.settings());
+        blocking(move || exchange::plan(&home, &settings, &text)).await
     }
 
     /// Takes the text over, as planned anew against the settings as they are at that moment.
@@ -136,8 +137,9 @@ impl SettingsHandle {
     /// # Errors
     /// As [`exchange::plan`]; `SettingsBroken`, `HomeUnwritable`, `DiskFull`.
     pub async fn import(&self, text: String) -> Result<Import> {
+        let home = self.inner.home.clone();
         let take = move |settings: &mut Settings| {
-            let import = exchange::plan(settings, &text)?;
+            let import = exchange::plan(&home, settings, &text)?;
             *settings = import.settings.clone();
             Ok(import)
         };

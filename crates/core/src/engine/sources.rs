@@ -189,18 +189,22 @@ impl Sources {
         };
         let _taking = self.inner.sources.taking.lock().await;
         let (any_file, home, seen) = (to.any_file, self.inner.home.clone(), self.inner.seen().await?);
-        let there = blocking(move || {
+        let (there, more) = blocking(move || {
             let root = folder::admitted(&home, &watched.path, watched.recursive)?;
             let mut there = Vec::new();
-            for path in folder::files(&root, &root, watched.recursive) {
+            let found = folder::files(&root, &root, watched.recursive);
+            for path in found.paths {
                 let Some(look) = folder::look(&path) else { continue };
                 if (any_file || is_image(&path)) && !seen.knows(&path, look.stamp)? {
                     there.push((path, look.stamp));
                 }
             }
-            Ok(there)
+            Ok((there, found.more))
         })
         .await?;
+        if more {
+            self.inner.notice(&crowded(path));
+        }
         if there.is_empty() {
             return Err(Error::new(Code::Empty, words::folder_nothing_new(path.display())));
         }
@@ -228,6 +232,11 @@ impl Sources {
             let _ = self.answer(id, false);
         }
     }
+}
+
+/// That a folder holds more files than are looked through.
+pub(super) fn crowded(path: &Path) -> Error {
+    Error::new(Code::TooLarge, words::folder_crowded(path.display(), folder::FILES))
 }
 
 /// By its bytes; what cannot be read is none.

@@ -28,7 +28,7 @@ use crate::error::{Code, Error, Result};
 use crate::queue::blocking;
 use crate::settings::WatchedFolder;
 use crate::sources::asking::Asking;
-use crate::sources::folder::{self, Stamp};
+use crate::sources::folder::{self, Look, Stamp};
 use crate::watching::{self, Watching};
 
 /// Programs close and open again within this time.
@@ -46,8 +46,9 @@ const ALIVE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_secs(2);
 /// After so long it is tried whether the system has watches again.
 const RENEW: Duration = Duration::from_secs(60);
-/// Changes that wait; more are looked for afterwards.
+/// Changes that wait; more are looked for afterwards. So many are looked into at once.
 const CHANGES: usize = 4096;
+const AT_ONCE: usize = 256;
 /// Files of one batch.
 const BATCH: usize = 500;
 /// Clocks of file systems tick coarsely.
@@ -94,6 +95,7 @@ impl Keeper {
             retry: None,
             asked: None,
             complained: None,
+            crowded: None,
         };
         inner.tasks.spawn_on(watch.run(), &inner.runtime);
         Self { stop, again, told }
@@ -138,7 +140,8 @@ enum End_ {
 struct Question {
     asking: Asking,
     files: Vec<(PathBuf, Stamp)>,
-    destination: Option<String>,
+    /// The id of the one that the question names: what is agreed to is agreed to for that one.
+    destination: String,
 }
 
 struct Folder {
@@ -160,6 +163,8 @@ struct Folder {
     asked: Option<Question>,
     /// What a person was told last, so that it is told once.
     complained: Option<String>,
+    /// There are more files in it than are looked through; this is said as long as it is watched.
+    crowded: Option<Text>,
 }
 
 /// What is heard while a folder is watched.
@@ -223,6 +228,10 @@ impl Folder {
         }
     }
 
+    fn state(&self) -> FolderState {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).state
+    }
+
     /// Says once what is wrong.
     fn complain(&mut self, error: &Error, state: FolderState) {
         self.tell(state, Some(error.text.clone()));
@@ -270,11 +279,12 @@ impl Folder {
         };
         if watching.is_some() {
             self.complained = None;
-            self.tell(FolderState::Watching, None);
+            self.tell(FolderState::Watching, self.crowded.clone());
         } else {
             self.complain(&Error::new(Code::FileUnreadable, words::folder_limit(self.path.display())), FolderState::Looking);
         }
-        let identity = identity(&root);
+        let of = root.clone();
+        let identity = blocking(move || Ok(identity(&of))).await?;
         // Between the look at it and the first event something may have come.
         self.search(&root, &root, recursive, true).await?;
         Ok(Some(Hearing { root, identity, recursive, changes, missed, watching }))
@@ -308,9 +318,13 @@ impl Folder {
                     self.reword();
                 }
                 change = hearing.changes.recv() => match change {
-                    Some(change) => {
+                    Some(first) => {
+                        let mut changes = vec![first];
+                        while changes.len() < AT_ONCE && let Ok(next) = hearing.changes.try_recv() {
+                            changes.push(next);
+                        }
                         let (root, recursive, missed) = (hearing.root.clone(), hearing.recursive, Arc::clone(&hearing.missed));
-                        if self.changed(change, &root, recursive, &missed).await {
+                        if self.heard(changes, &root, recursive, &missed).await {
                             return End_::Lost;
                         }
                     }
@@ -321,7 +335,8 @@ impl Folder {
             let now = Instant::now();
             if now >= alive {
                 alive = now + ALIVE;
-                if identity(&hearing.root) != hearing.identity {
+                let of = hearing.root.clone();
+                if blocking(move || Ok(identity(&of))).await.ok().flatten() != hearing.identity {
                     return End_::Lost;
                 }
             }
@@ -365,16 +380,42 @@ impl Folder {
         self.ready.len() >= BATCH || now >= first + TOGETHER.1 || (now >= self.last + TOGETHER.0 && !more_comes)
     }
 
-    /// Whether the folder itself is gone.
-    async fn changed(&mut self, change: Change, root: &Path, recursive: bool, missed: &AtomicBool) -> bool {
+    /// Looks at what some changes are about, and does what follows. Whether the folder itself is gone.
+    async fn heard(&mut self, changes: Vec<Change>, root: &Path, recursive: bool, missed: &AtomicBool) -> bool {
+        let within = root.to_owned();
+        let looked = blocking(move || {
+            let look = |change: Change| {
+                let path = change.file().filter(|path| folder::counts(&within, path, recursive));
+                let look = path.and_then(folder::look);
+                (change, look)
+            };
+            Ok(changes.into_iter().map(look).collect::<Vec<_>>())
+        });
+        let Ok(looked) = looked.await else {
+            missed.store(true, Ordering::SeqCst);
+            return false;
+        };
+        for (change, look) in looked {
+            if self.changed(change, look, root, recursive, missed).await {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// As [`heard`](Self::heard), of one whose file was looked at.
+    async fn changed(&mut self, change: Change, look: Option<Look>, root: &Path, recursive: bool, missed: &AtomicBool) -> bool {
         let now = Instant::now();
         match change {
-            Change::Complete(path) => self.await_(path, Heard::Complete, root, recursive),
+            Change::Complete(path) => {
+                if let Some(look) = look {
+                    self.await_(path, look, Heard::Complete, root, recursive);
+                }
+            }
             Change::There(path) => {
                 // A further name of a file that is complete; what is being written says so itself.
-                let linked = cfg!(not(target_os = "linux")) || folder::look(&path).is_some_and(|look| look.links > 1);
-                if linked {
-                    self.await_(path, Heard::There, root, recursive);
+                if let Some(look) = look.filter(|look| cfg!(not(target_os = "linux")) || look.links > 1) {
+                    self.await_(path, look, Heard::There, root, recursive);
                 }
             }
             Change::Writing(path) => {
@@ -383,8 +424,8 @@ impl Folder {
                     pending.since = now;
                     pending.due = now + UNCHANGED.0;
                     pending.heard = Heard::There;
-                } else if cfg!(not(target_os = "linux")) {
-                    self.await_(path, Heard::There, root, recursive);
+                } else if let Some(look) = look.filter(|_| cfg!(not(target_os = "linux"))) {
+                    self.await_(path, look, Heard::There, root, recursive);
                 }
             }
             Change::Folder(path) if recursive && folder::counts(root, &path, true) => {

@@ -9,9 +9,10 @@ use serde::Serialize;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::shortcuts::Deed;
-use super::{Proxy, Settings, VERSION, file};
+use super::{Proxy, Settings, VERSION, file, folders};
 use crate::destination::{Destination, Kind, LinkPolicy};
 use crate::error::{Code, Error, Result};
+use crate::home::Home;
 
 /// No file of settings is larger, in bytes.
 pub const LARGEST: usize = 1 << 20;
@@ -110,11 +111,12 @@ pub fn read_file(path: &std::path::Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| Error::new(Code::BadRequest, words::no_settings()))
 }
 
-/// What importing `text` into `present` would do. Settings the file does not name stay as they are.
+/// What importing `text` into `present` would do in this home. Settings the file does not name stay as they are; folders that cannot be
+/// watched here are left out. Blocks.
 ///
 /// # Errors
 /// `SettingsBroken` naming the line; `HomeNewer`; `BadRequest` where the file holds no settings.
-pub fn plan(present: &Settings, text: &str) -> Result<Import> {
+pub fn plan(home: &Home, present: &Settings, text: &str) -> Result<Import> {
     let lang = present.lang();
     if text.len() > LARGEST {
         return Err(Error::new(Code::BadRequest, words::too_large(LARGEST)));
@@ -153,7 +155,8 @@ pub fn plan(present: &Settings, text: &str) -> Result<Import> {
     }
     // Only once all of them are there: the file may name one of its own, and send a folder's images there.
     for folder in std::mem::take(&mut import.settings.capture.folders) {
-        if let Err(error) = import.settings.watch_folder(folder) {
+        let fits = folders::fits(home, &present.capture.folders, &folder);
+        if let Err(error) = fits.and_then(|()| import.settings.watch_folder(folder)) {
             import.leave_out("capture.folders", error.message(lang));
         }
     }
@@ -339,6 +342,10 @@ mod tests {
     use crate::link::{Format, LinkTemplate};
     use crate::settings::{Language, Theme, WatchedFolder};
 
+    fn here_is() -> Home {
+        Home::at("/nowhere")
+    }
+
     fn destination(id: &str, kind: Kind) -> Destination {
         Destination {
             id: id.to_owned(),
@@ -382,22 +389,22 @@ mod tests {
         let template = LinkTemplate::new("Wiki", "[[{url}|{stem}]]").expect("a template");
         here.link.format = Format::Own(template.name);
         here.link.set_templates(vec![template]).expect("one");
-        let folder = |path: &str, destination: Option<&str>| WatchedFolder {
-            path: PathBuf::from(path),
-            destination: destination.map(str::to_owned),
-            recursive: true,
-            enabled: true,
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = |name: &str, destination: Option<&str>| {
+            let path = dir.path().join(name);
+            std::fs::create_dir(&path).expect("made");
+            WatchedFolder { path, destination: destination.map(str::to_owned), recursive: true, enabled: true }
         };
-        here.watch_folder(folder("/home/ann/截图", Some("office"))).expect("a folder");
-        here.watch_folder(folder("/home/ann/Shots", None)).expect("a folder");
+        here.watch_folder(folder("截图", Some("office"))).expect("a folder");
+        here.watch_folder(folder("Shots", None)).expect("a folder");
         let text = export(&here).expect("text");
-        let there = plan(&Settings::default(), &text).expect("a plan");
+        let there = plan(&here_is(), &Settings::default(), &text).expect("a plan");
         let mut expected = here.clone();
         expected.version = VERSION;
         assert_eq!(there.settings, expected);
         assert!(there.left_out.is_empty(), "{:?}", there.left_out);
         assert_eq!(there.unsigned, ["team", "office"]);
-        let again = plan(&here, &text).expect("a plan");
+        let again = plan(&here_is(), &here, &text).expect("a plan");
         assert!(again.changes.is_empty() && again.unsigned.is_empty(), "{again:?}");
     }
 
@@ -415,7 +422,7 @@ mod tests {
         let mut here = settings();
         here.general.theme = Theme::Dark;
         let text = "[general]\nnotifications = \"quiet\"\n[[destinations]]\nid = \"team\"\nname = \"team\"\nkind = \"s3\"\nendpoint = \"https://elsewhere.example\"\nregion = \"eu-1\"\naccess_key = \"AK\"\npath_style = true\nbucket = \"assets\"\n[destinations.link]\npolicy = \"public\"\n[destinations.names]\nfile = \"{stem}-{random:8}.{ext}\"\nclipboard = \"{yyyy}{MM}{dd}-{HH}{mm}{ss}-{random:8}.{ext}\"\n";
-        let import = plan(&here, text).expect("a plan");
+        let import = plan(&here_is(), &here, text).expect("a plan");
         assert_eq!(keys(&import), ["general.notifications", "destinations.team.endpoint"]);
         assert_eq!(import.changes[1].from.as_deref(), Some("https://s3.example"));
         assert_eq!(import.changes[1].to.as_deref(), Some("https://elsewhere.example"));
@@ -430,7 +437,7 @@ mod tests {
         there.destinations[2] = destination("office", team("http://images.example", true));
         let Kind::S3(address) = &mut there.destinations[1].kind else { panic!("S3") };
         address.ca_file = Some(PathBuf::from("/etc/hostname"));
-        let import = plan(&here, &export(&there).expect("text")).expect("a plan");
+        let import = plan(&here_is(), &here, &export(&there).expect("text")).expect("a plan");
         assert_eq!(import.settings.destinations, here.destinations, "{:?}", import.changes);
         let reasons: Vec<_> = import.left_out.iter().map(|left| left.reason.as_str()).collect();
         assert!(reasons.iter().any(|reason| reason.contains("CA file")), "{reasons:?}");
@@ -441,7 +448,7 @@ mod tests {
     fn what_cannot_be_is_left_out_with_its_reason_and_the_rest_is_taken() {
         let here = settings();
         let text = "[general]\ntheme = \"light\"\nproxy = \"http://u:hunter2@p:1\"\ncolour = \"red\"\n[shortcuts]\nlibrary = \"Ctrl+C\"\npause = \"Ctrl+Alt+P\"\n[[destinations]]\nid = \"odd\"\nname = \"odd\"\nkind = \"s3\"\nendpoint = \"nowhere\"\nregion = \"x\"\naccess_key = \"AK\"\nbucket = \"assets\"\n";
-        let import = plan(&here, text).expect("a plan");
+        let import = plan(&here_is(), &here, text).expect("a plan");
         assert_eq!(keys(&import), ["general.theme", "shortcuts.pause"]);
         let mut left: Vec<_> = import.left_out.iter().map(|left| left.key.as_str()).collect();
         left.sort_unstable();
@@ -452,7 +459,7 @@ mod tests {
     #[test]
     fn a_file_that_is_none_is_refused_in_words() {
         for text in ["", "version = 1\n", "hello", "[general]\ntheme = \"purple\"\n", "version = 99\n"] {
-            plan(&settings(), text).expect_err(text);
+            plan(&here_is(), &settings(), text).expect_err(text);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! `capture.folders` as text and back: a JSON list, because a list of folders with their destinations has no simpler form that holds
-//! every path. What a folder must be besides (there, and not imagepic's own) is found out when it is watched.
+//! every path. What a folder must be besides (there, and not imagepic's own) is looked at when it is added, and again when it is watched.
 
 use std::path::{Component, Path, PathBuf};
 
-use imagepic_words::{Lang, settings as settings_words, sources as words};
+use imagepic_words::{settings as settings_words, sources as words};
 
 use super::{Settings, WatchedFolder};
 use crate::error::{Code, Error, Result};
+use crate::home::Home;
 
 const EXAMPLE: &str = r#"[{"path":"/home/me/Screenshots","destination":null,"recursive":false,"enabled":true}]"#;
 
@@ -18,8 +19,8 @@ pub(super) fn text(folders: &[WatchedFolder]) -> String {
 /// `BadRequest` for what is no such list, a path that is not complete, and one that is there twice; `NoSuchDestination`.
 pub(super) fn read(settings: &Settings, key: &str, value: &str) -> Result<Vec<WatchedFolder>> {
     let given: Vec<WatchedFolder> = serde_json::from_str(value).map_err(|error| {
-        let allowed = words::folders_bad(EXAMPLE).to(Lang::of_system());
-        Error::new(Code::BadRequest, settings_words::bad_value(key, allowed, value)).because(error)
+        let text = settings_words::bad_value(key, "", value).with("allowed", words::folders_bad(EXAMPLE));
+        Error::new(Code::BadRequest, text).because(error)
     })?;
     let mut folders = Vec::with_capacity(given.len());
     for folder in given {
@@ -45,6 +46,21 @@ fn add(settings: &Settings, folders: &mut Vec<WatchedFolder>, mut folder: Watche
     Ok(())
 }
 
+/// Whether a folder can be watched in this home, if it was not before. One that is watched already may be away. Blocks.
+///
+/// # Errors
+/// `BadRequest` for what is no folder, a link to one, or imagepic's own; `FileMissing`, `FileUnreadable`.
+pub(super) fn fits(home: &Home, before: &[WatchedFolder], folder: &WatchedFolder) -> Result<()> {
+    let known = before.iter().find(|known| known.path == folder.path);
+    if known.is_some_and(|known| known.recursive || !folder.recursive) {
+        return Ok(());
+    }
+    match crate::sources::folder::admitted_new(home, &folder.path, folder.recursive) {
+        Err(error) if known.is_none() || error.code == Code::BadRequest => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The same path without a slash at its end and without `.`; one with `..` is not complete.
 fn tidy(path: &Path) -> Result<PathBuf> {
     let whole = path.is_absolute() && path.components().all(|part| part != Component::ParentDir);
@@ -58,6 +74,16 @@ fn tidy(path: &Path) -> Result<PathBuf> {
 }
 
 impl Settings {
+    /// As [`set_key`](Self::set_key), in this home: a folder that is to be watched from now on has to be one that can be. Blocks.
+    ///
+    /// # Errors
+    /// As there, and `BadRequest`, `FileMissing`, `FileUnreadable` of such a folder.
+    pub fn set_key_at(&mut self, home: &Home, key: &str, value: &str) -> Result<()> {
+        let before = self.capture.folders.clone();
+        self.set_key(key, value)?;
+        self.capture.folders.iter().try_for_each(|folder| fits(home, &before, folder))
+    }
+
     /// Adds a watched folder.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::home::Home;
 
 /// How deep a folder is searched, and how many files of one look count: more is no place where pictures appear one by one.
 const DEPTH: usize = 32;
-const FILES: usize = 20_000;
+pub(crate) const FILES: usize = 20_000;
 /// Bytes at the end of a file among which its format's last ones must be; programs add a little behind them.
 const TAIL: u64 = 4096;
 
@@ -108,6 +108,17 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
         .because(error.to_string())
 }
 
+/// As [`admitted`], of a folder that is to be watched from now on: one that is not there is a mistake then.
+///
+/// # Errors
+/// As there.
+pub(crate) fn admitted_new(home: &Home, path: &Path, recursive: bool) -> Result<PathBuf> {
+    admitted(home, path, recursive).map_err(|error| match error.code {
+        Code::FileMissing => Error::new(Code::FileMissing, words::folder_none(path.display())),
+        _ => error,
+    })
+}
+
 /// Whether a path below `root` counts by its name: deep enough, not hidden, not a program's unfinished file.
 pub(crate) fn counts(root: &Path, path: &Path, recursive: bool) -> bool {
     let Ok(within) = path.strip_prefix(root) else { return false };
@@ -166,9 +177,21 @@ fn of(data: &Metadata) -> Look {
     }
 }
 
-/// The files below a folder that count by their names, those directly in it first. Links are not followed.
-pub(crate) fn files(root: &Path, from: &Path, recursive: bool) -> Vec<PathBuf> {
-    let mut found = Vec::new();
+/// What one look at a folder found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    pub(crate) paths: Vec<PathBuf>,
+    /// There are more, which were not looked at.
+    pub(crate) more: bool,
+}
+
+/// The files below a folder that count by their names, those directly in it first, and not more than [`FILES`]. Links are not followed.
+pub(crate) fn files(root: &Path, from: &Path, recursive: bool) -> Files {
+    up_to(FILES, root, from, recursive)
+}
+
+fn up_to(most: usize, root: &Path, from: &Path, recursive: bool) -> Files {
+    let mut found = Files::default();
     let mut folders = vec![from.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
@@ -182,10 +205,11 @@ pub(crate) fn files(root: &Path, from: &Path, recursive: bool) -> Vec<PathBuf> {
             if kind.is_dir() && recursive {
                 folders.push(path);
             } else if kind.is_file() {
-                found.push(path);
-                if found.len() == FILES {
+                if found.paths.len() == most {
+                    found.more = true;
                     return found;
                 }
+                found.paths.push(path);
             }
         }
     }

@@ -70,7 +70,10 @@ fn nothing_is_reached_through_a_link() {
     fs::write(root.join("empty.png"), "").expect("written");
     std::os::unix::fs::symlink(outside.join("secret.png"), root.join("a.png")).expect("a link");
     std::os::unix::fs::symlink(&outside, root.join("way")).expect("a link");
-    assert_eq!(files(&root, &root, true), [root.join("empty.png"), root.join("sub/good.png")]);
+    let all = vec![root.join("empty.png"), root.join("sub/good.png")];
+    assert_eq!(files(&root, &root, true), Files { paths: all.clone(), more: false });
+    assert_eq!(up_to(2, &root, &root, true), Files { paths: all.clone(), more: false }, "as many as may be are not too many");
+    assert_eq!(up_to(1, &root, &root, true), Files { paths: all[..1].to_vec(), more: true }, "what is left out is known");
     assert!(look(&root.join("sub/good.png")).is_some());
     for path in ["a.png", "way/secret.png", "sub", "empty.png", "none.png"] {
         assert!(look(&root.join(path)).is_none(), "{path}");

@@ -185,10 +185,15 @@ async fn imagepics_own_files_are_never_watched() {
         let error = engine.sources().watch(&path, None, recursive).await.expect_err("it would feed itself");
         assert_eq!((error.code, error.text.key()), (Code::BadRequest, "sources.folder_is_home"), "{}", path.display());
     }
-    // Written into the settings by hand it is refused as well, and said.
-    let mut events = engine.subscribe();
     let list = serde_json::json!([{ "path": place.home.spool(), "recursive": false }]).to_string();
-    engine.settings().set("capture.folders", &list).await.expect("set");
+    let error = engine.settings().set("capture.folders", &list).await.expect_err("by another way it is the same");
+    assert_eq!(error.text.key(), "sources.folder_is_home");
+    // Written into the file by hand it is refused as well, and said.
+    let mut events = engine.subscribe();
+    let file = place.home.settings_file();
+    let text = std::fs::read_to_string(&file).expect("settings");
+    let spool = place.home.spool();
+    std::fs::write(&file, format!("{text}\n[[capture.folders]]\npath = {:?}\n", spool.display().to_string())).expect("written");
     let told = async {
         loop {
             if let Ok(Event::Notice { message, .. }) = events.recv().await {
@@ -295,5 +300,97 @@ async fn what_cannot_be_taken_now_is_taken_later_and_what_never_can_is_named() {
     uploaded(&engine, &["first.png", "later.png"]).await;
     remote.set(Line::Open);
     eventually("it to arrive", async || (remote.objects().await.len() == 2).then_some(())).await;
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn who_agreed_to_one_destination_is_asked_again_when_another_becomes_the_current_one() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let folder = agreed(&place, &engine, "shots", false).await;
+    let team = engine.destinations().current();
+    engine.settings().set("destination.current", "this-computer").await.expect("set");
+    std::fs::write(folder.join("second.png"), image(901, 500)).expect("written");
+    let asked = question(&engine).await;
+    assert!(asked.text.contains("second.png") && !asked.text.contains("Team"), "{asked:?}");
+    assert_eq!(names(&engine).await, ["first.png"], "it went where nobody has agreed to");
+    // Asked about another one meanwhile: what is agreed to is what was read last.
+    engine.settings().set("destination.current", &team.id).await.expect("set");
+    eventually("the question to name the other one", async || {
+        engine.snapshot().questions.into_iter().find(|asked| asked.text.contains("Team"))
+    })
+    .await;
+    engine.sources().answer(asked.id, true).expect("answered");
+    uploaded(&engine, &["first.png", "second.png"]).await;
+    assert_eq!(remote.objects().await.len(), 2);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_folder_of_too_many_files_says_so_once_by_its_name() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let folder = place.dir.path().join("heap");
+    std::fs::create_dir_all(&folder).expect("made");
+    for number in 0..=20_000 {
+        std::fs::File::create(folder.join(format!("{number}.png"))).expect("made");
+    }
+    let mut events = engine.subscribe();
+    let folder = engine.sources().watch(&folder, None, false).await.expect("watched").path;
+    let shown = eventually("the folder to say so", async || engine.sources().folders()[0].message.clone()).await;
+    assert!(shown.contains("heap") && shown.contains("20000"), "{shown}");
+    // Looked at anew: nothing more is said.
+    engine.settings().set("capture.folders", "[]").await.expect("set");
+    let list = serde_json::json!([{ "path": folder, "recursive": false }]).to_string();
+    let notices = |events: &mut tokio::sync::broadcast::Receiver<Event>| {
+        let mut notices = 0;
+        while let Ok(event) = events.try_recv() {
+            notices += usize::from(matches!(&event, Event::Notice { message, .. } if *message == shown));
+        }
+        notices
+    };
+    assert_eq!(notices(&mut events), 1);
+    engine.settings().set("capture.folders", &list).await.expect("set");
+    eventually("the folder to say so again", async || engine.sources().folders()[0].message.clone()).await;
+    assert_eq!(notices(&mut events), 1, "whoever adds it again hears it again");
+    let error = engine.sources().upload_what_is_there(&folder, quietly()).await.expect_err("all are empty");
+    assert_eq!(error.code, Code::Empty);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_watched_is_refused_whichever_way_it_comes_into_the_settings() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let (good, gone, file) = (place.dir.path().join("good"), place.dir.path().join("gone"), place.file("file", b"x"));
+    std::fs::create_dir_all(&good).expect("made");
+    let list = |paths: &[&Path]| {
+        serde_json::to_string(
+            &paths.iter().map(|path| serde_json::json!({ "path": path, "recursive": false })).collect::<Vec<_>>(),
+        )
+        .expect("a list")
+    };
+    for (path, code) in [(&gone, Code::FileMissing), (&file, Code::BadRequest)] {
+        let error = engine.settings().set("capture.folders", &list(&[&good, path])).await.expect_err("refused");
+        assert_eq!(error.code, code, "{error}");
+    }
+    assert!(engine.sources().folders().is_empty());
+    engine.settings().set("capture.folders", &list(&[&good])).await.expect("set");
+    // One that is watched may go away, and stays in the list that is written again.
+    std::fs::remove_dir(&good).expect("removed");
+    let other = place.dir.path().join("other");
+    std::fs::create_dir_all(&other).expect("made");
+    engine.settings().set("capture.folders", &list(&[&good, &other])).await.expect("set");
+
+    let text = format!(
+        "[[capture.folders]]\npath = {:?}\n[[capture.folders]]\npath = {:?}\n",
+        other.display().to_string(),
+        gone.display().to_string()
+    );
+    let plan = engine.settings().plan_import(text.clone()).await.expect("a plan");
+    assert!(plan.left_out.len() == 1 && plan.left_out[0].reason.contains("gone"), "{:?}", plan.left_out);
+    engine.settings().import(text).await.expect("imported");
+    let paths: Vec<_> = engine.sources().folders().into_iter().map(|view| view.folder.path).collect();
+    assert_eq!(paths, [other]);
     engine.close().await;
 }

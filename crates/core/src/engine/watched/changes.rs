@@ -17,6 +17,17 @@ pub(super) enum Change {
     Missed,
 }
 
+impl Change {
+    /// The file that has to be looked at.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Complete(path) | Self::There(path) => Some(path),
+            Self::Writing(path) if cfg!(not(target_os = "linux")) => Some(path),
+            Self::Writing(_) | Self::Folder(_) | Self::Gone(_) | Self::Missed => None,
+        }
+    }
+}
+
 /// What an event means, file by file.
 pub(super) fn read(event: notify::Result<notify::Event>) -> Vec<Change> {
     let Ok(event) = event else { return vec![Change::Missed] };

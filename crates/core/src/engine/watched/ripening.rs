@@ -4,19 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{Folder, Heard, Pending, SETTLE, UNCHANGED, UNFINISHED};
-use crate::engine::sources::is_image;
+use crate::engine::sources::{crowded, is_image};
 use crate::error::{Code, Error, Result};
 use crate::queue::blocking;
 use crate::settings::WatchedFolder;
-use crate::sources::folder::{self, End};
+use crate::sources::folder::{self, End, Look};
 
 impl Folder {
-    /// Waits for a file to be complete, if it counts.
-    pub(super) fn await_(&mut self, path: PathBuf, heard: Heard, root: &Path, recursive: bool) {
+    /// Waits for a file to be complete, if it counts; `look`: as it was a moment ago.
+    pub(super) fn await_(&mut self, path: PathBuf, look: Look, heard: Heard, root: &Path, recursive: bool) {
         if !folder::counts(root, &path, recursive) || self.belongs_to_another(&path) {
             return;
         }
-        let Some(look) = folder::look(&path) else { return };
         if self.known.get(&path) == Some(&look.stamp) {
             return;
         }
@@ -38,20 +37,34 @@ impl Folder {
     /// Looks for files nobody told of. `only_new`: those that arrived since it is watched.
     pub(super) async fn search(&mut self, root: &Path, from: &Path, recursive: bool, only_new: bool) -> Result<()> {
         let (root_, from, since) = (root.to_owned(), from.to_owned(), self.since);
-        let found = blocking(move || {
+        let (found, more) = blocking(move || {
             let files = folder::files(&root_, &from, recursive);
-            Ok(files
-                .into_iter()
-                .filter(|path| folder::look(path).is_some_and(|look| !only_new || look.arrived >= since))
-                .collect::<Vec<_>>())
+            let looked = files.paths.into_iter().filter_map(|path| folder::look(&path).map(|look| (path, look)));
+            Ok((looked.filter(|(_, look)| !only_new || look.arrived >= since).collect::<Vec<_>>(), files.more))
         })
         .await?;
-        for path in found {
+        for (path, look) in found {
             if !self.pending.contains_key(&path) {
-                self.await_(path, Heard::There, root, recursive);
+                self.await_(path, look, Heard::There, root, recursive);
             }
         }
+        if more {
+            self.is_crowded();
+        }
         Ok(())
+    }
+
+    /// Says once that not all of it is looked through.
+    fn is_crowded(&mut self) {
+        if self.crowded.is_some() {
+            return;
+        }
+        let error = crowded(&self.path);
+        self.crowded = Some(error.text.clone());
+        self.tell(self.state(), self.crowded.clone());
+        if let Some(inner) = self.inner.upgrade() {
+            inner.notice(&error);
+        }
     }
 
     /// Moves what is complete from what is waited for to what is given.

@@ -11,21 +11,21 @@ use crate::sources::asking::Asked;
 use crate::sources::folder::Stamp;
 
 /// `None` where there is nothing to ask about, or nowhere to go.
-pub(super) fn question(inner: &Arc<Inner>, path: &Path, files: &[(PathBuf, Stamp)], destination: Option<&str>) -> Option<Asked> {
+pub(super) fn question(inner: &Arc<Inner>, path: &Path, files: &[(PathBuf, Stamp)], destination: &str) -> Option<Asked> {
     let settings = inner.hub.settings();
-    let to = match destination {
-        Some(id) => settings.find(id).ok()?,
-        None => settings.current(),
-    };
+    let to = settings.find(destination).ok()?;
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let first = name(&files.first()?.0);
-    let which = if files.len() == 1 { first } else { words::ask_folder_more(first, files.len() - 1).to(inner.hub.lang()) };
+    let more = (files.len() > 1).then(|| words::ask_folder_more(&first, files.len() - 1));
     let place =
         [&to.name, &to.bucket, &to.folder].into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" / ");
     Some(Asked {
         kind: QuestionKind::Folder,
         title: words::ask_folder(files.len(), name(path)),
-        text: words::ask_folder_text(which, place),
+        text: match more {
+            Some(more) => words::ask_folder_text("", place).with("files", more),
+            None => words::ask_folder_text(first, place),
+        },
         yes: words::ask_folder_yes(),
         no: words::ask_folder_no(),
     })
