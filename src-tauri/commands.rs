@@ -189,6 +189,7 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         buckets::browse_details,
         buckets::browse_sum,
         buckets::browse_access,
+        buckets::browse_closing,
         buckets::browse_set_access,
         buckets::browse_new_folder,
         buckets::browse_remove,

@@ -1,6 +1,6 @@
 //! What the library's buckets ask: each one expression over [`Browse`](imagepic_core::engine::Browse).
 
-use imagepic_core::engine::{AccessView, Listing, NewFolder, ObjectView, Picked, Sum};
+use imagepic_core::engine::{AccessView, Closing, Listing, NewFolder, ObjectView, Picked, Sum};
 use imagepic_core::event::Job;
 use imagepic_core::link::Format;
 use tauri::{AppHandle, State};
@@ -44,6 +44,16 @@ pub(crate) async fn browse_sum(shell: State<'_, Shell>, destination: String, buc
 #[tauri::command]
 pub(crate) async fn browse_access(shell: State<'_, Shell>, destination: String, bucket: String) -> Answer<AccessView> {
     shell.answer(shell.engine.browse().access(&destination, &bucket).await)
+}
+
+#[tauri::command]
+pub(crate) async fn browse_closing(
+    shell: State<'_, Shell>,
+    destination: String,
+    bucket: String,
+    prefix: String,
+) -> Answer<Closing> {
+    shell.answer(shell.engine.browse().closing(&destination, &bucket, &prefix).await)
 }
 
 #[tauri::command]

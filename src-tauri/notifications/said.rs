@@ -4,7 +4,7 @@ use imagepic_core::error::Waiting;
 use imagepic_core::event::{Offer, Place, Question, Refusal, Settled, Stage, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::{Code, Error};
-use imagepic_words::{Lang, asked, notifications as words};
+use imagepic_words::{Lang, asked, notifications as words, opening};
 
 use super::{Button, Matter, Notification, Weight};
 use crate::figures::{middle_cut, size};
@@ -57,7 +57,9 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
     } else if let [only] = done[..]
         && failed.is_empty()
     {
-        lines.push(if only.reused { words::was_there().to(lang) } else { life(only, now, lang) });
+        lines.push(if only.reused && !only.closed { words::was_there().to(lang) } else { life(only, now, lang) });
+    } else if let Some(closed) = done.iter().find(|upload| upload.closed) {
+        lines.push(life(closed, now, lang));
     }
 
     let mut buttons = Vec::new();
@@ -75,7 +77,11 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
     buttons.push((words::show_in_library().to(lang), Button::Open(Name::Library)));
     Some(Notification {
         matter: Matter::Batch(batch.batch),
-        weight: if failed.is_empty() && batch.refused.is_empty() { Weight::Result } else { Weight::Problem },
+        weight: if failed.is_empty() && batch.refused.is_empty() && !done.iter().any(|upload| upload.closed) {
+            Weight::Result
+        } else {
+            Weight::Problem
+        },
         title: title.to(lang),
         body: lines.join("\n"),
         buttons,
@@ -95,17 +101,24 @@ fn why(upload: &Upload, lang: Lang) -> String {
 /// How long, and for whom, the link opens.
 fn life(upload: &Upload, now: i64, lang: Lang) -> String {
     const MINUTE: i64 = 60_000;
+    let place = &upload.place;
+    if upload.closed {
+        let folder = upload.key.rfind('/').map_or("", |at| &upload.key[..=at]);
+        let folder = format!("{}/{folder}", place.bucket);
+        return opening::closed(middle_cut(folder.trim_end_matches('/'), LONGEST_NAME), &place.name).to(lang);
+    }
     let Some(end) = upload.expires_at else {
         return if upload.place.only_here { words::opens_here() } else { words::public_link() }.to(lang);
     };
     // Half a minute is added so that a link of seven days, made a moment ago, does not read as six.
     let minutes = (end - now + MINUTE / 2).max(0) / MINUTE;
-    match minutes {
+    let opens = match minutes {
         0..120 => words::opens_for_minutes(minutes),
         120..2_880 => words::opens_for_hours(minutes / 60),
         _ => words::opens_for_days(minutes / 1_440),
-    }
-    .to(lang)
+    };
+    let opens = opens.to(lang);
+    if place.only_here { opening::only_here(opens).to(lang) } else { opens }
 }
 
 /// "team / assets / docs"

@@ -138,6 +138,24 @@ fn the_life_of_a_link_is_told_in_the_unit_that_fits() {
 }
 
 #[test]
+fn a_link_that_opens_for_nobody_is_a_problem_and_says_the_way_out() {
+    let key = "docs/img/a.png".to_owned();
+    let closed = Upload { closed: true, expires_at: None, key, ..upload(1, "a.png", Stage::Done) };
+    let said = settled(&batch(vec![closed.clone()], true), Format::Url, NOW, Lang::En).expect("something to say");
+    assert!(
+        said.body.contains("assets/docs/img is not public") && said.body.contains("signed links for Atelier"),
+        "{}",
+        said.body
+    );
+    assert_eq!(said.weight, Weight::Problem);
+    let several = settled(&batch(vec![upload(2, "b.png", Stage::Done), closed], true), Format::Url, NOW, Lang::ZhCn);
+    assert!(several.expect("something to say").body.contains("别人打不开"));
+    let mut here = Upload { expires_at: Some(NOW + 7 * DAY), ..upload(1, "a", Stage::Done) };
+    here.place.only_here = true;
+    assert_eq!(life(&here, NOW, Lang::En), "Opens for 7 days, only on this computer while imagepic runs");
+}
+
+#[test]
 fn the_question_says_what_and_where_to() {
     let asked = Offer { id: 9, size: 212_000, width: Some(1440), height: Some(900), files: 0 };
     let said = offer(&asked, &upload(1, "", Stage::Done).place, Lang::En);

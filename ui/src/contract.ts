@@ -2,6 +2,7 @@
 
 import type { AccessView } from "./bindings/AccessView";
 import type { Aim } from "./bindings/Aim";
+import type { Closing } from "./bindings/Closing";
 import type { Job } from "./bindings/Job";
 import type { Listing } from "./bindings/Listing";
 import type { NewFolder } from "./bindings/NewFolder";
@@ -114,6 +115,7 @@ export interface Commands {
   browse_details(args: { destination: string; bucket: string; key: string }): ObjectView;
   browse_sum(args: { destination: string; bucket: string; prefix: string }): Sum;
   browse_access(args: { destination: string; bucket: string }): AccessView;
+  browse_closing(args: { destination: string; bucket: string; prefix: string }): Closing;
   browse_set_access(args: { destination: string; bucket: string; prefix: string; public: boolean }): void;
   browse_new_folder(args: { destination: string; bucket: string; prefix: string; name: string }): NewFolder;
   browse_remove(args: { destination: string; bucket: string; items: Picked[] }): Job;

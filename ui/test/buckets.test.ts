@@ -129,4 +129,27 @@ describe("a bucket", () => {
     expect(sentTo("browse_new_folder")).toEqual([{ destination: "atelier", bucket: "assets", prefix: "docs/img/", name: "2026" }]);
     expect(sentTo("use_destination")).toEqual([{ id: "atelier", bucket: "assets", folder: "docs/img/2026" }]);
   });
+
+  it("is closed to the public only after it was said what becomes of links", async () => {
+    await open();
+    view.findAll<HTMLInputElement>("input[name=bucket-access]")[0]!.element.click();
+    await settle();
+    expect(view.find("dialog").text()).toContain("3 uploads have links into assets/docs/img");
+    expect(sentTo("browse_set_access")).toEqual([]);
+    await view.find("dialog .btn").trigger("click");
+    await settle();
+    expect(sentTo("browse_set_access")).toEqual([]);
+    // The choice stands as it was.
+    expect(view.findAll<HTMLInputElement>("input[name=bucket-access]").map(({ element }) => element.checked)).toEqual([false, true]);
+    view.findAll<HTMLInputElement>("input[name=bucket-access]")[0]!.element.click();
+    await settle();
+    await view.find("dialog form").trigger("submit");
+    await settle();
+    expect(sentTo("browse_set_access")).toEqual([{ destination: "atelier", bucket: "assets", prefix: "docs/img/", public: false }]);
+    // To everybody it is opened without a question.
+    view.findAll<HTMLInputElement>("input[name=bucket-access]")[1]!.element.click();
+    await settle();
+    expect(view.find("dialog").exists()).toBe(false);
+    expect(sentTo("browse_set_access").length).toBe(2);
+  });
 });

@@ -1,5 +1,8 @@
 //! Uploads on their way to their links: waiting for them, and saying what became of each.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use imagepic_core::engine::Engine;
 use imagepic_core::error::Waiting;
 use imagepic_core::event::{Event, ImageWork, Stage, Upload};
@@ -17,6 +20,8 @@ use crate::{FAILED, INTERRUPTED, WELL};
 
 /// Files that are no images and are named in the line that sums them up.
 const NAMED: usize = 3;
+/// Whether links open is not waited for longer than this.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the answer is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +84,9 @@ struct Answer {
     /// When the link ends, in milliseconds since 1970.
     #[serde(skip)]
     ends: Option<i64>,
+    /// It was found to open for nobody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    closed: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,6 +124,9 @@ pub(crate) async fn to_the_end(
         _ = tokio::signal::ctrl_c() => true,
     };
     progress.clear();
+    if !interrupted {
+        told(engine, &ids).await;
+    }
 
     let mut answers = Vec::new();
     let mut only_here = false;
@@ -143,6 +154,11 @@ pub(crate) async fn to_the_end(
             out.line(text);
         }
     }
+    // No success that nobody can use is told as one, however quiet.
+    let mut told = HashSet::new();
+    for answer in answers.iter().filter(|answer| answer.closed && told.insert(place(answer))) {
+        tell_closed(&place(answer), answer.destination.as_deref().unwrap_or_default(), out);
+    }
     if !how.quiet {
         crate::images::tell(answers.iter().filter_map(|answer| Some((answer.file.as_str(), answer.image.as_ref()?))), out);
         if only_here {
@@ -165,6 +181,35 @@ pub(crate) async fn to_the_end(
         hold_clipboard(outside, how.quiet, out).await;
     }
     Ok(if answers.iter().all(|answer| answer.ok) && !out.lost() { WELL } else { FAILED })
+}
+
+/// Until it is known whether public links open, where that is still being found out.
+async fn told(engine: &Engine, ids: &[i64]) {
+    let mut batches = HashSet::new();
+    for id in ids {
+        if let Ok(upload) = engine.uploads().get(*id).await
+            && upload.stage == Stage::Done
+            && batches.insert(upload.batch)
+        {
+            let _ = tokio::time::timeout(PATIENCE, engine.uploads().told(upload.batch)).await;
+        }
+    }
+}
+
+/// Bucket and folder.
+fn place(answer: &Answer) -> String {
+    let key = answer.key.as_deref().unwrap_or_default();
+    folder(answer.bucket.as_deref().unwrap_or_default(), key)
+}
+
+/// `bucket/folder` of a key.
+pub(crate) fn folder(bucket: &str, key: &str) -> String {
+    key.rfind('/').map_or_else(|| bucket.to_owned(), |at| format!("{bucket}/{}", &key[..at]))
+}
+
+/// A public link that opens for nobody, and the way out.
+pub(crate) fn tell_closed(place: &str, destination: &str, out: &Out) {
+    out.tell(&imagepic_words::opening::closed_console(place, crate::out::quoted(destination)));
 }
 
 /// Every trouble in a line, but for what a folder held beside its images: that is one line for all.
@@ -320,5 +365,6 @@ async fn answer(engine: &Engine, file: String, upload: &Upload, format: Option<F
         stage: Some(upload.stage),
         left_out_of: None,
         ends,
+        closed: upload.closed,
     }
 }

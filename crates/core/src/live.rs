@@ -221,7 +221,7 @@ impl Live {
         let entries = self.entries.values().map(|entry| self.view_entry(entry, settings, lang));
         Snapshot {
             open: self.fetches.values().map(Fetch::view).chain(entries).collect(),
-            recent: self.recent.iter().map(|row| view(row, settings, lang)).collect(),
+            recent: self.recent.iter().map(|row| self.view_done(row, settings, lang)).collect(),
             ..self.outline(settings, lang)
         }
     }

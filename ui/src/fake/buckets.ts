@@ -49,6 +49,7 @@ export function browsing(state: string, zh: boolean, tell: () => Tell): Answers 
     },
     browse_sum: () => ({ objects: 41, bytes: 18_200_000, newest: Date.UTC(2026, 10, 20, 18, 47), whole: true }),
     browse_access: () => (state === "bucket-rules" ? { public: [], message: zh ? "这个存储服务没有为 assets 保存访问规则。在存储服务的管理页面里设置。" : "This store keeps no rules about who may read in assets. Set that up where the store is managed." } : { public: [...open], message: null }),
+    browse_closing: ({ prefix }) => ({ uploads: 3, text: zh ? `3 个上传在 assets/${prefix.replace(/\/$/, "")} 中的链接将无法打开，无论它们贴在哪里。此后 imagepic 生成的链接带有签名，最长 7 天有效。` : `3 uploads have links into assets/${prefix.replace(/\/$/, "")} that stop opening, wherever they were pasted. Links that imagepic makes from then on are signed and open for 7 days at most.` }),
     browse_set_access: ({ prefix, public: wanted }) => void (wanted ? open.add(prefix) : open.delete(prefix)),
     browse_new_folder: ({ prefix, name }) => {
       if (name === "..") throw { code: "bad_request", field: "name", message: zh ? "名称不能含有空的部分、“.”、“..” 或控制字符。换一个名称。" : "A name has no empty part, no “.” or “..” and no control characters. Type another one." };

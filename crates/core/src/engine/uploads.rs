@@ -155,7 +155,21 @@ impl Uploads {
         self.wait(batch, true).await
     }
 
+    /// Waits until nothing of the batch is queued or on its way and all there is to know of its links is known: whether public ones open
+    /// ([`Upload::closed`]).
+    ///
+    /// # Errors
+    /// `Cancelled` where the engine is closed meanwhile.
+    pub async fn told(&self, batch: i64) -> Result<()> {
+        self.over(batch, false).await
+    }
+
     async fn wait(&self, batch: i64, to_the_end: bool) -> Result<Settled> {
+        self.over(batch, to_the_end).await?;
+        self.inner.delivery.settled(batch).await
+    }
+
+    async fn over(&self, batch: i64, to_the_end: bool) -> Result<()> {
         let hub = &self.inner.hub;
         let mut changes = hub.generations();
         loop {
@@ -165,7 +179,7 @@ impl Uploads {
                 !busy && told
             });
             if over {
-                return self.inner.delivery.settled(batch).await;
+                return Ok(());
             }
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { break },

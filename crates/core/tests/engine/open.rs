@@ -81,6 +81,8 @@ async fn only_links_that_nothing_else_keeps_open_are_counted_and_ended() {
     let browse = engine.browse();
     browse.set_access(THIS_COMPUTER, "images", "open/", true).await.expect("opened");
     assert_eq!(browse.closing(THIS_COMPUTER, "images", "").await.expect("told").uploads, 1);
+    let wider = browse.closing(THIS_COMPUTER, "images", "open/").await.expect_err("the whole bucket is open");
+    assert_eq!(wider.code, Code::Unsupported);
     browse.set_access(THIS_COMPUTER, "images", "", false).await.expect("closed");
     assert!(engine.uploads().get(top.id).await.expect("it is there").expires_at.is_some());
     assert_eq!(engine.uploads().get(below.id).await.expect("it is there").expires_at, None);

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use imagepic_words::opening as words;
+use imagepic_words::{browse, opening as words};
 use serde::Serialize;
 
 use super::Browse;
 use crate::destination::{Destination, Kind, LONGEST_PRESIGN, LinkPolicy};
 use crate::engine::Inner;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::journal::LinkBelow;
 use crate::opening::{Asked, promises};
-use crate::store::Link;
+use crate::store::{Link, Rule};
 
 /// Uploads that windows are told of one by one when their links change; what is further back shows when it is looked for.
 const TOLD: usize = 1000;
@@ -58,18 +58,23 @@ impl Browse {
     /// What becomes of links when a folder (`prefix` ends in `/`; empty for the whole bucket) is closed to the public.
     ///
     /// # Errors
-    /// As [`access`](Self::access), and the journal's.
+    /// `Unsupported` where another rule would keep it open; as [`access`](Self::access), and the journal's.
     pub async fn closing(&self, destination: &str, bucket: &str, prefix: &str) -> Result<Closing> {
         let settings = self.inner.hub.settings();
         let destination = settings.find(destination)?;
-        let open = self.still_open(&destination.id, bucket, prefix).await?;
+        let place = format!("{bucket}/{prefix}");
+        let place = place.trim_end_matches('/');
+        let rules = self.inner.stores.of(&destination.id).await?.access(bucket).await?;
+        let wider = |rule: &Rule| rule.public && rule.prefix != prefix && prefix.starts_with(&rule.prefix);
+        if rules.iter().any(wider) {
+            return Err(Error::new(Code::Unsupported, browse::rule_wider(place)));
+        }
+        let open = narrower(rules, prefix);
         let mut uploads = 0;
         for one in self.inner.one_store(&destination.id) {
             let links = self.inner.journal.links_below(one.id, bucket.to_owned(), prefix.to_owned()).await?;
             uploads += links.iter().filter(|link| link.expires_at.is_none() && !is_below(&link.key, &open)).count();
         }
-        let place = format!("{bucket}/{prefix}");
-        let place = place.trim_end_matches('/');
         let first = if uploads == 0 { words::closing_none(place) } else { words::closing(uploads, place) };
         let days = |seconds: u32| words::then_signed(seconds.div_ceil(DAY));
         let then = match (&destination.kind, &destination.link) {
@@ -106,9 +111,7 @@ impl Browse {
 
     /// Prefixes below one that have rules of their own and stay open when it is closed.
     async fn still_open(&self, id: &str, bucket: &str, prefix: &str) -> Result<Vec<String>> {
-        let rules = self.inner.stores.of(id).await?.access(bucket).await?;
-        let narrower = |open: &String| open.len() > prefix.len() && open.starts_with(prefix);
-        Ok(rules.into_iter().filter(|rule| rule.public).map(|rule| rule.prefix).filter(narrower).collect())
+        Ok(narrower(self.inner.stores.of(id).await?.access(bucket).await?, prefix))
     }
 
     /// Whether a link that carries no signature was found to open for nobody; looked at where that is not known.
@@ -125,6 +128,11 @@ impl Browse {
         opening.look(destination, &[Asked { bucket, key, url: &link.url }]).await;
         Ok(self.inner.hub.with(|live| live.is_closed(&destination.id, bucket, key)))
     }
+}
+
+fn narrower(rules: Vec<Rule>, prefix: &str) -> Vec<String> {
+    let narrower = |open: &String| open.len() > prefix.len() && open.starts_with(prefix);
+    rules.into_iter().filter(|rule| rule.public).map(|rule| rule.prefix).filter(narrower).collect()
 }
 
 fn is_below(key: &str, prefixes: &[String]) -> bool {

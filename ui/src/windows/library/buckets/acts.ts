@@ -1,5 +1,6 @@
 // What can be done to what lies in a bucket, as lines of a menu: everything the details offer, for one or for all that are chosen.
 
+import { shallowRef } from "vue";
 import type { Format } from "@/bindings/Format";
 import { many, t } from "@/i18n";
 import { call } from "@/ipc";
@@ -22,13 +23,31 @@ export const isPresent = (prefix: string): boolean => {
   return place?.destination === spot.value?.destination && place?.bucket === spot.value?.bucket && place?.folder === bare(prefix);
 };
 
-/** Opens a folder to everybody, or closes it; the sentence where that cannot be done. */
+/** What a person is asked before a place is closed to the public. */
+export const closing = shallowRef<{ name: string; text: string; answer: (yes: boolean) => void } | null>(null);
+const named = (prefix: string) => shown(last(prefix)) || spot.value!.bucket;
+
+async function mayClose(prefix: string): Promise<boolean> {
+  const at = spot.value!;
+  const { text } = await call("browse_closing", { destination: at.destination, bucket: at.bucket, prefix });
+  closing.value?.answer(false);
+  return new Promise((resolve) => {
+    const answer = (yes: boolean) => {
+      closing.value = null;
+      resolve(yes);
+    };
+    closing.value = { name: named(prefix), text, answer };
+  });
+}
+
+/** Opens a folder to everybody, or closes it, which is asked about; the sentence where that cannot be done. */
 export async function setAccess(prefix: string, open: boolean): Promise<string> {
   const at = spot.value;
   if (!at) return "";
   try {
+    if (!open && !(await mayClose(prefix))) return "";
     await call("browse_set_access", { destination: at.destination, bucket: at.bucket, prefix, public: open });
-    tellNews(t(open ? "buckets.now-public" : "buckets.now-private", { name: shown(last(prefix)) || at.bucket }));
+    tellNews(t(open ? "buckets.now-public" : "buckets.now-private", { name: named(prefix) }));
     return "";
   } catch (error) {
     return failure(error).message;

@@ -5,7 +5,7 @@ import { many, t } from "@/i18n";
 import { call } from "@/ipc";
 import { quietly, tellNews } from "@/state/live";
 import { go } from "../route";
-import { hide, picked, spot, type Entry } from "./here";
+import { access, destination, hide, isPublic, picked, spot, type Entry } from "./here";
 import { take } from "./jobs";
 
 const at = () => ({ destination: spot.value!.destination, bucket: spot.value!.bucket });
@@ -14,12 +14,19 @@ export function enter(prefix: string): void {
   go({ at: "buckets", ...at(), prefix });
 }
 
+/** Links to these open for nobody: they carry no signature, and the store wants one. Of an address before the store nothing is known. */
+const isClosed = (keys: string[]): boolean => {
+  const [to, rules] = [destination.value, access.value];
+  const plain = to?.link.policy === "public" && !to.link.base && to.kind !== "this-computer";
+  return plain && rules !== null && rules.message === null && keys.some((key) => !isPublic(key));
+};
+
 export const copy = (all: Entry[], format: Format | null = null) => {
   const keys = all.filter(({ folder }) => !folder).map(({ key }) => key);
   if (keys.length === 0) return Promise.resolve(false);
   return quietly(async () => {
     await call("browse_copy", { ...at(), keys, format });
-    tellNews(many("done.copied", keys.length));
+    tellNews(many(isClosed(keys) ? "buckets.copied-closed" : "done.copied", keys.length));
   });
 };
 

@@ -11,11 +11,11 @@ const WHOLE = 7 * DAY;
 /** Length of the arc's circle, radius 5. */
 const CIRCLE = 31.4;
 
-export type Kind = "public" | "here" | "ended" | "soon" | "open";
+export type Kind = "public" | "closed" | "here" | "ended" | "soon" | "open";
 
 export interface Life {
   kind: Kind;
-  /** For public, only here and ended; the others show an arc. */
+  /** For public, not public, only here and ended; the others show an arc. */
   icon: IconName | null;
   /** Of the arc, as `stroke-dasharray` takes it. */
   arc: string;
@@ -26,9 +26,10 @@ export interface Life {
 }
 
 /** `null` for what has no link yet. */
-export function life(upload: Pick<Upload, "stage" | "expires_at" | "place">, now: number): Life | null {
+export function life(upload: Pick<Upload, "stage" | "expires_at" | "place" | "closed">, now: number): Life | null {
   if (upload.stage !== "done") return null;
   const sign = (kind: Kind, icon: IconName): Life => ({ kind, icon, arc: "0", short: t(`library.life.${kind}`), long: t(`library.life-long.${kind}`) });
+  if (upload.expires_at === null && upload.closed) return sign("closed", "lock");
   if (upload.expires_at === null) return upload.place.only_here ? sign("here", "monitor") : sign("public", "globe");
   const left = upload.expires_at - now;
   if (left <= 0) return sign("ended", "refresh");
