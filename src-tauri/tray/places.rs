@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use imagepic_core::Code;
 use imagepic_core::destination::Destination;
 use imagepic_core::engine::{Browse, Folder, Known, time_of_day};
 
@@ -16,8 +17,8 @@ pub(super) enum Worth {
     Fresh,
     /// Seen at this time of day, and not since.
     Old(String),
-    /// Nobody answered when it was last asked; seen at this time of day, if ever.
-    Unreachable(Option<String>),
+    /// It did not answer when it was last asked, for this reason; seen at this time of day, if ever.
+    Troubled(Code, Option<String>),
 }
 
 /// What is known of one destination.
@@ -52,7 +53,7 @@ impl Seen {
     fn of(known: Known, now: SystemTime) -> Self {
         let at = known.as_of.and_then(|at| u64::try_from(at).ok()).map(|at| UNIX_EPOCH + Duration::from_millis(at));
         let worth = match (&known.trouble, at) {
-            (Some(_), at) => Worth::Unreachable(at.map(time_of_day)),
+            (Some(trouble), at) => Worth::Troubled(trouble.code, at.map(time_of_day)),
             (None, Some(at)) if now.duration_since(at).is_ok_and(|age| age > OLD) => Worth::Old(time_of_day(at)),
             _ => Worth::Fresh,
         };
@@ -102,11 +103,12 @@ mod tests {
         assert_eq!(worth(Known { as_of: at(60), ..Known::default() }), Worth::Fresh);
         assert_eq!(worth(Known::default()), Worth::Fresh, "nothing is known yet, which is no fault");
         assert!(matches!(worth(Known { as_of: at(3 * 3600), ..Known::default() }), Worth::Old(time) if time.len() == 5));
-        let trouble = Some(imagepic_words::store::unreachable("s3.example"));
+        let text = imagepic_words::store::unreachable("s3.example");
+        let trouble = Some(imagepic_core::error::Fault { code: Code::Unreachable, text });
         assert!(matches!(
             worth(Known { as_of: at(60), trouble: trouble.clone(), ..Known::default() }),
-            Worth::Unreachable(Some(_))
+            Worth::Troubled(Code::Unreachable, Some(_))
         ));
-        assert_eq!(worth(Known { trouble, ..Known::default() }), Worth::Unreachable(None));
+        assert_eq!(worth(Known { trouble, ..Known::default() }), Worth::Troubled(Code::Unreachable, None));
     }
 }

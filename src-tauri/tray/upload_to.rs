@@ -3,9 +3,10 @@
 
 use std::cell::Cell;
 
+use imagepic_core::Code;
 use imagepic_core::destination::Destination;
 use imagepic_core::event::Place;
-use imagepic_words::{Lang, tray as words};
+use imagepic_words::{Lang, Text, tray as words};
 
 use super::menu::{Action, Entry};
 use super::places::{Places, Seen, Worth, name, prefix};
@@ -59,10 +60,9 @@ impl Branch<'_> {
         let (mut entries, lang) = (Vec::new(), self.lang);
         match self.seen.map(|seen| &seen.worth) {
             Some(Worth::Old(time)) => entries.push(Entry::Words(words::as_of(time).to(lang))),
-            Some(Worth::Unreachable(time)) => {
-                let name = middle_cut(&self.destination.name, LONGEST_NAME);
-                let text = time.as_ref().map_or_else(|| words::unreachable(&name), |time| words::unreachable_since(&name, time));
-                entries.push(Entry::Words(text.to(lang)));
+            Some(Worth::Troubled(code, time)) => {
+                let why = why(*code, &middle_cut(&self.destination.name, LONGEST_NAME)).to(lang);
+                entries.push(Entry::Words(time.as_ref().map_or_else(|| why.clone(), |time| words::seen(&why, time).to(lang))));
             }
             _ => {}
         }
@@ -160,6 +160,22 @@ impl Branch<'_> {
     fn count(&self, entries: Vec<Entry>) -> Vec<Entry> {
         self.left.set(self.left.get().saturating_sub(entries.len()));
         entries
+    }
+}
+
+/// Why a destination did not answer, in a few words; the library and "Test" in the settings have the whole sentence.
+fn why(code: Code, name: &str) -> Text {
+    match code {
+        Code::Unreachable | Code::Timeout | Code::BucketPortTaken => words::unreachable(name),
+        Code::WrongAccessKey | Code::WrongSecretKey => words::wrong_key(name),
+        Code::SecretMissing => words::no_key(name),
+        Code::Forbidden => words::refused(name),
+        Code::SignInNeeded | Code::WrongPassword => words::sign_in(name),
+        Code::KeychainLocked => words::keychain(name),
+        Code::Tls => words::certificate(name),
+        Code::ClockSkew => words::clock(name),
+        Code::StoreBusy => words::busy(name),
+        _ => words::trouble(name),
     }
 }
 

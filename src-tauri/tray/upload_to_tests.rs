@@ -130,11 +130,25 @@ fn what_is_old_says_since_when_and_what_does_not_answer_says_so() {
     let old = Known { as_of, ..known(&["assets"], vec![]) };
     let menu = made(&place("assets", ""), old.clone());
     assert_eq!(labels(below(&menu, &["✓ Atelier"])), format!("(As of {time})|--|✓ assets >|"));
-    let trouble = Some(imagepic_words::store::unreachable("s3.example"));
+    let because = |code| {
+        let text = imagepic_words::store::unreachable("s3.example");
+        Some(imagepic_core::error::Fault { code, text })
+    };
+    let trouble = because(Code::Unreachable);
     let menu = made(&place("assets", ""), Known { trouble: trouble.clone(), ..old });
     assert_eq!(labels(below(&menu, &["✓ Atelier"])), format!("(Atelier cannot be reached; as of {time})|--|✓ assets >|"));
     let menu = made(&place("assets", ""), Known { trouble, ..Known::default() });
     assert_eq!(labels(below(&menu, &["✓ Atelier"])), "(Atelier cannot be reached)|--|✓ assets >|");
+    for (code, said) in [
+        (Code::WrongSecretKey, "Atelier does not accept the key"),
+        (Code::Forbidden, "Atelier refuses access"),
+        (Code::SignInNeeded, "Atelier: sign in again"),
+        (Code::Tls, "Atelier: its certificate is not accepted"),
+        (Code::WrongRegion, "Atelier cannot be used as it is set up"),
+    ] {
+        let menu = made(&place("assets", ""), Known { trouble: because(code), ..Known::default() });
+        assert_eq!(labels(below(&menu, &["✓ Atelier"])), format!("({said})|--|✓ assets >|"));
+    }
 }
 
 #[test]

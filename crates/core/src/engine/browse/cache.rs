@@ -7,7 +7,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use imagepic_words::Text;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -15,7 +14,7 @@ use super::jobs::Jobs;
 use super::picture::Pictures;
 use super::{ListedObject, Listing, media_type, millis, parent};
 use crate::destination::Destination;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Fault, Result};
 
 /// What lies on the way to the present place is asked again after this.
 const NEAR: Duration = Duration::from_secs(10 * 60);
@@ -96,7 +95,7 @@ pub struct Known {
     /// When the store last answered, in milliseconds since 1970.
     pub as_of: Option<i64>,
     /// Why it did not answer when it was asked after that.
-    pub trouble: Option<Text>,
+    pub trouble: Option<Fault>,
 }
 
 #[derive(Debug)]
@@ -122,7 +121,7 @@ struct Of {
 
 #[derive(Debug)]
 struct Trouble {
-    text: Text,
+    fault: Fault,
     tries: u32,
     until: Instant,
 }
@@ -168,7 +167,7 @@ impl Cache {
             buckets: of.buckets.as_ref().and_then(|kept| kept.value.clone()),
             folders: places.collect(),
             as_of: of.answered.and_then(millis),
-            trouble: of.trouble.as_ref().map(|trouble| trouble.text.clone()),
+            trouble: of.trouble.as_ref().map(|trouble| trouble.fault.clone()),
         }
     }
 
@@ -335,8 +334,8 @@ impl Of {
             Some(error) => {
                 let tries = self.trouble.as_ref().map_or(0, |trouble| trouble.tries + 1);
                 let pause = PAUSE.0.saturating_mul(1 << tries.min(8)).min(PAUSE.1);
-                let known = self.trouble.as_ref().is_some_and(|trouble| trouble.text == error.text);
-                self.trouble = Some(Trouble { text: error.text.clone(), tries, until: Instant::now() + pause });
+                let known = self.trouble.as_ref().is_some_and(|trouble| trouble.fault.text == error.text);
+                self.trouble = Some(Trouble { fault: error.fault(), tries, until: Instant::now() + pause });
                 !known
             }
         }
