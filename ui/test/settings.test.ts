@@ -4,6 +4,7 @@ import { answers, asked, refusal, tell } from "@/fake/ipc";
 import { scene } from "@/fake/scenes";
 import { i18n } from "@/i18n";
 import { begin, said } from "@/state/live";
+import { pathOnly } from "@/windows/settings/providers";
 import { drafts } from "@/windows/settings/drafts";
 import { find } from "@/windows/settings/find";
 import { pressed } from "@/windows/settings/keys";
@@ -192,5 +193,12 @@ describe("keys", () => {
     await flushPromises();
     expect(sent()).toEqual([]);
     expect(view.text()).not.toContain("Press keys…");
+  });
+});
+
+describe("a bucket at an address", () => {
+  it("stands in the path where no name can be put before the host", () => {
+    for (const only of ["http://127.0.0.1:9000", "http://[::1]:9000", "http://localhost:9000", "http://minio", "https://s3.localhost"]) expect(pathOnly(only), only).toBe(true);
+    for (const free of ["https://s3.example.com", "https://a.b", "", "no address"]) expect(pathOnly(free), free).toBe(false);
   });
 });

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Read};
 
 use clap::ArgMatches;
+use imagepic_core::destination::check::path_only;
 use imagepic_core::destination::{Destination, Images, Kind, LinkPolicy, Names, S3Address};
 use imagepic_core::engine::{Draft, Engine, SecretsPlace};
 use imagepic_core::{Code, Error, Result};
@@ -212,6 +213,9 @@ fn fill(destination: &mut Destination, args: &ArgMatches) -> Result<()> {
                 }
             }
             address.path_style = (address.path_style || args.get_flag("path-style")) && !host_style;
+            if host_style && path_only(&address.endpoint) {
+                return wrong(words::no_host_style(&address.endpoint));
+            }
             address.ca_file = ca_file.or(address.ca_file.take());
         }
         Kind::Team(_) if of_s3 => return wrong(words::edit_team(&destination.name)),

@@ -122,11 +122,12 @@ impl Destination {
 
 impl S3Address {
     fn checked(&self) -> Result<Self> {
+        let endpoint = endpoint(&self.endpoint)?;
         Ok(Self {
-            endpoint: endpoint(&self.endpoint)?,
             region: region(&self.region)?,
             access_key: access_key(&self.access_key)?,
-            path_style: self.path_style,
+            path_style: self.path_style || path_only(&endpoint),
+            endpoint,
             ca_file: ca_file(self.ca_file.as_ref())?,
         })
     }
@@ -237,6 +238,20 @@ fn public_base(text: &str) -> Result<String> {
 
 fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty())
+}
+
+/// Whether buckets can only stand in the path of this address: no name can be put before an IP address, and before `localhost` or a name
+/// without dots it leads nowhere.
+#[must_use]
+pub fn path_only(endpoint: &str) -> bool {
+    match Url::parse(endpoint.trim()).ok().as_ref().and_then(Url::host) {
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            !name.contains('.') || name.ends_with(".localhost")
+        }
+        Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => true,
+        None => false,
+    }
 }
 
 fn has_credentials(url: &Url) -> bool {
@@ -418,6 +433,33 @@ mod tests {
         assert_eq!(Destination::fresh_id("团队", taken.into_iter()), "destination-2");
         assert_eq!(Destination::fresh_id("This computer", std::iter::empty()), "this-computer-2");
         assert!(Destination::is_id(&Destination::fresh_id(&"x-".repeat(100), taken.into_iter())));
+    }
+
+    #[test]
+    fn a_bucket_stands_in_the_path_where_no_name_can_be_put_before_the_host() {
+        let address = |endpoint: &str| {
+            let address = S3Address {
+                endpoint: endpoint.to_owned(),
+                region: "eu".to_owned(),
+                access_key: "AK".to_owned(),
+                path_style: false,
+                ca_file: None,
+            };
+            address.checked().expect("an address").path_style
+        };
+        for endpoint in [
+            "http://127.0.0.1:9000",
+            "https://192.168.1.5",
+            "http://[::1]:9000",
+            "http://localhost:9000",
+            "http://minio:9000",
+            "https://s3.localhost",
+        ] {
+            assert!(address(endpoint), "{endpoint}");
+        }
+        for endpoint in ["https://s3.example.com", "https://s3.eu-central-1.amazonaws.com", "https://a.b"] {
+            assert!(!address(endpoint), "{endpoint}");
+        }
     }
 
     #[test]

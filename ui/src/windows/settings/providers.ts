@@ -42,3 +42,13 @@ export function recognise(endpoint: string): Provider {
   }
   return providers.find(({ hosts }) => hosts?.test(host)) ?? byId("other");
 }
+
+/** Whether a bucket can only stand in the path: no name can be put before an IP address, `localhost` or a name without dots. */
+export function pathOnly(endpoint: string): boolean {
+  try {
+    const host = new URL(endpoint).hostname.replace(/\.$/, "");
+    return host !== "" && (!host.includes(".") || host.endsWith(".localhost") || /^[\d.]+$/.test(host));
+  } catch {
+    return false;
+  }
+}
