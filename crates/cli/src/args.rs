@@ -8,6 +8,8 @@ mod settings;
 mod team;
 mod watch;
 
+use std::ffi::OsString;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
@@ -70,8 +72,13 @@ impl Make {
     }
 
     fn ids(self) -> Arg {
-        let ids = Arg::new("id").value_name("ID").action(ArgAction::Append).num_args(1..).help(words::upload_id().to(self.0));
-        self.number(ids, 1, i64::MAX).add(candidates(complete::nothing))
+        let Self(lang) = self;
+        let ids = Arg::new("id").value_name("ID").action(ArgAction::Append).num_args(1..).help(words::upload_id().to(lang));
+        let number = move |text: &str| {
+            let number = text.parse::<i64>().ok().filter(|number| *number > 0);
+            number.ok_or_else(|| usage::history_number().to(lang))
+        };
+        ids.value_parser(number).add(candidates(complete::nothing))
     }
 
     fn places(self) -> Arg {
@@ -91,6 +98,39 @@ impl Make {
 
 fn candidates(find: fn() -> Vec<CompletionCandidate>) -> ArgValueCandidates {
     ArgValueCandidates::new(find)
+}
+
+/// `imagepic help COMMAND` is `imagepic COMMAND --help`: clap's own command for it speaks English only.
+pub(crate) fn asked_for_help(mut given: Vec<OsString>) -> Vec<OsString> {
+    if given.get(1).is_some_and(|word| word == "help") {
+        given.remove(1);
+        given.retain(|word| word != "--help" && word != "-h");
+        given.push("--help".into());
+    }
+    given
+}
+
+/// The command that somebody means who calls it by another name.
+pub(crate) fn meant(command: &str) -> Option<&'static str> {
+    Some(match command {
+        "delete" | "del" | "remove" | "unlink" | "erase" => "rm",
+        "list" | "dir" | "browse" => "ls",
+        "url" | "get" | "share" | "presign" => "link",
+        "info" | "show" | "head" => "stat",
+        "add" | "put" | "push" | "up" | "send" => "upload",
+        "log" | "recent" | "uploads" => "history",
+        "config" | "set" | "preferences" => "settings",
+        "destination" | "dest" | "remote" | "remotes" => "destinations",
+        "signin" | "sign-in" => "login",
+        "signout" | "sign-out" => "logout",
+        "signup" | "sign-up" => "register",
+        "password" => "passwd",
+        "server" => "serve",
+        "check" | "diagnose" | "status" => "doctor",
+        "stop" | "abort" => "cancel",
+        "completion" => "completions",
+        _ => return None,
+    })
 }
 
 /// The whole command line in `lang`.

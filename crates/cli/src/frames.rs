@@ -75,11 +75,16 @@ fn own_usage(line: &str, lang: Lang) -> String {
 
 /// A usage error in `lang`, as it is written to standard error.
 pub(crate) fn render(error: &Error, lang: Lang) -> String {
+    let meant = meant(error);
     if lang == Lang::En {
-        return error.render().to_string();
+        let mut text = error.render().to_string();
+        if let (Some(meant), Some(at)) = (meant, text.find("\n\nUsage:")) {
+            text.replace_range(text.find("\n\n").unwrap_or(at)..at, &format!("\n\n  {}", meant.to(lang)));
+        }
+        return text;
     }
     let mut out = words::error(what(error, lang)).to(lang);
-    for text in tips(error) {
+    for text in meant.map_or_else(|| tips(error), |meant| vec![meant]) {
         out.push_str(&format!("\n\n  {}", text.to(lang)));
     }
     if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
@@ -129,6 +134,15 @@ fn what(error: &Error, lang: Lang) -> String {
     text.to(lang)
 }
 
+/// The command that is called otherwise here. Likeness in letters says nothing of it: "remove" is not "serve".
+fn meant(error: &Error) -> Option<Text> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    // Below a command the same word means something else.
+    let usage = context(error, ContextKind::Usage);
+    usage.contains("imagepic <").then_some(())?;
+    crate::args::meant(word).map(|command| words::similar(format!("imagepic {command}")))
+}
+
 fn tips(error: &Error) -> Vec<Text> {
     [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
         .into_iter()
@@ -170,6 +184,20 @@ mod tests {
                 assert!(!text.contains(english), "{args:?} says {english}: {text}");
             }
         }
+    }
+
+    #[test]
+    fn a_command_that_is_called_otherwise_here_is_named() {
+        for lang in [Lang::En, Lang::ZhCn] {
+            for (word, instead) in [("delete", "imagepic rm"), ("remove", "imagepic rm"), ("list", "imagepic ls")] {
+                let error = command(lang).try_get_matches_from(["imagepic", word, "images/a.png"]).expect_err("refused");
+                let text = render(&error, lang);
+                assert!(text.contains(instead) && !text.contains("serve") && !text.contains("register"), "{text}");
+            }
+        }
+        // Below a command of its own they mean something else.
+        let error = command(Lang::En).try_get_matches_from(["imagepic", "watch", "put"]).expect_err("refused");
+        assert!(!render(&error, Lang::En).contains("imagepic upload"));
     }
 
     #[test]

@@ -23,6 +23,8 @@ mod upload;
 mod uploads;
 mod watch;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
@@ -57,7 +59,8 @@ fn main() -> ExitCode {
         Err(_) => return ExitCode::from(FAILED),
     }
     let mut out = Out::new(lang);
-    let matches = match args::command(lang).try_get_matches() {
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let matches = match args::command(lang).try_get_matches_from(args::asked_for_help(given.clone())) {
         Ok(matches) => matches,
         Err(error) => return ExitCode::from(refuse(&error, &out)),
     };
@@ -80,9 +83,25 @@ fn main() -> ExitCode {
         return ExitCode::from(runtime.block_on(accounts::run(sub, &mut out)));
     }
     let code = runtime.block_on(run(home, settings, &matches, &mut out)).unwrap_or_else(|error| out.failure(&error));
+    if code != WELL {
+        tell_of_tildes(&given, &out);
+    }
     // A prompt of the keychain or a clipboard that nobody answers must not keep the program from ending.
     runtime.shutdown_background();
     ExitCode::from(code)
+}
+
+/// A file that is not there because its `~` is the shell's to replace, which it does outside of quotes and at the beginning of a word.
+fn tell_of_tildes(given: &[OsString], out: &Out) {
+    let path = |word: &OsString| {
+        let word = word.to_str()?;
+        let path = word.strip_prefix("--").and_then(|option| option.split_once('=')).map_or(word, |(_, value)| value);
+        Some(path.to_owned()).filter(|path| path.starts_with("~/") && !Path::new(path).exists())
+    };
+    if let Some(path) = given.iter().skip(1).find_map(path) {
+        let home = std::env::var("HOME").unwrap_or_default();
+        out.tell(&imagepic_words::console::tilde(&path, out::quoted(&format!("{home}{}", &path[1..]))));
+    }
 }
 
 /// Help and version, which go to standard output and are no failure; and usage errors.

@@ -1,12 +1,12 @@
 //! Settings, this computer's bucket and completions.
 
 use clap::ArgMatches;
-use imagepic_core::Result;
 use imagepic_core::autostart::{self, Autostart};
 use imagepic_core::engine::{BucketHost, Engine};
 use imagepic_core::home::Home;
 use imagepic_core::settings::file::SettingsFile;
-use imagepic_words::console as words;
+use imagepic_core::{Code, Error, Result};
+use imagepic_words::{Lang, console as words};
 use serde_json::json;
 
 use crate::out::{Out, size};
@@ -42,11 +42,21 @@ pub(crate) fn settings(home: &Home, args: &ArgMatches, out: &mut Out) -> Result<
             if given("key").ends_with(".ca_file") && !given("value").trim().is_empty() {
                 imagepic_core::store::check_ca_file(std::path::Path::new(given("value").trim()))?;
             }
-            file.change(|settings| settings.set_key(given("key"), given("value")))?;
+            let set = file.change(|settings| settings.set_key_at(home, given("key"), given("value")));
+            set.map_err(|error| named(error, given("key"), out.lang))?;
         }
         _ => return Ok(USAGE),
     }
     Ok(WELL)
+}
+
+/// The same error, saying of which setting it speaks.
+fn named(error: Error, key: &str, lang: Lang) -> Error {
+    let message = error.message(lang);
+    if error.code != Code::BadRequest || message.contains(key) {
+        return error;
+    }
+    Error::new(error.code, words::failed_one(key, message)).because(error)
 }
 
 pub(crate) async fn bucket(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {

@@ -34,6 +34,26 @@ fn object<'a>(engine: &Engine, text: &'a str) -> Result<(String, &'a str, &'a st
     }
 }
 
+/// Why nothing was found there: what a shell would have expanded, a folder, or simply nothing.
+async fn missing(engine: &Engine, destination: &str, bucket: &str, key: &str, text: &str) -> Error {
+    let folder = if key.ends_with('/') { key.to_owned() } else { format!("{key}/") };
+    let place = &text[..text.len() - key.len()];
+    let words = if key.contains(['*', '?', '[']) {
+        let above = key.find(['*', '?', '[']).and_then(|at| key[..at].rfind('/')).map_or("", |at| &key[..=at]);
+        words::pattern(text, crate::out::quoted(&format!("{place}{above}")))
+    } else if engine
+        .browse()
+        .page(destination, bucket, &folder, None, 1)
+        .await
+        .is_ok_and(|page| !page.folders.is_empty() || !page.objects.is_empty())
+    {
+        words::is_folder(text, crate::out::quoted(&format!("{place}{folder}")))
+    } else {
+        words::no_object(text)
+    };
+    Error::new(Code::NoSuchObject, words)
+}
+
 fn places(args: &ArgMatches) -> Vec<String> {
     args.get_many("place").unwrap_or_default().cloned().collect()
 }
@@ -102,8 +122,14 @@ pub(crate) async fn link(engine: &Engine, args: &ArgMatches, out: &mut Out) -> R
         let found = async {
             let (destination, bucket, key) = object(engine, &text)?;
             match engine.browse().stat(&destination, bucket, key).await? {
-                Some(_) => engine.browse().link(&destination, bucket, key).await,
-                None => Err(Error::new(Code::NoSuchObject, words::no_object(&text))),
+                Some(_) => {
+                    let link = engine.browse().link(&destination, bucket, key).await?;
+                    if engine.browse().is_closed(&destination, bucket, key, &link).await? {
+                        crate::follow::tell_closed(&crate::follow::folder(bucket, key), &destination, out);
+                    }
+                    Ok(link)
+                }
+                None => Err(missing(engine, &destination, bucket, key, &text).await),
             }
         };
         match found.await {
@@ -120,18 +146,17 @@ pub(crate) async fn stat(engine: &Engine, args: &ArgMatches, out: &mut Out) -> R
     for text in places(args) {
         let found = async {
             let (destination, bucket, key) = object(engine, &text)?;
-            engine.browse().stat(&destination, bucket, key).await
+            match engine.browse().stat(&destination, bucket, key).await? {
+                Some(object) => Ok(object),
+                None => Err(missing(engine, &destination, bucket, key, &text).await),
+            }
         };
         match found.await {
-            Ok(Some(object)) if args.get_flag("json") => all.push(told(&object)),
-            Ok(Some(object)) => {
+            Ok(object) if args.get_flag("json") => all.push(told(&object)),
+            Ok(object) => {
                 let when = object.modified.and_then(milliseconds).map(time).unwrap_or_default();
                 let kind = object.content_type.as_deref().unwrap_or("-");
                 out.line(&format!("{}  {kind}  {when}  {}", size(object.size), object.key));
-            }
-            Ok(None) => {
-                out.tell(&words::no_object(&text));
-                code = code.max(FAILED);
             }
             Err(error) => code = code.max(out.failure(&error)),
         }
@@ -149,7 +174,7 @@ pub(crate) async fn rm(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Res
             let (destination, bucket, key) = object(engine, &text)?;
             // A store says yes to what was never there; a person who mistyped wants to know.
             if engine.browse().stat(&destination, bucket, key).await?.is_none() {
-                return Err(Error::new(Code::NoSuchObject, words::no_object(&text)));
+                return Err(missing(engine, &destination, bucket, key, &text).await);
             }
             engine.browse().remove(&destination, bucket, key).await
         };

@@ -69,6 +69,8 @@ const S3: std::ops::Range<usize> = COMMON..21;
 /// Those of a team server.
 const TEAM: std::ops::Range<usize> = 20..24;
 
+/// So many settings are named instead of one that is none; of more all are.
+const ALIKE: usize = 8;
 const BOOLS: &str = "true | false";
 
 /// The words a setting takes, where it takes a few; otherwise those that have a meaning of their own, if any.
@@ -201,7 +203,25 @@ impl Settings {
 fn unknown(key: &str) -> Error {
     let fields = FIELDS.map(|field| format!("destinations.NAME.{field}"));
     let keys: Vec<_> = KEYS.iter().map(|key| (*key).to_owned()).chain(fields).collect();
-    Error::new(Code::BadRequest, words::unknown_key(key, keys.join(", ")))
+    let like = alike(key, &keys).join(", ");
+    Error::new(
+        Code::BadRequest,
+        if like.is_empty() { words::unknown_key(key, keys.join(", ")) } else { words::unlike_key(key, like) },
+    )
+}
+
+/// Those that share a word with it: `format` is part of `link.format`.
+fn alike<'k>(key: &str, keys: &'k [String]) -> Vec<&'k str> {
+    let key = key.to_lowercase();
+    let asked: Vec<&str> = key.split(['.', '_', '-', ' ']).filter(|word| word.len() > 2).collect();
+    let shared = |other: &str| {
+        let theirs: Vec<&str> = other.split(['.', '_']).collect();
+        asked.iter().filter(|word| theirs.contains(word)).count()
+    };
+    let most = keys.iter().map(|other| shared(other)).max().filter(|most| *most > 0);
+    let like = keys.iter().filter(|other| Some(shared(other)) == most).map(String::as_str).collect::<Vec<_>>();
+    // "destinations" alone says nothing of which of its settings is meant.
+    if like.len() > ALIKE { Vec::new() } else { like }
 }
 
 fn wrong(key: &str, allowed: impl std::fmt::Display, value: &str) -> Error {
@@ -240,14 +260,13 @@ fn proxy(key: &str, value: &str) -> Result<Proxy> {
         "none" => Ok(Proxy::None),
         address => {
             let url = url::Url::parse(address).ok();
-            let lang = imagepic_words::Lang::of_system();
             // What might hold a password is not repeated.
             if url.as_ref().is_some_and(|url| !url.username().is_empty() || url.password().is_some()) || address.contains('@') {
-                return Err(wrong(key, words::proxy_allowed().to(lang), "…@…"));
+                return Err(Error::new(Code::BadRequest, words::bad_proxy(key, "…@…")));
             }
             url.filter(|url| matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") && url.host_str().is_some())
                 .map(|_| Proxy::Manual(address.to_owned()))
-                .ok_or_else(|| wrong(key, words::proxy_allowed().to(lang), address))
+                .ok_or_else(|| Error::new(Code::BadRequest, words::bad_proxy(key, address)))
         }
     }
 }
@@ -298,7 +317,7 @@ fn set_field(destination: &mut Destination, key: &str, field: &str, value: &str)
             .parse::<u64>()
             .ok()
             .filter(|number| (least..=most).contains(number))
-            .ok_or_else(|| wrong(key, words::number_allowed(least, most).to(imagepic_words::Lang::of_system()), value))
+            .ok_or_else(|| Error::new(Code::BadRequest, words::bad_number(key, least, most, value)))
     };
     let owned = || value.to_owned();
     if let Some(set) = images::set(&mut destination.images, key, field, value) {

@@ -1,10 +1,10 @@
 //! What a destination does to images, in text. An empty value is "as they are".
 
-use imagepic_words::{Lang, settings as words};
+use imagepic_words::settings as words;
 
 use super::{BOOLS, wrong};
 use crate::destination::{Convert, Images, LONGEST_SIDE};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 /// The word for no conversion.
 const NONE: &str = "none";
@@ -33,7 +33,7 @@ pub(super) fn set(images: &mut Images, key: &str, field: &str, value: &str) -> O
             return Ok(None);
         }
         let number = value.parse::<u32>().ok().filter(|number| (1..=most).contains(number));
-        number.map(Some).ok_or_else(|| wrong(key, words::number_allowed(1, most).to(Lang::of_system()), value))
+        number.map(Some).ok_or_else(|| Error::new(Code::BadRequest, words::bad_number(key, 1, most, value)))
     };
     let convert = || match value {
         NONE | "" => Ok(None),
