@@ -127,7 +127,10 @@ fn open_here(app: &AppHandle, name: Name) -> tauri::Result<()> {
         .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny)
         .build()?;
     #[cfg(target_os = "linux")]
-    crate::drops::listen(&window)?;
+    {
+        crate::drops::listen(&window)?;
+        keep_little(&window)?;
+    }
     if name == Name::DropZone
         && let Some(place) = shell.remembered_place()
         && is_on_a_screen(&window, place)
@@ -169,6 +172,22 @@ pub(crate) fn closed(app: &AppHandle, label: &str) {
     if last && !shell.tray.is_there() && !shell.quitting.load(Ordering::SeqCst) {
         shell.notifier.show(said::still_running(shell.engine.lang()));
     }
+}
+
+/// Our windows show one page each: WebKit need not keep resources for others. Nor are lists and forms worth a graphics card's driver,
+/// which takes a hundred megabytes and some of the time until the window is drawn.
+#[cfg(target_os = "linux")]
+fn keep_little(window: &WebviewWindow) -> tauri::Result<()> {
+    use webkit2gtk::{CacheModel, HardwareAccelerationPolicy, SettingsExt as _, WebContextExt as _, WebViewExt as _};
+    window.with_webview(|view| {
+        let view = view.inner();
+        if let Some(context) = view.context() {
+            context.set_cache_model(CacheModel::DocumentViewer);
+        }
+        if let Some(settings) = webkit2gtk::WebViewExt::settings(&view) {
+            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
+        }
+    })
 }
 
 /// A page of ours, and nothing else, may be shown: a link in a page never leads out of the app.
