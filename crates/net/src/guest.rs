@@ -190,6 +190,43 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// The addresses this computer has itself. What has one of them, or lies in the same network, is near, though the address may be one of
+/// the open internet: with IPv6 every printer has such a one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Own(Vec<IpAddr>);
+
+impl Own {
+    /// As the system tells them at this moment.
+    ///
+    /// # Errors
+    /// Where it tells nothing.
+    pub async fn now() -> std::io::Result<Self> {
+        let ask = || if_addrs::get_if_addrs().map(|all| Self(all.iter().map(if_addrs::Interface::ip).collect()));
+        tokio::task::spawn_blocking(ask).await.unwrap_or_else(|stopped| Err(std::io::Error::other(stopped)))
+    }
+
+    /// Whether an address is of this computer or of a network around it: not [`is_public`], or in one of its own networks. Those of IPv6
+    /// have 64 bits (RFC 4291, 2.5.4); of IPv4, where neighbours are strangers, only this computer's own addresses count.
+    #[must_use]
+    pub fn is_near(&self, address: IpAddr) -> bool {
+        let network = |address: Ipv6Addr| address.segments()[..4].to_vec();
+        let same = |own: &IpAddr| match (own.to_canonical(), address.to_canonical()) {
+            (IpAddr::V6(own), IpAddr::V6(other)) => network(own) == network(other),
+            (own, other) => own == other,
+        };
+        !is_public(address) || self.0.iter().any(same)
+    }
+}
+
+/// Whether a name is one that only a network of its own gives a meaning: a single word, or under a domain that is set aside for that
+/// (RFC 6761, 6762 with appendix G, 8375; ICANN's `internal`). Asked where nobody here can look it up, but a proxy may.
+#[must_use]
+pub fn is_local_name(host: &str) -> bool {
+    const SET_ASIDE: [&str; 9] = ["local", "localhost", "internal", "intranet", "private", "corp", "home", "lan", "localdomain"];
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    host.rsplit_once('.').is_none_or(|(_, last)| SET_ASIDE.contains(&last)) || host.ends_with(".home.arpa")
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     !(address.is_private()
@@ -297,6 +334,30 @@ mod tests {
             "2a00:1450::1",
         ] {
             assert!(public(address), "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_a_public_address_in_ones_own_network_is_near_all_the_same() {
+        let own = Own(["2a02:8108:1:2::10", "198.51.101.7", "fe80::1"].map(|own| own.parse().expect("an address")).to_vec());
+        let near = |address: &str| own.is_near(address.parse().expect("an address"));
+        for address in ["2a02:8108:1:2::10", "2a02:8108:1:2:aaaa::1", "198.51.101.7", "::ffff:198.51.101.7", "10.0.0.1", "::1"] {
+            assert!(near(address), "{address}");
+        }
+        for address in ["2a02:8108:1:3::10", "2606:4700::1111", "198.51.101.8", "1.1.1.1"] {
+            assert!(!near(address), "{address}");
+        }
+        assert!(!Own::default().is_near("2a02:8108:1:2::10".parse().expect("an address")));
+        assert!(Own::now().await.expect("the system tells").0.iter().any(IpAddr::is_loopback), "the system tells nothing");
+    }
+
+    #[test]
+    fn a_name_of_a_network_of_its_own_is_known_by_itself() {
+        for name in ["wiki", "wiki.", "NAS.local", "git.corp", "db.internal", "printer.home.arpa", "a.b.lan"] {
+            assert!(is_local_name(name), "{name}");
+        }
+        for name in ["example.com", "local.example", "home.arpa.example", "corp.example."] {
+            assert!(!is_local_name(name), "{name}");
         }
     }
 

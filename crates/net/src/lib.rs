@@ -27,7 +27,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 pub use failure::Failure;
-pub use guest::{Visit, Way, is_public};
+pub use guest::{Own, Visit, Way, is_local_name, is_public};
 pub use plain::Coming;
 
 /// What a person can set about the network, and the two time-outs.

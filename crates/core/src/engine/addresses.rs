@@ -4,13 +4,12 @@
 //! answer keeps nobody else from being fetched.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use imagepic_net::Http;
-use imagepic_words::sources as words;
+use imagepic_words::{Text, sources as words};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -208,7 +207,7 @@ impl Watch<'_> {
         if sources.is_confirmed(near) || declined().contains(near) {
             return sources.is_confirmed(near);
         }
-        let mut asking = sources.questions.ask(asked(&near.host, near.ip, &self.way.url));
+        let mut asking = sources.questions.ask(asked(near, &self.way.url));
         let yes = tokio::time::timeout_at(until, asking.answer()).await.unwrap_or_default();
         if yes {
             sources.confirm(near.clone());
@@ -235,25 +234,34 @@ impl url::Watched for Watch<'_> {
             return Ok(());
         }
         if wish == Near::Refuse || inner.role == Role::Console {
-            return refused(match inner.role {
-                Role::Console => words::near_console(&near.host, near.ip),
-                Role::Desktop => words::near(&near.host, near.ip),
+            return refused(match (inner.role, near.ip) {
+                (Role::Console, Some(ip)) => words::near_console(&near.host, ip),
+                (Role::Console, None) => words::near_name_console(&near.host),
+                (Role::Desktop, _) => not_confirmed(&near),
             });
         }
         self.give_turn_back();
         if !self.answered(&near).await {
-            return refused(words::near(&near.host, near.ip));
+            return refused(not_confirmed(&near));
         }
         self.take_turn().await;
         Ok(())
     }
 }
 
-fn asked(host: &str, ip: IpAddr, url: &::url::Url) -> Asked {
+fn not_confirmed(near: &url::Near) -> Text {
+    near.ip.map_or_else(|| words::near_name(&near.host), |ip| words::near(&near.host, ip))
+}
+
+fn asked(near: &url::Near, url: &::url::Url) -> Asked {
+    let (host, address) = (&near.host, url::shown(url));
     Asked {
         kind: QuestionKind::Address,
         title: words::ask_near(),
-        text: words::ask_near_text(host, ip, url::shown(url)),
+        text: match near.ip {
+            Some(ip) => words::ask_near_text(host, ip, address),
+            None => words::ask_near_name_text(host, address),
+        },
         yes: words::ask_near_yes(),
         no: words::ask_near_no(),
     }

@@ -5,7 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 use imagepic_net::header::{extended, parameters};
-use imagepic_net::{Failure, Http, Visit, is_public};
+use imagepic_net::{Failure, Http, Own, Visit, is_local_name, is_public};
 use imagepic_words::{Lang, Text, sources as words};
 use url::Url;
 
@@ -37,8 +37,9 @@ pub(crate) struct Fetched {
 pub(crate) struct Near {
     /// As the address names it, with its port where that is an unusual one.
     pub(crate) host: String,
-    /// The first of the addresses that are not of the open internet.
-    pub(crate) ip: std::net::IpAddr,
+    /// The first of the addresses that are not of the open internet; `None` where only a proxy knows it, and the name is one that
+    /// means something nowhere else.
+    pub(crate) ip: Option<std::net::IpAddr>,
 }
 
 /// What a fetch asks of whoever began it.
@@ -100,10 +101,18 @@ pub(crate) async fn fetch(http: &Http, url: &Url, watched: &impl Watched, lang: 
     loop {
         allowed(&at)?;
         let mut way = http.way(&at).await.map_err(|failure| failed(&at, &failure))?;
-        if let Some(ip) = way.addresses().iter().map(std::net::SocketAddr::ip).find(|ip| !is_public(*ip)) {
-            watched.may(Near { host: host(&at), ip }).await?;
+        let ips = || way.addresses().iter().map(std::net::SocketAddr::ip);
+        let own = if ips().any(is_public) { Own::now().await } else { Ok(Own::default()) };
+        let own = own.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the networks of this computer are not known");
+            Own::default()
+        });
+        if let Some(ip) = ips().find(|ip| own.is_near(*ip)) {
+            watched.may(Near { host: host(&at), ip: Some(ip) }).await?;
             // A name may mean several: nobody has said yes to the others.
-            way.keep(|other| is_public(other) || other == ip || (other.is_loopback() && ip.is_loopback()));
+            way.keep(|other| !own.is_near(other) || other == ip || (other.is_loopback() && ip.is_loopback()));
+        } else if way.addresses().is_empty() && at.host_str().is_some_and(is_local_name) {
+            watched.may(Near { host: host(&at), ip: None }).await?;
         }
         let visit = http.visit(&at, &way, AGENT).await.map_err(|failure| failed(&at, &failure))?;
         if !matches!(visit.status(), 301 | 302 | 303 | 307 | 308) {

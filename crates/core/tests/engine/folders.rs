@@ -322,7 +322,7 @@ async fn who_agreed_to_one_destination_is_asked_again_when_another_becomes_the_c
     .await;
     engine.sources().answer(asked.id, true).expect("answered");
     uploaded(&engine, &["first.png", "second.png"]).await;
-    assert_eq!(remote.objects().await.len(), 2);
+    eventually("both to lie at the one that was agreed to", async || (remote.objects().await.len() == 2).then_some(())).await;
     engine.close().await;
 }
 

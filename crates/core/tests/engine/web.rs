@@ -366,3 +366,22 @@ async fn what_came_lies_on_the_disk_while_others_are_still_coming_and_what_is_be
     done("fourth.png").await;
     engine.close().await;
 }
+
+#[tokio::test]
+async fn a_name_of_ones_own_network_that_only_a_proxy_knows_is_asked_about() {
+    let (place, remote, proxy) = (Place::new(), Remote::start().await, Site::start().await);
+    let engine = place.with(&remote).await;
+    engine.settings().set("general.proxy", &proxy.address).await.expect("set");
+    let mut events = engine.subscribe();
+    let url: url::Url = "http://no-such-wiki-here/a.png".parse().expect("an address");
+    let giving = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.uploads().submit(vec![by_address(url, Near::Ask)], quietly()).await.expect("a batch") }
+    });
+    let asked = question(&mut events).await;
+    assert!(asked.text.contains("no-such-wiki-here") && asked.text.contains("proxy"), "{}", asked.text);
+    engine.sources().answer(asked.id, false).expect("answered");
+    assert_eq!(giving.await.expect("no panic").refused[0].code, Code::PrivateAddress);
+    assert_eq!(proxy.asked(), 0);
+    engine.close().await;
+}
