@@ -89,12 +89,18 @@ pub(crate) fn keeps_metadata(content_type: &str) -> bool {
 
 /// The same picture without position and camera data; `None` where there is none.
 pub(crate) fn without_metadata(bytes: &Bytes, kind: &Kind) -> Option<Bytes> {
+    cleaned(bytes, kind).0
+}
+
+/// As [`without_metadata`], and whether some may be left because the picture is damaged.
+fn cleaned(bytes: &Bytes, kind: &Kind) -> (Option<Bytes>, bool) {
     if !may_hold_metadata(kind) {
-        return None;
+        return (None, false);
     }
     match imagepic_media::strip_metadata(bytes) {
-        Outcome::Stripped { bytes, .. } => Some(bytes.into()),
-        Outcome::Unchanged | Outcome::Carries(_) => None,
+        Outcome::Stripped { bytes, unread, .. } => (Some(bytes.into()), unread),
+        Outcome::Unread => (None, true),
+        Outcome::Unchanged | Outcome::Carries(_) => (None, false),
     }
 }
 
@@ -143,6 +149,18 @@ mod tests {
         }
         drop(all);
         assert!(making.join().expect("no panic").is_some(), "its turn comes");
+    }
+
+    #[test]
+    fn a_photo_too_large_to_be_cleaned_says_that_it_keeps_its_private_data_and_others_say_nothing() {
+        let photo = Kind { content_type: "image/jpeg".into(), extension: "jpg".into(), image: true, ..kind(b"", "") };
+        let wanted = crate::destination::Images::default();
+        let made = too_large(&photo, LARGEST + 1, &wanted).expect("something to tell");
+        assert!(made.private && made.notices.len() == 1);
+        assert_eq!(made.notices[0].key(), "images.keeps_private_large");
+        let film = Kind { content_type: "video/mp4".into(), image: false, ..photo.clone() };
+        assert_eq!(too_large(&film, LARGEST + 1, &wanted), None);
+        assert_eq!(too_large(&photo, LARGEST + 1, &crate::destination::Images { strip_metadata: false, ..wanted }), None);
     }
 
     #[test]

@@ -18,7 +18,11 @@ pub enum Outcome {
         bytes: Vec<u8>,
         /// How many bytes went.
         removed: u64,
+        /// It is damaged: a part of it could not be followed and stays, whatever is in there.
+        unread: bool,
     },
+    /// Nothing was cut, and it is damaged: a part of it could not be followed, whatever is in there.
+    Unread,
     /// A format (its media type) that can carry it and from which it is not cut.
     Carries(&'static str),
 }
@@ -32,20 +36,30 @@ pub fn strip_metadata(bytes: &[u8]) -> Outcome {
         "image/png" => png(bytes),
         "image/webp" => webp(bytes),
         "image/heic" | "image/avif" | "image/tiff" | "image/jxl" => return Outcome::Carries(media.mime),
-        _ => None,
+        _ => Walked::default(),
     };
-    match stripped {
-        Some(stripped) if stripped != bytes => {
-            let removed = (bytes.len() as u64).saturating_sub(stripped.len() as u64);
-            Outcome::Stripped { bytes: stripped, removed }
+    match stripped.kept {
+        Some(kept) if kept != bytes => {
+            let removed = (bytes.len() as u64).saturating_sub(kept.len() as u64);
+            Outcome::Stripped { bytes: kept, removed, unread: stripped.unread }
         }
+        _ if stripped.unread => Outcome::Unread,
         _ => Outcome::Unchanged,
     }
 }
 
-/// `None` where there is nothing to cut.
-fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut out = bytes.get(..2)?.to_vec();
+/// What one format's way through a file came to.
+#[derive(Default)]
+struct Walked {
+    /// The new file; `None` where there is nothing to cut.
+    kept: Option<Vec<u8>>,
+    /// A part could not be followed, and was not cut.
+    unread: bool,
+}
+
+fn jpeg(bytes: &[u8]) -> Walked {
+    let mut unread = false;
+    let mut out = bytes.get(..2).unwrap_or_default().to_vec();
     let mut at = 2;
     let mut orientation = None;
     // Where the orientation goes: behind JFIF, which has to come first.
@@ -58,6 +72,7 @@ fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
         };
         if mark != 0xff {
             out.extend_from_slice(&bytes[at..]);
+            unread = true;
             break;
         }
         match kind {
@@ -82,7 +97,8 @@ fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
             }
             _ => {
                 let length = bytes.get(at + 2..at + 4).map(|length| usize::from(u16::from_be_bytes([length[0], length[1]])));
-                let end = length.filter(|length| *length >= 2).map_or(bytes.len(), |length| at + 2 + length).min(bytes.len());
+                let length = length.filter(|length| *length >= 2);
+                let end = length.map_or(bytes.len(), |length| at + 2 + length).min(bytes.len());
                 let segment = &bytes[at..end];
                 let body = segment.get(4..).unwrap_or_default();
                 at = end;
@@ -92,6 +108,7 @@ fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
                         orientation = orientation.or(Some(exif::orientation(tiff)));
                     }
                 } else {
+                    unread |= length.is_none();
                     out.extend_from_slice(segment);
                     if kind == 0xe0 && place == 2 && out.len() == 2 + segment.len() {
                         place = out.len();
@@ -106,7 +123,7 @@ fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
         }
     }
     if !cut {
-        return None;
+        return Walked { kept: None, unread };
     }
     if let Some(orientation) = orientation.filter(|orientation| *orientation > 1) {
         let body = [exif::MARK, &exif::only_orientation(orientation)].concat();
@@ -114,7 +131,7 @@ fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
         let segment = [&[0xff, 0xe1], &length[..], &body].concat();
         out.splice(place..place, segment);
     }
-    Some(out)
+    Walked { kept: Some(out), unread }
 }
 
 /// Of the application segments only those stay that a picture is decoded by; a block of ours with nothing but the orientation too.
@@ -140,9 +157,10 @@ fn scan_length(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-fn png(bytes: &[u8]) -> Option<Vec<u8>> {
+fn png(bytes: &[u8]) -> Walked {
+    let mut unread = false;
     // Most pictures have nothing to cut, and the larger ones are only copied where there is.
-    let mut kept = vec![Cow::Borrowed(bytes.get(..8)?)];
+    let mut kept = vec![Cow::Borrowed(bytes.get(..8).unwrap_or_default())];
     let mut at = 8;
     let mut cut = false;
     while at < bytes.len() {
@@ -152,6 +170,8 @@ fn png(bytes: &[u8]) -> Option<Vec<u8>> {
             at.checked_add(length)?.checked_add(12).filter(|end| *end <= bytes.len())
         });
         let (Some(header), Some(end)) = (header, end) else {
+            // Pixels that break off hold nothing else.
+            unread = header.is_some_and(|header| header[4..] != *b"IDAT");
             kept.push(Cow::Borrowed(&bytes[at..]));
             break;
         };
@@ -178,7 +198,7 @@ fn png(bytes: &[u8]) -> Option<Vec<u8>> {
             break;
         }
     }
-    cut.then(|| kept.concat())
+    Walked { kept: cut.then(|| kept.concat()), unread }
 }
 
 /// XMP, and what ImageMagick and ExifTool write of EXIF, IPTC and XMP as text.
@@ -205,7 +225,15 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 /// RFC 9649: chunks in a RIFF; flags of the first say which there are.
-fn webp(bytes: &[u8]) -> Option<Vec<u8>> {
+fn webp(bytes: &[u8]) -> Walked {
+    match chunks(bytes) {
+        Some(kept) => Walked { kept, unread: false },
+        None => Walked { kept: None, unread: true },
+    }
+}
+
+/// `None` for a file that does not hold what it says.
+fn chunks(bytes: &[u8]) -> Option<Option<Vec<u8>>> {
     const HAS_EXIF: u8 = 0x08;
     const HAS_XMP: u8 = 0x04;
     let size = usize::try_from(u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?)).ok()?;
@@ -240,7 +268,7 @@ fn webp(bytes: &[u8]) -> Option<Vec<u8>> {
         at = stop;
     }
     if !cut {
-        return None;
+        return Some(None);
     }
     let extended = out.get(12..16) == Some(b"VP8X") && out.len() > 20;
     if extended && orientation > 1 && !keeps_exif {
@@ -258,7 +286,7 @@ fn webp(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     let size = u32::try_from(out.len() - 8).ok()?.to_le_bytes();
     out[4..8].copy_from_slice(&size);
-    Some(out)
+    Some(Some(out))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Local};
-use imagepic_words::{errors, intake as words};
+use imagepic_words::{errors, images as words};
 use rand::RngCore as _;
 
 use super::uploads::Each;
@@ -174,7 +174,8 @@ impl Inner {
             batch.each.sort_by_key(|each| each.capture);
         }
         if let Some(name) = batch.keeps_private.first() {
-            let message = words::keeps_private(batch.keeps_private.len(), name).to(lang);
+            let limit = intake::bytes(crate::prepare::LARGEST);
+            let message = words::private_stays(batch.keeps_private.len(), name, limit).to(lang);
             self.hub.emit(Event::Notice { code: Code::Unsupported, message });
         }
         if !batch.refused.is_empty() {
@@ -256,7 +257,7 @@ impl Inner {
         }
         batch.each.extend(each);
         for (row, _) in &inserted {
-            if destination.images.strip_metadata && crate::prepare::keeps_metadata(&row.content_type) {
+            if row.made.as_ref().is_some_and(|made| made.private) {
                 batch.keeps_private.push(if row.name.is_empty() { row.key.clone() } else { row.name.clone() });
             }
             batch.id = row.batch;

@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use imagepic_media::convert::{self, Look, Outcome, Wish};
-use imagepic_words::images as words;
+use imagepic_words::{Text, images as words};
 
 use super::made::{Made, name as called};
-use super::{Kind, keeps_metadata, kind, room, without_metadata};
+use super::{Kind, cleaned, keeps_metadata, kind, may_hold_metadata, room};
 use crate::destination::Images;
 use crate::error::{Code, Error, Result};
 use crate::intake::bytes as told;
@@ -46,7 +46,8 @@ pub(crate) fn converts(images: &Images) -> bool {
 /// What there is to tell of an image that is too large to be looked into.
 pub(crate) fn too_large(kind: &Kind, size: u64, images: &Images) -> Option<Made> {
     let kept = (kind.image && converts(images)).then(|| Made::kept(&convert::Kept::TooLarge, kind, size));
-    with_private(kept, kind, images)
+    let large = (images.strip_metadata && may_hold_metadata(kind)).then(|| words::keeps_private_large(told(LARGEST)));
+    with_private(kept, kind, images, large)
 }
 
 /// Does what is wanted. Takes as long as it takes, and waits for memory: to be called on a thread for blocking work.
@@ -55,7 +56,7 @@ pub(crate) fn too_large(kind: &Kind, size: u64, images: &Images) -> Option<Made>
 /// `BrokenImage` where something is wanted of a picture that is damaged or hostile; `name` is what it is called then. Where nothing is
 /// wanted, nothing is refused.
 pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Result<Prepared> {
-    let cleaned = if images.strip_metadata { without_metadata(&bytes, &kind) } else { None };
+    let (cleaned, unread) = if images.strip_metadata { cleaned(&bytes, &kind) } else { (None, false) };
     let changed = cleaned.is_some();
     let body = cleaned.unwrap_or(bytes);
     let mut prepared = Prepared { body, kind, changed, made_anew: false, made: None };
@@ -76,16 +77,20 @@ pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Re
             (prepared.changed, prepared.made_anew) = (true, true);
         }
     }
-    prepared.made = with_private(prepared.made, &prepared.kind, images);
+    // Another picture is made of the pixels alone.
+    let damaged = (unread && !prepared.made_anew).then(words::keeps_private_damaged);
+    prepared.made = with_private(prepared.made, &prepared.kind, images, damaged);
     Ok(prepared)
 }
 
-fn with_private(made: Option<Made>, kind: &Kind, images: &Images) -> Option<Made> {
-    if !(images.strip_metadata && keeps_metadata(&kind.content_type)) {
-        return made;
-    }
+/// Notes that a picture may say more than is wanted: `reason`, or because of its format.
+fn with_private(made: Option<Made>, kind: &Kind, images: &Images, reason: Option<Text>) -> Option<Made> {
+    let format = images.strip_metadata && keeps_metadata(&kind.content_type);
+    let reason = reason.or_else(|| format.then(|| words::keeps_private(called(&kind.content_type))));
+    let Some(reason) = reason else { return made };
     let mut made = made.unwrap_or_default();
-    made.notices.push(words::keeps_private(called(&kind.content_type)));
+    made.notices.push(reason);
+    made.private = true;
     Some(made)
 }
 

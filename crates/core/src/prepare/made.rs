@@ -25,6 +25,9 @@ pub struct Made {
     /// What it was, where it was changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub was: Option<Was>,
+    /// It may still say where and with what it was taken, though that was not wanted; the notices say why.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
     /// What somebody has to be told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Text>,
@@ -59,6 +62,7 @@ impl Made {
             resized: new.resized.then_some((new.width, new.height)),
             squeezed: new.squeezed,
             was: Some(Was { size, content_type: was.content_type.to_string(), width: was.width, height: was.height }),
+            private: false,
             notices: new.losses.iter().map(lost).collect(),
         }
     }

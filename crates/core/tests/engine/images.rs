@@ -209,3 +209,27 @@ async fn a_file_too_large_to_be_copied_is_made_smaller_all_the_same() {
     assert_eq!(preview.made, done.made, "what was shown before is what came of it");
     engine.close().await;
 }
+
+#[tokio::test]
+async fn a_damaged_picture_that_may_say_where_it_was_taken_is_named() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let whole = picture(40, 30, ImageFormat::Jpeg);
+    let exif = b"\xff\xe1\0\x0cExif\0\0GPS!";
+    let damaged = [&whole[..20], b"\0\0\0", exif, &whole[20..]].concat();
+    let mut events = engine.subscribe();
+    let captures = vec![bytes(whole, Some("whole.jpg")), bytes(damaged, Some("damaged.jpg"))];
+    let batch = engine.uploads().submit(captures, quietly()).await.expect("taken");
+    assert_eq!(batch.keeps_private, ["damaged.jpg"]);
+    let told = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
+        imagepic_core::event::Event::Notice { message, .. } => Some(message),
+        _ => None,
+    });
+    assert!(told.expect("a notice").contains("damaged.jpg"));
+    let settled = engine.uploads().settled(batch.id).await.expect("settled");
+    let told = |at: usize| {
+        settled.uploads[at].made.iter().flat_map(|made| &made.notices).any(|notice| notice.contains("looked through"))
+    };
+    assert!(!told(0) && told(1), "{settled:?}");
+    engine.close().await;
+}

@@ -35,7 +35,8 @@ fn jpeg_with(segments: &[(u8, Vec<u8>)], tail: &[u8]) -> Vec<u8> {
 
 fn stripped(bytes: &[u8]) -> Vec<u8> {
     match strip_metadata(bytes) {
-        Outcome::Stripped { bytes: out, removed } => {
+        Outcome::Stripped { bytes: out, removed, unread } => {
+            assert!(!unread, "it is whole");
             assert_eq!(removed, (bytes.len() - out.len()) as u64);
             out
         }
@@ -162,6 +163,26 @@ fn what_is_not_cut_is_told() {
     assert_eq!(strip_metadata(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), Outcome::Carries("image/heic"));
     assert_eq!(strip_metadata(&picture(ImageFormat::Gif)), Outcome::Unchanged);
     assert_eq!(strip_metadata(b"<svg/>"), Outcome::Unchanged);
+}
+
+#[test]
+fn of_a_damaged_picture_it_is_known_that_not_all_of_it_was_looked_through() {
+    let unread = |bytes: &[u8]| match strip_metadata(bytes) {
+        Outcome::Stripped { unread, .. } => unread,
+        Outcome::Unread => true,
+        Outcome::Unchanged | Outcome::Carries(_) => false,
+    };
+    let exif = [&b"\xff\xe1\0\x0c"[..], exif::MARK, b"GPS!"].concat();
+    let jpeg = picture(ImageFormat::Jpeg);
+    assert!(!unread(&jpeg) && !unread(&jpeg[..jpeg.len() - 200]), "only pixels are missing");
+    assert!(unread(&[&jpeg[..20], b"\0\0\0", &exif, &jpeg[20..]].concat()), "what comes behind zeros may be anything");
+    assert!(unread(&[&jpeg[..20], b"\xff\xfe\0\x01", &exif, &jpeg[20..]].concat()), "a comment of no length");
+    let png = picture(ImageFormat::Png);
+    assert!(!unread(&png) && !unread(&png[..png.len() - 20]));
+    let half = b"\x7f\0\0\0tEXtRaw profile type exif\0...";
+    assert!(unread(&[&png[..33], half].concat()), "a chunk that breaks off");
+    let webp = picture(ImageFormat::WebP);
+    assert!(!unread(&webp) && unread(&webp[..webp.len() - 4]));
 }
 
 proptest! {
