@@ -103,6 +103,15 @@ describe("the library", () => {
     expect(cell(96).text()).toContain("No answer (504), 5 tries");
   });
 
+  it("shows what was noted about a picture on its way, and what was made of it", async () => {
+    await open("noted");
+    expect(view.find(".details .note").text()).toContain("breaks off before its end");
+    tell("engine", { type: "upload", ...rows.get(100)!, made: { ...rows.get(100)!.made!, summary: "412 kB → 96 kB, WebP", notices: [] } });
+    await settle();
+    expect(view.find(".details").text()).toContain("412 kB → 96 kB, WebP");
+    expect(view.find(".details .note").exists()).toBe(false);
+  });
+
   it("finds as one types, and says where else there is something", async () => {
     await open();
     await view.find(".tools input").setValue("迭代");

@@ -75,6 +75,18 @@ describe("the drop zone", () => {
     expect(sentTo("answer_question")).toEqual([{ id: 3, yes: false }, { id: 3, yes: true }]);
   });
 
+  it("says of a finished picture what was noted about it on its way", async () => {
+    await open(DropZone);
+    const made = { summary: null, was_size: null, was_type: null, was_width: null, was_height: null, converted: null, resized: false, squeezed: false, notices: ["The picture is damaged."] };
+    tell("engine", { type: "settled", batch: 1, uploads: [upload(1, "a.png", 10, { stage: "done", made })], refused: [], copied: true });
+    await flushPromises();
+    expect(view.find(".panel > .noted").text()).toBe("The picture is damaged.");
+    tell("engine", { type: "settled", batch: 1, uploads: [upload(2, "b.png", 10, { stage: "done" })], refused: [], copied: true });
+    await flushPromises();
+    expect(view.find(".panel > .noted").text()).toBe("a.png: The picture is damaged.");
+    expect(view.findAll(".thumb").map((one) => one.attributes("aria-label"))).toEqual(["Copy link: a.png The picture is damaged.", "Copy link: b.png"]);
+  });
+
   it("keeps thousands of failures usable: a few rows, a count, and one Retry and one Clear for all", async () => {
     await open(DropZone);
     const uploads = Array.from({ length: 3000 }, (_, at) => upload(at + 1, `${at + 1}.png`, 10, { stage: "failed", message: "No answer (504), 5 tries" }));

@@ -99,9 +99,19 @@ fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, 
     let kind = prepare::kind(&bytes, name);
     admit(&kind, name, destination, place)?;
     let original: [u8; 32] = Sha256::digest(&bytes).into();
-    let prepared = prepare::apply(bytes, kind, &destination.images, name)?;
+    let damaged = imagepic_media::breaks_off(&bytes);
+    let prepared = named(prepare::apply(bytes, kind, &destination.images, name)?, damaged);
     fits(name, prepared.body.len() as u64, destination, place)?;
     keep(prepared, original, name, to)
+}
+
+/// Notes that a picture goes damaged: it is what somebody gave, and they may not know.
+fn named(mut prepared: prepare::Prepared, damaged: bool) -> prepare::Prepared {
+    // What was made anew of it is whole, whatever is missing in it, and its maker refused what cannot be read.
+    if damaged && !prepared.made_anew {
+        prepared.made.get_or_insert_default().notices.push(words::breaks_off());
+    }
+    prepared
 }
 
 /// Puts prepared bytes where they are sent from.
@@ -138,7 +148,8 @@ fn take_large(
     if data.len() <= CLEANED_AT_MOST && (cleans || converts) {
         let bytes = read_whole(&File::open(path).map_err(lost)?, path, data)?;
         let given = bytes.clone();
-        let prepared = prepare::apply(bytes, kind.clone(), &destination.images, name)?;
+        let damaged = imagepic_media::breaks_off(&bytes);
+        let prepared = named(prepare::apply(bytes, kind.clone(), &destination.images, name)?, damaged);
         if prepared.changed {
             fits(name, prepared.body.len() as u64, destination, place)?;
             let original = Sha256::digest(&given).into();

@@ -10,10 +10,12 @@ mod exif;
 mod sniff;
 mod strip;
 mod thumbnail;
+mod whole;
 
 pub use sniff::{sniff, sniff_reader};
 pub use strip::{Outcome, strip_metadata};
 pub use thumbnail::{Error, Small, thumbnail};
+pub use whole::breaks_off;
 
 /// What bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]

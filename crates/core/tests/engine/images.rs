@@ -161,6 +161,21 @@ async fn a_broken_picture_is_refused_by_name_where_something_is_wanted_of_it_and
 }
 
 #[tokio::test]
+async fn a_picture_that_breaks_off_is_uploaded_and_said_to() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif] {
+        let whole = picture(300, 200, format);
+        let half = whole[..whole.len() / 2].to_vec();
+        let done = sent(&engine, half.clone(), "half", quietly()).await;
+        assert_eq!(body(&engine, &done).await.1, half, "it is what was given");
+        assert!(done.made.expect("told").notices[0].contains("damaged"), "{format:?}");
+        assert_eq!(sent(&engine, whole, "whole", quietly()).await.made, None, "{format:?}");
+    }
+    engine.close().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_made_smaller_or_must_not_be_touched_goes_as_it_is_and_says_why() {
     let (place, remote) = (Place::new(), Remote::start().await);
     let engine = with(&place, &remote, to_webp()).await;
