@@ -31,11 +31,16 @@ const WEL = { width: 640, height: 480 };
 const shots = [
   ...["wel-team-1", "wel-here-1", "wel-team-3", "wel-team-4", "wel-s3-2", "wel-team-4-shut", "wel-here-3", "wel-here-5", "wel-here-6", "wel-here-6-done", "wel-here-7", "wel-bare-7"].map((state) => ({ name: state, window: "welcome", state, size: WEL, act: (page) => page.waitForTimeout(700) })),
   { name: "wel-team-2", window: "welcome", state: "wel-team-1", size: WEL, act: async (page) => { await page.waitForTimeout(200); await page.click(".foot .primary"); await page.waitForSelector("#field-phone"); await page.fill("#field-password", "wrong"); await page.keyboard.press("Enter"); await page.waitForSelector("#field-password-said"); } },
-  ...["idle", "over", "refusing", "refused", "asking", "question", "question-done", "offer", "many", "paused", "paused-work", "paused-wait", "waiting", "wait-done", "offer-done", "done", "one", "failed", "notice"].map((state) => ({ name: `drop-${state}`, window: "drop-zone", state, size: DROP })),
+  ...["idle", "over", "refusing", "refused", "asking", "question", "question-done", "offer", "many", "paused", "paused-work", "paused-wait", "waiting", "wait-done", "offer-done", "done", "done-thousands", "one", "noted", "noted-one", "failed", "failed-many", "failed-all", "thousands", "notice"].map((state) => ({ name: `drop-${state}`, window: "drop-zone", state, size: DROP })),
   ...["naming", "naming-all", "naming-paused"].map((state) => ({ name: `drop-${state}`, window: "drop-zone", state, size: DROP })),
   { name: "drop-naming-wrong", window: "drop-zone", state: "naming-wrong", size: DROP, act: async (page) => { await page.fill("#name-2", "docs/登录"); await page.keyboard.press("Enter"); await page.waitForSelector("#name-2-said.error"); } },
   { name: "drop-naming-one-wrong", window: "drop-zone", state: "naming", size: DROP, act: async (page) => { await page.fill("#name-1", "a/b"); await page.keyboard.press("Enter"); await page.waitForSelector("#name-1-said.error"); } },
   { name: "set-ask-name", window: "settings", state: "naming", size: SET, hash: "images", act: (page) => page.locator("#set-ask_name").scrollIntoViewIfNeeded() },
+  // Enlarged to twice its size in the same window, and as small as it can be made.
+  { name: "drop-failed-200", window: "drop-zone", state: "failed-many", size: { width: 150, height: 110 } },
+  { name: "drop-failed-small", window: "drop-zone", state: "failed-many", size: { width: 260, height: 180 } },
+  { name: "wel-notice", window: "welcome", state: "wel-here-5", size: WEL, act: async (page) => { await page.waitForTimeout(700); await page.evaluate(() => fake.tell("engine", { type: "notice", code: "bucket_port_taken", message: "36999" })); } },
+  { name: "set-template-named", window: "settings", state: "", size: SET, hash: "links", act: async (page) => { await page.click("#add-template"); await page.fill("#template-name-1", "URL"); await page.fill("#template-text-1", "<{url}>"); await page.keyboard.press("Tab"); await page.waitForSelector("#template-name-1-said"); await page.locator("#add-template").scrollIntoViewIfNeeded(); } },
   { name: "drop-working", window: "drop-zone", state: "working", size: DROP, act: (page) => page.waitForSelector(".rate") },
   { name: "drop-place", window: "drop-zone", state: "idle", size: DROP, act: (page) => page.click(".where") },
   { name: "drop-more", window: "drop-zone", state: "idle", size: DROP, act: (page) => page.click(".dz-foot > .floats:last-child button") },
@@ -70,7 +75,7 @@ const shots = [
   { name: "set-import", window: "settings", state: "", size: SET, hash: "general", act: async (page) => { await page.click("#set-exchange .btn:nth-child(2)"); await page.waitForSelector("dialog[open]"); } },
   { name: "set-proxy", window: "settings", state: "proxy", size: SET, hash: "general" },
   { name: "set-over", window: "settings", state: "over", size: SET },
-  ...["", "empty", "over", "hostile"].map((state) => ({ name: `lib-${state || "uploads"}`, window: "library", state, size: LIB })),
+  ...["", "empty", "over", "hostile", "paused", "noted"].map((state) => ({ name: `lib-${state || "uploads"}`, window: "library", state, size: LIB })),
   { name: "lib-several", window: "library", state: "", size: LIB, act: async (page) => { for (const at of [6, 7, 9, 11]) await page.locator(".cell").nth(at).click({ modifiers: ["Control"] }); } },
   { name: "lib-list", window: "library", state: "", size: LIB, act: (page) => page.locator(".seg.icons label").nth(1).click() },
   { name: "lib-closed", window: "library", state: "closed", size: LIB, act: (page) => page.locator(".cell").nth(5).click() },
@@ -143,6 +148,11 @@ async function look({ shot, lang, theme, name }) {
     tell(name, error.message);
   }
   await page.waitForTimeout(80);
+  // A picture is taken of what the second frame from here on shows: the first may still be half drawn.
+  await page.evaluate(async () => {
+    await Promise.all([document.fonts.ready, ...[...document.images].map((one) => one.decode().catch(() => undefined))]);
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  });
   if (pictures) await page.screenshot({ path: join(out, `${name}.png`) });
   const spill = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   if (spill) tell(name, "is wider than its window");

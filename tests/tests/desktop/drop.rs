@@ -1,8 +1,11 @@
 //! Files dropped on the drop zone.
 
-use imagepic_tests::{Desktop, http, pictures};
+use imagepic_tests::web::Session;
+use imagepic_tests::{Desktop, display, http, pictures};
 
-use crate::steps::{BUCKET, drop_on_zone, gives_back_png, link_on_clipboard, links_on_clipboard, picture_files};
+use crate::steps::{
+    BUCKET, copy_picture, drop_on_zone, gives_back_png, link_on_clipboard, links_on_clipboard, picture_files, set,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_file_is_a_link_a_moment_later() {
@@ -54,4 +57,41 @@ async fn of_a_folder_the_pictures_go_and_the_text_is_named_as_refused() {
         .await;
     assert_eq!(desktop.keys(BUCKET).len(), 3);
     app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_offered_is_offered_no_longer_once_it_was_pasted() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "capture.clipboard", "ask");
+    let session = Session::start(&desktop, &["--show", "drop-zone"]).await;
+    let zone = display::wait_for_window(&desktop.machine, "Drop zone").await;
+    session.text_with("the zone", |text| text.contains("Drop images here")).await;
+    let picture = pictures::png(31, 120, 80);
+    let _owner = copy_picture(&desktop, &picture).await;
+    session.text_with("the offer", |text| text.contains("Upload the clipboard?")).await;
+    display::press(&desktop.machine, &zone, "ctrl+v");
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    session.text_with("the result alone", |text| text.contains("Link copied") && !text.contains("120 × 80")).await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_folder_of_hundreds_asks_and_no_means_no() {
+    let desktop = Desktop::start().await;
+    let files = picture_files(&desktop, "album/p", 201, 12);
+    let folder = files[0].0.parent().expect("it lies in the folder").to_path_buf();
+    let session = Session::start(&desktop, &["--show", "drop-zone"]).await;
+    session.text_with("the zone", |text| text.contains("Drop images here")).await;
+    drop_on_zone(&desktop, std::slice::from_ref(&folder)).await;
+    session
+        .text_with("the question", |text| text.contains("Upload 201 files from album?") && text.contains("This computer"))
+        .await;
+    session.press("Don’t upload").await;
+    session.text_with("the zone again", |text| text.contains("Drop images here")).await;
+    assert!(desktop.keys(BUCKET).is_empty(), "nothing went");
+    drop_on_zone(&desktop, &[folder]).await;
+    session.press("Upload 201").await;
+    assert_eq!(links_on_clipboard(&desktop, 201).await.len(), 201);
+    assert_eq!(desktop.keys(BUCKET).len(), 201);
+    session.close().await;
 }

@@ -168,3 +168,40 @@ fn fill(desktop: &Desktop, count: u32) {
          1500000000000 + i * 240000, 'no', 0, 1000 + i FROM n";
     journal.execute(rows, [count]).expect("filled");
 }
+
+/// What the focus stands on: the upload's number, or the value of the search.
+async fn focused(session: &Session, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+    let script = "const now = document.activeElement; return now.dataset?.id ? `cell ${now.dataset.id}` : `${now.tagName} ${now.value ?? ''}`";
+    eventually(what, async || {
+        let now = session.execute(script, Vec::new()).await.ok()?.as_str()?.to_owned();
+        wanted(&now).then_some(now)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_work_as_soon_as_the_library_is_open_and_go_on_after_a_deletion() {
+    let desktop = Desktop::start().await;
+    let files = picture_files(&desktop, "shot", 3, 60);
+    let arguments: Vec<_> =
+        std::iter::once("upload".to_owned()).chain(files.iter().map(|(path, _)| path.display().to_string())).collect();
+    desktop.imagepic(&arguments).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    let window = display::wait_for_window(&desktop.machine, "Library").await;
+    session.text_with("all uploads", |text| text.contains("3 uploads")).await;
+    let first = focused(&session, "the list to have the focus", |now| now.starts_with("cell")).await;
+    display::press(&desktop.machine, &window, "Right");
+    let second = focused(&session, "the next one", |now| now.starts_with("cell") && now != first).await;
+    display::press(&desktop.machine, &window, "Delete");
+    session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
+    focused(&session, "its neighbour", |now| now.starts_with("cell") && now != first && now != second).await;
+    display::press(&desktop.machine, &window, "s");
+    focused(&session, "the search to take what is typed", |now| now == "INPUT s").await;
+    display::press(&desktop.machine, &window, "Escape");
+    focused(&session, "Escape to take back the search first", |now| now == "INPUT ").await;
+    display::press(&desktop.machine, &window, "Escape");
+    focused(&session, "Escape to leave the search then", |now| now.starts_with("cell")).await;
+    display::press(&desktop.machine, &window, "Escape");
+    display::wait_until_closed(&desktop.machine, "Library").await;
+    session.close().await;
+}

@@ -39,7 +39,11 @@ impl Look {
         folder.join(format!("{what}.{}.{}.{}x.png", self.language, self.theme, self.scale))
     }
 
-    async fn picture(self, desktop: &Desktop, title: &str, what: &str) -> PathBuf {
+    /// `session`: where the page can be asked whether it has drawn what it was told to.
+    async fn picture(self, desktop: &Desktop, session: Option<&Session>, title: &str, what: &str) -> PathBuf {
+        if let Some(session) = session {
+            drawn(session).await;
+        }
         let window = display::wait_for_window(&desktop.machine, title).await;
         let file = self.file(what);
         painted(desktop, &window, &file).await;
@@ -90,7 +94,7 @@ async fn welcome(look: Look) {
     let step = async |number: u32, what: &str| {
         let at = format!("[...document.querySelectorAll('.steps i.on')].length === {number}");
         until(&session, &format!("step {number}"), &format!("{at} && !document.querySelector('.foot .spin')")).await;
-        look.picture(&desktop, "imagepic", what).await;
+        look.picture(&desktop, Some(&session), "imagepic", what).await;
     };
     step(1, "welcome-1-where").await;
     click(&session, ".foot .primary").await;
@@ -116,11 +120,11 @@ async fn settings(look: Look) {
         click(&session, &format!(".nav li:nth-child({}) button", at + 1)).await;
         // What the keyboard stands on has a ring; these pictures are of the pane.
         session.execute("document.activeElement?.blur()", Vec::new()).await.expect("a script");
-        look.picture(&desktop, title, &format!("settings-{pane}")).await;
+        look.picture(&desktop, Some(&session), title, &format!("settings-{pane}")).await;
     }
     click(&session, ".nav li:nth-child(1) button").await;
     click(&session, ".dests > .btn").await;
-    look.picture(&desktop, title, "settings-new-destination").await;
+    look.picture(&desktop, Some(&session), title, "settings-new-destination").await;
     session.close().await;
 }
 
@@ -128,7 +132,7 @@ async fn drop_zone(look: Look) -> PathBuf {
     let desktop = look.desktop(false).await;
     let app = desktop.launch(&["--show", "drop-zone"]).await;
     let title = look.say("Drop zone", "拖放区");
-    look.picture(&desktop, title, "drop-zone").await;
+    look.picture(&desktop, None, title, "drop-zone").await;
     let zone = display::wait_for_window(&desktop.machine, title).await;
     let names = names(look);
     let files = names[..4].iter().zip(1..).map(|(name, seed)| desktop.file(name, &pictures::drawn(seed)));
@@ -141,7 +145,7 @@ async fn drop_zone(look: Look) -> PathBuf {
     links_on_clipboard(&desktop, 4).await;
     // The last bar stays a moment before pictures take its place.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let done = look.picture(&desktop, title, "drop-zone-done").await;
+    let done = look.picture(&desktop, None, title, "drop-zone-done").await;
     app.quit();
     done
 }
@@ -200,9 +204,9 @@ async fn library(look: Look) -> PathBuf {
                  document.querySelectorAll('.tile img, .line img').length";
     let settled = async |least: u32| until(&session, "small pictures", &format!("{shown} >= {least}")).await;
     settled(8).await;
-    let uploads = look.picture(&desktop, title, "library-uploads").await;
+    let uploads = look.picture(&desktop, Some(&session), title, "library-uploads").await;
     session.execute("[1, 2, 4].forEach((at) => document.querySelectorAll('.cell')[at].dispatchEvent(new MouseEvent('click', { bubbles: true, ctrlKey: true })))", Vec::new()).await.expect("a script");
-    look.picture(&desktop, title, "library-several").await;
+    look.picture(&desktop, Some(&session), title, "library-several").await;
     session
         .execute("document.querySelectorAll('.cell')[4].dispatchEvent(new MouseEvent('click', { bubbles: true }))", Vec::new())
         .await
@@ -211,11 +215,11 @@ async fn library(look: Look) -> PathBuf {
                 cell.dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true, clientX: box.left + 60, clientY: box.top + 40 }))";
     session.execute(menu, Vec::new()).await.expect("a script");
     session.find_soon("[role=menu]").await;
-    look.picture(&desktop, title, "library-menu").await;
+    look.picture(&desktop, Some(&session), title, "library-menu").await;
     session.execute("document.dispatchEvent(new Event('pointerdown', { bubbles: true }))", Vec::new()).await.expect("a script");
     click(&session, ".seg.icons label:nth-child(2)").await;
     settled(8).await;
-    look.picture(&desktop, title, "library-list").await;
+    look.picture(&desktop, Some(&session), title, "library-list").await;
     click(&session, ".seg.icons label:nth-child(1)").await;
 
     let folder = look.say("docs/img/", "文档/图片/");
@@ -224,13 +228,13 @@ async fn library(look: Look) -> PathBuf {
     );
     session.execute(&go, Vec::new()).await.expect("a script");
     until(&session, "what lies there", &format!("document.querySelectorAll('.folder').length >= 2 && {shown} >= 4")).await;
-    look.picture(&desktop, title, "library-bucket").await;
+    look.picture(&desktop, Some(&session), title, "library-bucket").await;
     session
         .execute("[...document.querySelectorAll('.cell')].find((one) => one.dataset.id.startsWith('o:')).click()", Vec::new())
         .await
         .expect("a script");
     until(&session, "its details", &format!("document.querySelectorAll('.details dt').length > 4 && {shown} >= 4")).await;
-    look.picture(&desktop, title, "library-object").await;
+    look.picture(&desktop, Some(&session), title, "library-object").await;
     session.close().await;
     uploads
 }
@@ -284,18 +288,25 @@ async fn until(session: &Session, what: &str, condition: &str) {
     eventually(what, async || session.execute(&script, Vec::new()).await.ok()?.as_bool()?.then_some(())).await;
 }
 
-/// A window paints some time after it is listed, and nobody tells when it is done: two pictures that are alike and show more than an
-/// empty page are taken for the end.
+/// Waits until the page has drawn what it holds now: with the second frame from here on, the first is on its way to the screen.
+async fn drawn(session: &Session) {
+    let ask = "window.drawn = false; requestAnimationFrame(() => requestAnimationFrame(() => { window.drawn = true; }))";
+    session.execute(ask, Vec::new()).await.expect("a script");
+    until(session, "the page to be drawn", "window.drawn && [...document.images].every((one) => one.complete)").await;
+}
+
+/// A window paints some time after it is listed, and nobody tells when it is done: three pictures in a row that are alike and show more
+/// than an empty page are taken for the end. Two are not enough: on a busy machine a window stands half painted for longer than that.
 async fn painted(desktop: &Desktop, window: &display::Shown, file: &Path) {
-    let mut last = Vec::new();
+    let (mut last, mut alike) = (Vec::new(), 0);
     eventually("the window to be painted", async || {
         tokio::time::sleep(Duration::from_millis(300)).await;
         display::screenshot(&desktop.machine, Some(window), file);
         let pixels = std::fs::read(file).expect("it was made");
         let colours: HashSet<_> = image::load_from_memory(&pixels).ok()?.to_rgb8().pixels().map(|pixel| pixel.0).collect();
-        let done = pixels == last && colours.len() > 20;
+        alike = if pixels == last && colours.len() > 20 { alike + 1 } else { 0 };
         last = pixels;
-        done.then_some(())
+        (alike >= 2).then_some(())
     })
     .await;
 }
