@@ -130,6 +130,17 @@ describe("a bucket", () => {
     expect(sentTo("use_destination")).toEqual([{ id: "atelier", bucket: "assets", folder: "docs/img/2026" }]);
   });
 
+  it("leads to who opens its links also where something in it is chosen", async () => {
+    await open();
+    here.only("f:docs/img/icons/");
+    await settle();
+    expect(view.find(".details .title").text()).toBe("icons");
+    await view.find(".filters .badge").trigger("click");
+    await settle();
+    expect(view.find(".details .title").text()).toBe("img");
+    expect(view.findAll<HTMLInputElement>("input[name=bucket-access]").map(({ element }) => element.checked)).toEqual([false, true]);
+  });
+
   it("is closed to the public only after it was said what becomes of links", async () => {
     await open();
     view.findAll<HTMLInputElement>("input[name=bucket-access]")[0]!.element.click();

@@ -5,9 +5,10 @@
 //! with each upload, so that nobody is told of it when it has been opened. What is kept holds no signature and no key. What stays out:
 //! this computer's bucket, whose rules are at hand (`hosting`), and signed links.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use imagepic_net::Http;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ use crate::hub::Hub;
 const BELIEVED: i64 = 7 * 24 * 3600 * 1000;
 /// So long a reader's question may take.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// So long a place where nobody answered is not asked again: no upload waits for it twice.
+const SILENCE: Duration = Duration::from_secs(300);
 /// Places that are looked at for one batch, and at the same time.
 const AT_ONCE: usize = 4;
 /// Places that are remembered.
@@ -60,6 +63,8 @@ pub(crate) struct Opening {
     file: PathBuf,
     hub: Arc<Hub>,
     known: Mutex<Vec<Place>>,
+    /// What links began with where nobody answered, and when.
+    silent: Mutex<HashMap<String, Instant>>,
 }
 
 fn parent(key: &str) -> &str {
@@ -82,7 +87,7 @@ impl Opening {
         // A memory that cannot be read is none: a look makes it anew.
         let kept = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
         let places = kept.filter(|kept| kept.version == VERSION).map(|kept| kept.places).unwrap_or_default();
-        let this = Self { file, hub, known: Mutex::new(places) };
+        let this = Self { file, hub, known: Mutex::new(places), silent: Mutex::default() };
         this.show();
         this
     }
@@ -120,7 +125,8 @@ impl Opening {
                     == (&place.destination, &place.bucket, &place.prefix, &place.address)
             };
             let believed = |known: &Place| same(known) && known.open && (0..BELIEVED).contains(&(place.at - known.at));
-            if due.len() < AT_ONCE && !due.iter().any(|(other, _)| same(other)) && !self.with(|all| all.iter().any(believed)) {
+            let known = || self.with(|all| all.iter().any(believed)) || self.is_silent(&place.address);
+            if due.len() < AT_ONCE && !due.iter().any(|(other, _)| same(other)) && !known() {
                 due.push((place, link.url.to_owned()));
             }
         }
@@ -135,10 +141,31 @@ impl Opening {
         let Ok(http) = Http::new(self.hub.settings().general.proxy.network(ca_file)) else { return };
         let looks = due.into_iter().map(|(place, url)| {
             let http = http.clone();
-            async move { opens(&http, &url).await.map(|open| Place { open, ..place }) }
+            async move { (opens(&http, &url).await, place) }
         });
-        let seen = futures::future::join_all(looks).await.into_iter().flatten().collect();
-        self.keep(seen).await;
+        let mut seen = Vec::new();
+        for (open, place) in futures::future::join_all(looks).await {
+            match open {
+                Some(open) => seen.push(Place { open, ..place }),
+                None => self.fell_silent(place.address),
+            }
+        }
+        if !seen.is_empty() {
+            self.keep(seen).await;
+        }
+    }
+
+    fn is_silent(&self, address: &str) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.get(address).is_some_and(|since| since.elapsed() < SILENCE)
+    }
+
+    fn fell_silent(&self, address: String) {
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        if silent.len() >= PLACES {
+            silent.clear();
+        }
+        silent.insert(address, Instant::now());
     }
 
     /// What is known of a place and everything below it is worth nothing: its rules were changed. `closed`: the places of uploads there

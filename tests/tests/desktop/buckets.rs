@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use imagepic_bucket::{Config, bench, keys};
 use imagepic_tests::web::Session;
-use imagepic_tests::{Desktop, eventually, pictures};
+use imagepic_tests::{Desktop, eventually, http, pictures};
+use serde_json::json;
 
 use crate::steps::{BUCKET, Elsewhere};
 
@@ -110,6 +111,11 @@ async fn a_new_folder_is_made_and_an_object_renamed_and_moved_there() {
     eventually("the other place", async || desktop.keys(BUCKET).contains(&"archive/2026/截图 <b>.png".to_owned()).then_some(()))
         .await;
     session.find_soon("[data-id='f:archive/']").await;
+    // The upload is found where its object is, and its link opens.
+    let uploads = desktop.imagepic(&["history", "--json"]).success().json();
+    assert_eq!((&uploads[0]["key"], &uploads[0]["name"]), (&json!("archive/2026/截图 <b>.png"), &json!("截图 <b>.png")));
+    let link = uploads[0]["url"].as_str().expect("a link");
+    http::gives_back(link, &pictures::png(83, 24, 18), "image/png").await;
 
     session.find_soon(".tools [aria-label='New folder']").await.click().await.expect("a button");
     let name = session.find_soon("dialog input").await;
@@ -120,6 +126,32 @@ async fn a_new_folder_is_made_and_an_object_renamed_and_moved_there() {
     name.send_keys("设计稿").await.expect("a field");
     session.press("Create").await;
     session.text_with("the new folder", |text| text.contains("Nothing here yet")).await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_a_bucket_becomes_private_it_is_said_which_links_end_and_later_ones_open() {
+    let desktop = Desktop::start().await;
+    let file = desktop.file("seen.png", &pictures::png(87, 24, 18));
+    let public = desktop.imagepic(&["upload", file.to_str().expect("plain")]).success().out.trim().to_owned();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    session.press("This computer").await;
+    session.press(BUCKET).await;
+    session.find_soon(".filters .badge").await.click().await.expect("a button");
+    session.find_soon(".details input[name=bucket-access] + .radio").await.click().await.expect("a choice");
+    session.text_with("what becomes of links", |text| text.contains("One upload has a link into images")).await;
+    assert_eq!(http::get(&public).await.status, 200, "nothing has happened yet");
+    session.press("Make private").await;
+    session.text_with("that it is done", |text| text.contains("images is private")).await;
+    assert_eq!(http::get(&public).await.status, 403);
+    session
+        .execute("location.hash = '#uploads'; dispatchEvent(new PopStateEvent('popstate'))", Vec::new())
+        .await
+        .expect("a script");
+    session.text_with("that the link has ended", |text| text.contains("seen.png") && text.contains("ended")).await;
+    let again = desktop.file("later.png", &pictures::png(88, 24, 18));
+    let signed = desktop.imagepic(&["upload", again.to_str().expect("plain")]).success().out.trim().to_owned();
+    http::gives_back(&signed, &pictures::png(88, 24, 18), "image/png").await;
     session.close().await;
 }
 

@@ -290,12 +290,21 @@ impl Browse {
         Ok(lines.join("\n"))
     }
 
-    /// Puts the link of an object on the clipboard, by the destination's policy, in the format of the settings; returns the text.
+    /// Puts the link of an object on the clipboard, by the destination's policy, in the format of the settings; returns the text. Where it
+    /// opens for nobody, an [`Event::Notice`] says so.
     ///
     /// # Errors
     /// As [`link`](Self::link), and `ClipboardUnavailable`.
     pub async fn copy_link(&self, destination: &str, bucket: &str, key: &str) -> Result<String> {
-        self.copy_links(destination, bucket, &[key.to_owned()], None).await
+        let text = self.copy_links(destination, bucket, &[key.to_owned()], None).await?;
+        let link = self.link(destination, bucket, key).await?;
+        if self.is_closed(destination, bucket, key, &link).await? {
+            let name = self.inner.hub.settings().find(destination)?.name.clone();
+            let place = format!("{bucket}/{}", parent(key));
+            let told = imagepic_words::opening::closed(place.trim_end_matches('/'), name);
+            self.inner.notice(&Error::new(Code::Forbidden, told));
+        }
+        Ok(text)
     }
 
     /// As [`copy_link`](Self::copy_link) for several, one a line.
