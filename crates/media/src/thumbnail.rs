@@ -184,7 +184,8 @@ fn by_rows<R: BufRead + Seek>(reader: R, side: u32) -> Result<(DynamicImage, Ori
     let alpha = matches!(reader.output_color_type().0, png::ColorType::Rgba | png::ColorType::GrayscaleAlpha);
     let channels = reader.output_color_type().0.samples();
     let (across, down) = fit((width, height), side);
-    let columns: Vec<u32> = (0..width).map(|x| share(x, across, width)).collect();
+    let mut widths = vec![0; across as usize];
+    (0..width).for_each(|x| widths[share(x, across, width) as usize] += 1);
     let mut small = RgbaImage::new(across, down);
     let mut sums = vec![Sum::default(); across as usize];
     let (mut line, mut y) = (0, 0);
@@ -194,8 +195,11 @@ fn by_rows<R: BufRead + Seek>(reader: R, side: u32) -> Result<(DynamicImage, Ori
             flush(&mut sums, &mut small, line);
             line = to;
         }
-        for (pixel, column) in row.data().chunks_exact(channels).zip(&columns) {
-            sums[*column as usize].add(pixel);
+        match channels {
+            1 => add(row.data(), &widths, &mut sums, |[grey]| ([grey; 3], u8::MAX)),
+            2 => add(row.data(), &widths, &mut sums, |[grey, alpha]| ([grey; 3], alpha)),
+            3 => add(row.data(), &widths, &mut sums, |colours| (colours, u8::MAX)),
+            _ => add(row.data(), &widths, &mut sums, |[red, green, blue, alpha]| ([red, green, blue], alpha)),
         }
         y += 1;
     }
@@ -230,22 +234,31 @@ struct Sum {
     count: u64,
 }
 
-impl Sum {
-    fn add(&mut self, pixel: &[u8]) {
-        let (colours, alpha) = match *pixel {
-            [grey] => ([grey; 3], u8::MAX),
-            [grey, alpha] => ([grey; 3], alpha),
-            [red, green, blue] => ([red, green, blue], u8::MAX),
-            [red, green, blue, alpha] => ([red, green, blue], alpha),
-            _ => return,
-        };
-        for (sum, colour) in self.colours.iter_mut().zip(colours) {
-            *sum += u64::from(colour) * u64::from(alpha);
+/// Adds a row of `N` bytes a pixel, of which each column of the small picture takes its width. Once a pixel of the large one: in numbers
+/// that stay in registers.
+fn add<const N: usize>(row: &[u8], widths: &[usize], sums: &mut [Sum], split: impl Fn([u8; N]) -> ([u8; 3], u8)) {
+    let (mut pixels, _) = row.as_chunks::<N>();
+    for (sum, width) in sums.iter_mut().zip(widths) {
+        let (these, rest) = pixels.split_at((*width).min(pixels.len()));
+        pixels = rest;
+        let (mut reds, mut greens, mut blues, mut alphas) = (0, 0, 0, 0);
+        for pixel in these {
+            let ([red, green, blue], alpha) = split(*pixel);
+            let alpha = u64::from(alpha);
+            reds += u64::from(red) * alpha;
+            greens += u64::from(green) * alpha;
+            blues += u64::from(blue) * alpha;
+            alphas += alpha;
         }
-        self.alpha += u64::from(alpha);
-        self.count += 1;
+        for (sum, more) in sum.colours.iter_mut().zip([reds, greens, blues]) {
+            *sum += more;
+        }
+        sum.alpha += alphas;
+        sum.count += these.len() as u64;
     }
+}
 
+impl Sum {
     fn mean(self) -> [u8; 4] {
         let mean = |sum: u64, of: u64| u8::try_from((sum + of / 2).checked_div(of).unwrap_or_default()).unwrap_or(u8::MAX);
         let [red, green, blue] = self.colours.map(|colour| mean(colour, self.alpha));
