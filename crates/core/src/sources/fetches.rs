@@ -69,7 +69,7 @@ impl Fetch {
             done_at: None,
             reused: false,
             expires_at: None,
-        closed: false,
+            closed: false,
             made: None,
         }
     }
