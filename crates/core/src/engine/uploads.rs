@@ -54,7 +54,7 @@ pub struct Batch {
     /// All of it in the order it was given, taken or not.
     pub each: Vec<Each>,
     /// Names of images that may still say where and with what they were taken, though the destination wants that cut out: their
-    /// format does not allow it.
+    /// format or their size does not allow it, or they are damaged.
     pub keeps_private: Vec<String>,
 }
 
