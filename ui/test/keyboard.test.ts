@@ -154,6 +154,26 @@ describe("the keyboard in a bucket", () => {
     expect(focused()).toBe(view.find(".filters input").element);
   });
 
+  it("stands on the first as soon as it is there, and chooses nothing by that: the details are the folder's", async () => {
+    await open();
+    focused().blur();
+    go({ at: "buckets", destination: "atelier", bucket: "assets", prefix: "docs/img/" });
+    await settle();
+    expect(standsOn()).toBe(here.entries.value[0]!.id);
+    expect([here.current.value, view.find(".details .title").text()]).toEqual([null, "img"]);
+  });
+
+  it("goes along into a folder", async () => {
+    await open();
+    go({ at: "buckets", destination: "atelier", bucket: "assets", prefix: "docs/" });
+    focused().blur();
+    await settle();
+    expect(standsOn()).toBe("f:docs/img/");
+    await press("Enter");
+    expect(here.spot.value?.prefix).toBe("docs/img/");
+    expect(standsOn()).toBe(here.entries.value[0]!.id);
+  });
+
   it("keeps the details where they are while several are chosen, so that the list keeps its columns", async () => {
     await browse();
     const [first, second, third] = here.entries.value.filter(({ folder }) => !folder);
