@@ -72,6 +72,24 @@ describe("what the drop zone shows", () => {
     expect(beside(board, snapshot).uploads.map(({ id, stage }) => [id, stage])).toEqual([[1, "done"], [2, "failed"], [4, "queued"]]);
   });
 
+  it("does not take a snapshot's word for uploads that were told of since it was asked for", () => {
+    const before = play([seen(1, { stage: "sending" }), seen(2, { stage: "sending" }), seen(3, { stage: "sending" }), seen(4, { stage: "sending" })]);
+    const since: Event[] = [
+      { type: "settled", batch: 1, uploads: [upload(1, "1.png", 100, { stage: "done" })], refused: [], copied: true },
+      { type: "refused", refusals: [{ name: "notes.txt", code: "not_an_image", message: "no" }] },
+      { type: "gone", id: 2 },
+      { type: "progress", id: 3, sent: 80, total: 100 },
+      { type: "progress", id: 4, sent: 80, total: 100 },
+      seen(5),
+    ];
+    const sending = [1, 2, 3].map((id) => upload(id, `${id}.png`, 100, { stage: "sending", sent: 10 }));
+    const snapshot = { open: [...sending, upload(4, "4.png", 100, { stage: "failed", sent: 90 })], recent: [] } as unknown as Snapshot;
+    const board = beside(afterAll(before, since), snapshot, since);
+    expect(board.uploads.map(({ id, stage, sent }) => [id, stage, sent])).toEqual([[1, "done", 0], [3, "sending", 80], [4, "failed", 90], [5, "queued", 0]]);
+    // What is no upload's is told once.
+    expect([board.refused.length, board.copied]).toEqual([1, [1]]);
+  });
+
   it("never clears what is still on its way", () => {
     const board = play([seen(1, { stage: "done" }), seen(2, { stage: "failed" }), seen(3, { stage: "sending" })]);
     expect(cleared(board).uploads.map(({ id }) => id)).toEqual([3]);

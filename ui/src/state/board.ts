@@ -129,12 +129,28 @@ export function afterAll(board: Board, events: readonly Event[], now: number = D
   return draft.done();
 }
 
-/** The board beside a new snapshot: what is open or failed is there, what it lost sight of is not. */
-export function beside(board: Board, snapshot: Snapshot): Board {
+/**
+ * The board beside a new snapshot: what is open or failed is there, what it lost sight of is not. What was told `since` it was asked for, and
+ * is on the board already, may be newer than the snapshot: of those uploads the board has the last word.
+ */
+export function beside(board: Board, snapshot: Snapshot, since: readonly Event[] = []): Board {
   const told = new Map([...snapshot.open, ...snapshot.recent].map((upload) => [upload.id, upload]));
-  const kept = board.uploads.map((upload) => told.get(upload.id) ?? upload).filter((upload) => told.has(upload.id) || upload.stage === "done");
+  const newer = new Set<number>();
+  for (const event of since) {
+    if (event.type === "upload" || event.type === "gone") newer.add(event.id);
+    else if (event.type === "settled") for (const { id } of event.uploads) newer.add(id);
+    else if (event.type === "progress") {
+      const now = told.get(event.id);
+      // Bytes say nothing of how it stands: one whose end was missed stays at its end.
+      if (now?.stage === "sending") told.set(event.id, { ...now, sent: event.sent, size: event.total });
+    }
+  }
+  for (const id of newer) told.delete(id);
+  const kept = board.uploads
+    .filter(({ id, stage }) => newer.has(id) || told.has(id) || stage === "done")
+    .map((upload) => told.get(upload.id) ?? upload);
   const known = new Set(board.uploads.map(({ id }) => id));
-  const added = snapshot.open.filter((upload) => upload.stage !== "cancelled" && !known.has(upload.id));
+  const added = snapshot.open.flatMap(({ id }) => (known.has(id) ? [] : (told.get(id) ?? [])));
   return { ...board, uploads: inOrder([...kept, ...added].filter((upload) => upload.stage !== "cancelled")) };
 }
 

@@ -28,18 +28,21 @@ export function tellNews(text: string): void {
 type Look = "snapshot" | "outline";
 let wanted: Look | null = null;
 let looking: Promise<void> | null = null;
+/** What was told since a snapshot was asked for that has not come yet: it may have been made before. */
+let since: Event[] | null = null;
 
 async function lookWhileWanted(): Promise<void> {
   try {
     while (wanted) {
       const what = wanted;
       wanted = null;
+      since = what === "snapshot" ? [] : null;
       const now = await call(what);
       snapshot.value = now;
-      if (what === "snapshot") board.value = boards.beside(boards.afterAll(board.value, take()), now);
+      if (since) board.value = boards.beside(boards.afterAll(board.value, take()), now, since);
     }
   } finally {
-    looking = null;
+    since = looking = null;
   }
 }
 
@@ -78,6 +81,7 @@ const NEWS = new Set<Event["type"]>(["status", "offer", "offer-gone", "question"
 function onEvent(event: Event) {
   if (heard.length === 0) frame.next(apply);
   heard.push(event);
+  since?.push(event);
   if (event.type === "notice") said.text = event.message;
   if (event.type === "settings") {
     told(readSettings());
