@@ -12,7 +12,7 @@ import * as chosen from "@/windows/library/uploads/chosen";
 import { dayName, days } from "@/windows/library/uploads/days";
 import { gone } from "@/windows/library/uploads/doing";
 import { life } from "@/windows/library/uploads/life";
-import { clearFilters, counts, found, ready, rows } from "@/windows/library/uploads/shelf";
+import { clearFilters, counts, found, inSight, ready, rows } from "@/windows/library/uploads/shelf";
 
 const HOUR = 3_600_000;
 const NOW = new Date(2026, 10, 22, 14, 0).getTime();
@@ -255,6 +255,64 @@ describe("the library", () => {
     tell("engine", { type: "upload", ...rows.get(98)!, stage: "done", done_at: NOW, sent: 900_000 });
     await settle();
     expect(cell(98).find(".bar").exists()).toBe(false);
+  });
+
+  it("asks anew for what it shows where events were missed", async () => {
+    await open();
+    const truth = answers.library_rows!;
+    answers.library_rows = async (args) => (await truth(args)).map((one) => (one.id === 98 ? { ...one, stage: "done" as const } : one));
+    tell("missed", null);
+    await settle();
+    expect(rows.get(98)?.stage).toBe("done");
+    expect(cell(98).find(".bar").exists()).toBe(false);
+    expect(sentTo("library_find")).toHaveLength(2);
+  });
+
+  it("believes no answer that is older than what was told since", async () => {
+    await open();
+    const [truth, before] = [answers.library_rows!, rows.get(98)!];
+    const made = await truth({ ids: Array.from(found.value.ids) });
+    let answer = () => {};
+    answers.library_rows = () => new Promise((done) => (answer = () => done(made)));
+    rows.clear();
+    inSight(0, 15);
+    tell("engine", { type: "upload", ...before, stage: "failed", message: "No answer (504), 5 tries" });
+    answers.library_rows = async (args) => (await truth(args)).map((one) => (one.id === 98 ? { ...one, stage: "failed" as const } : one));
+    answer();
+    await settle();
+    // What was told of it was not kept, so it is asked for once more, and alone.
+    expect(sentTo("library_rows").at(-1)).toEqual({ ids: [98] });
+    expect([rows.get(98)?.stage, rows.size]).toEqual(["failed", 15]);
+  });
+
+  it("believes no answer that was asked for before events were missed", async () => {
+    await open();
+    const truth = answers.library_rows!;
+    const made = await truth({ ids: Array.from(found.value.ids) });
+    let answer = () => {};
+    answers.library_rows = () => new Promise((done) => (answer = () => done(made)));
+    tell("missed", null);
+    answers.library_rows = async (args) => (await truth(args)).map((one) => ({ ...one, name: "anew.png" }));
+    tell("missed", null);
+    answer();
+    await settle();
+    expect([...rows.values()].map(({ name }) => name)).toEqual(Array(15).fill("anew.png"));
+  });
+
+  it("keeps what was told while the newest were asked for", async () => {
+    const { library_newest: truth } = library("", false);
+    const made = await truth!({ limit: 60 });
+    let answer = () => {};
+    Object.assign(answers, library("", false), {
+      library_newest: () => new Promise((done) => (answer = () => done(made))),
+      library_find: () => new Promise(() => {}),
+    });
+    view = mount(Library, { global: { plugins: [i18n] }, attachTo: document.body });
+    await settle();
+    tell("engine", { type: "upload", ...made[0]!, name: "told.png" });
+    answer();
+    await settle();
+    expect([rows.get(made[0]!.id)?.name, rows.size]).toEqual(["told.png", 15]);
   });
 
   it("leads to the object in its bucket", async () => {

@@ -87,7 +87,8 @@ export async function begin(shelf: Shelf): Promise<void> {
     void call("library_newest", { limit: FIRST })
       .then((uploads) => {
         if (ready.value) return;
-        for (const upload of uploads) rows.set(upload.id, upload);
+        // What was told meanwhile is newer.
+        for (const upload of uploads) if (!rows.has(upload.id)) rows.set(upload.id, upload);
         found.value = { ids: Float64Array.from(uploads, ({ id }) => id), taken: Float64Array.from(uploads, ({ taken_at }) => taken_at) };
       })
       .catch((error: unknown) => (said.text = failure(error).message));
@@ -104,6 +105,10 @@ export function findSoon(): void {
 
 let span: [number, number] = [0, 0];
 let asking = false;
+/** What was told while rows are asked for: of these the answer may be older. */
+const overtaken = new Set<number>();
+/** How often all that was known has been given up. */
+let given = 0;
 
 /** These are in sight, by their place in what was found; the ones around them come next. */
 export function inSight(from: number, to: number): void {
@@ -118,11 +123,14 @@ async function fetch(): Promise<void> {
     for (;;) {
       const wanted = lacking();
       if (wanted.length === 0) return;
+      const then = given;
+      overtaken.clear();
       const uploads = await call("library_rows", { ids: wanted });
+      if (then !== given) continue;
       const there = new Set(uploads.map(({ id }) => id));
-      for (const upload of uploads) rows.set(upload.id, upload);
+      for (const upload of uploads) if (!overtaken.has(upload.id)) rows.set(upload.id, upload);
       // Gone meanwhile: without it, it would be asked for again and again.
-      const gone = wanted.filter((id) => !there.has(id));
+      const gone = wanted.filter((id) => !there.has(id) && !overtaken.has(id));
       if (gone.length > 0) without(gone);
       trim();
     }
@@ -165,11 +173,20 @@ export function without(gone: number[]): void {
   for (const id of gone) rows.delete(id);
 }
 
+/** Gives up what is known, and asks for it again. */
+export function anew(): void {
+  given += 1;
+  rows.clear();
+  findSoon();
+  void fetch();
+}
+
 /** What the engine told. */
 export function hears(event: Event): void {
   switch (event.type) {
     case "upload": {
       const { type: _, ...upload } = event;
+      if (asking) overtaken.add(upload.id);
       const before = rows.get(upload.id);
       if (before || found.value.ids[0] === undefined || upload.taken_at >= (found.value.taken[0] ?? 0)) rows.set(upload.id, upload);
       if (before?.stage !== upload.stage || before.expires_at !== upload.expires_at || before.name !== upload.name) findSoon();
@@ -181,6 +198,7 @@ export function hears(event: Event): void {
       break;
     }
     case "gone":
+      if (asking) overtaken.add(event.id);
       if (rows.delete(event.id)) findSoon();
       break;
     case "status":
@@ -188,9 +206,7 @@ export function hears(event: Event): void {
       break;
     case "settings":
       // Names of destinations and sentences are the engine's own words.
-      rows.clear();
-      findSoon();
-      void fetch();
+      anew();
       break;
   }
 }
