@@ -6,14 +6,14 @@ const HIDDEN = 250;
 export const frame = {
   /** Runs it once, before the next picture. */
   next(run: () => void): void {
-    let done = false;
-    const once = () => {
-      if (done) return;
-      done = true;
+    const late = setTimeout(() => {
+      // Pictures of a hidden page wait until it is seen again, and would pile up.
+      cancelAnimationFrame(drawn);
+      run();
+    }, HIDDEN);
+    const drawn = requestAnimationFrame(() => {
       clearTimeout(late);
       run();
-    };
-    const late = setTimeout(once, HIDDEN);
-    requestAnimationFrame(once);
+    });
   },
 };
