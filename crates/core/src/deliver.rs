@@ -13,7 +13,7 @@ use imagepic_words::errors;
 use crate::capture::{Capture, Content as Captured, Near, Source};
 use crate::destination::THIS_COMPUTER;
 use crate::error::{Code, Error, Result};
-use crate::event::{Event, Offer, Settled};
+use crate::event::{Event, Offer, Settled, Stage};
 use crate::journal::{Deliver, Row, RowState};
 use crate::link::{Format, LinkTemplate, Target, text};
 use crate::opening::{self, Asked};
@@ -62,6 +62,19 @@ pub(crate) struct Delivery {
     state: Mutex<State>,
 }
 
+/// A batch whose links are being looked at; it is told of however that ends.
+struct Telling {
+    delivery: Arc<Delivery>,
+    batch: i64,
+    settled: Option<Settled>,
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.delivery.told(self.batch, self.settled.take());
+    }
+}
+
 impl Delivery {
     pub(crate) fn new(queue: Arc<Queue>, clipboard: Arc<dyn ClipboardPort>) -> Self {
         Self { queue, clipboard, state: Mutex::default() }
@@ -76,7 +89,8 @@ impl Delivery {
         let hub = Arc::clone(&self.queue.hub);
         loop {
             let ready: Vec<i64> = hub.with(|live| {
-                let news: Vec<i64> = live.batches.iter().filter(|(_, batch)| batch.news).map(|(id, _)| *id).collect();
+                let news: Vec<i64> =
+                    live.batches.iter().filter(|(_, batch)| batch.news && !batch.telling).map(|(id, _)| *id).collect();
                 news.into_iter().filter(|id| !live.batch_busy(*id)).collect()
             });
             if ready.is_empty() {
@@ -92,7 +106,7 @@ impl Delivery {
         }
     }
 
-    async fn tell(&self, id: i64) {
+    async fn tell(self: &Arc<Self>, id: i64) {
         let hub = &self.queue.hub;
         // News that come while this is told are told again.
         let known = hub.with(|live| {
@@ -102,17 +116,32 @@ impl Delivery {
             Some(batch.clone())
         });
         let Some(known) = known else { return };
-        let settled = match self.put_together(id).await {
+        match self.put_together(id).await {
             Ok((mut settled, links)) => {
                 settled.copied = self.may_copy(id, &known, &settled).await && self.hand_over(id, &known, &settled.text).await;
-                self.see_who_can_open(&mut settled, &links).await;
-                Some(settled)
+                if links.is_empty() {
+                    self.told(id, Some(settled));
+                    return;
+                }
+                // A reader's question may take seconds, and the next batch's link is wanted now.
+                let mut telling = Telling { delivery: Arc::clone(self), batch: id, settled: Some(settled) };
+                tokio::spawn(async move {
+                    let this = Arc::clone(&telling.delivery);
+                    tokio::select! {
+                        () = this.queue.stop.cancelled() => {}
+                        () = this.see_who_can_open(&links) => this.as_it_stands(&mut telling).await,
+                    }
+                });
             }
             Err(error) => {
                 tracing::error!(batch = id, %error, "could not tell how a batch ended");
-                None
+                self.told(id, None);
             }
-        };
+        }
+    }
+
+    fn told(&self, id: i64, settled: Option<Settled>) {
+        let hub = &self.queue.hub;
         hub.with(|live| {
             if let Some(batch) = live.batches.get_mut(&id) {
                 batch.told = Some(settled.as_ref().is_some_and(|settled| settled.copied));
@@ -134,23 +163,28 @@ impl Delivery {
         self.put_together(id).await.map(|(settled, _)| settled)
     }
 
-    /// Who is about to pass a public link on hears at once where it opens for nobody.
-    async fn see_who_can_open(&self, settled: &mut Settled, links: &[(Row, String)]) {
-        let hub = &self.queue.hub;
-        let settings = hub.settings();
+    /// Asks a reader's question for public links where that is due.
+    async fn see_who_can_open(&self, links: &[(Row, String)]) {
+        let settings = self.queue.hub.settings();
         for destination in settings.destinations.iter().filter(|destination| opening::promises(destination)) {
             let here = links.iter().filter(|(row, _)| row.destination == destination.id);
-            let asked: Vec<Asked<'_>> =
-                here.clone().map(|(row, url)| Asked { bucket: &row.bucket, key: &row.key, url }).collect();
+            let asked: Vec<Asked<'_>> = here.map(|(row, url)| Asked { bucket: &row.bucket, key: &row.key, url }).collect();
             self.queue.stores.opening().look(destination, &asked).await;
-            for (row, _) in here {
-                let now = hub.view(row);
-                if let Some(told) = settled.uploads.iter_mut().find(|upload| upload.id == row.id && upload.closed != now.closed) {
-                    told.closed = now.closed;
-                    hub.emit(Event::Upload(now));
-                }
+        }
+    }
+
+    /// Meanwhile somebody may have taken uploads back: what is told is what is there now. Who is about to pass a public link on hears at
+    /// once where it opens for nobody.
+    async fn as_it_stands(&self, telling: &mut Telling) {
+        let Some(before) = &telling.settled else { return };
+        let Ok((now, _)) = self.put_together(telling.batch).await else { return };
+        for upload in now.uploads.iter().filter(|upload| upload.stage == Stage::Done) {
+            if before.uploads.iter().any(|told| told.id == upload.id && told.closed != upload.closed) {
+                self.queue.hub.emit(Event::Upload(upload.clone()));
             }
         }
+        let copied = before.copied;
+        telling.settled = Some(Settled { copied, ..now }).filter(|now| !now.uploads.is_empty() || !now.refused.is_empty());
     }
 
     /// A batch as it stands, and the public links of it.
@@ -211,7 +245,11 @@ impl Delivery {
             Deliver::No => false,
             Deliver::Always => true,
             Deliver::IfUnchanged => unchanged().await,
-            Deliver::ByHand => self.queue.now() - known.taken_at <= BY_HAND || unchanged().await,
+            // What is offered came after it, and lies nowhere else.
+            Deliver::ByHand => {
+                let offered = self.state(|state| state.offered.is_some());
+                (!offered && self.queue.now() - known.taken_at <= BY_HAND) || unchanged().await
+            }
         }
     }
 
@@ -263,9 +301,12 @@ impl Delivery {
 
     async fn put_text(&self, text: String) -> Result<Mark> {
         let clipboard = Arc::clone(&self.clipboard);
+        let offered = self.state(|state| state.offered.as_ref().map(|offered| offered.id));
         let mark = crate::queue::blocking(move || clipboard.write_text(&text)).await?;
         // No watch tells of what we put there ourselves, and what was offered lay there before.
-        self.withdraw();
+        if self.state(|state| state.offered.take_if(|now| Some(now.id) == offered)).is_some() {
+            self.offer_gone();
+        }
         Ok(mark)
     }
 

@@ -61,6 +61,22 @@ pub enum Kind {
     Team(TeamAddress),
 }
 
+impl Kind {
+    /// Whether buckets of one name are the same bucket for both. Behind one address there may be a store for each account (Swift, Ceph's
+    /// tenants), so that with another key they need not be.
+    pub(crate) fn is_one_store(&self, other: &Self) -> bool {
+        let host = |address: &str| address.trim().trim_end_matches(['/', '.']).to_lowercase();
+        match (self, other) {
+            (Self::ThisComputer, Self::ThisComputer) => true,
+            (Self::S3(one), Self::S3(other)) => {
+                host(&one.endpoint) == host(&other.endpoint) && one.access_key.trim() == other.access_key.trim()
+            }
+            (Self::Team(one), Self::Team(other)) => host(&one.server) == host(&other.server),
+            _ => false,
+        }
+    }
+}
+
 /// Who signs in at which team server. Password and refresh token are in the keychain under both, the token only in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
 #[ts(export)]
@@ -160,5 +176,28 @@ impl Destination {
             max_bytes: None,
             any_file: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_account_behind_the_same_address_is_another_store() {
+        let s3 = |endpoint: &str, access_key: &str| {
+            Kind::S3(S3Address {
+                endpoint: endpoint.to_owned(),
+                region: String::new(),
+                access_key: access_key.to_owned(),
+                path_style: true,
+                ca_file: None,
+            })
+        };
+        let mine = s3("https://s3.example", "MINE");
+        assert!(mine.is_one_store(&s3("https://S3.example/ ", "MINE")));
+        assert!(!mine.is_one_store(&s3("https://s3.example", "YOURS")));
+        assert!(!mine.is_one_store(&s3("https://other.example", "MINE")));
+        assert!(!mine.is_one_store(&Kind::ThisComputer) && Kind::ThisComputer.is_one_store(&Kind::ThisComputer));
     }
 }

@@ -29,8 +29,8 @@ const REGION: &str = "us-east-1";
 const START: Duration = Duration::from_secs(10);
 /// A resident process that has just begun serves within this time.
 const RESIDENT: Duration = Duration::from_secs(3);
-/// Between two hosts that are started because the one at work does not answer.
-const AGAIN: Duration = Duration::from_millis(100);
+/// Between two hosts that are started because the one at work does not answer, first and longest.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// So long it is believed what another process's bucket lets anybody read.
 const BELIEVED: Duration = Duration::from_secs(1);
 
@@ -57,6 +57,8 @@ pub(crate) struct Hosting {
     resident: bool,
     held: Mutex<Option<Held>>,
     waiting: AtomicBool,
+    /// Whoever finds nobody serving sees to it; the others wait for what comes of it.
+    starting: Mutex<()>,
     closed: AtomicBool,
     /// The host before is gone.
     free: Notify,
@@ -72,6 +74,7 @@ impl Hosting {
             resident,
             held: Mutex::default(),
             waiting: AtomicBool::new(false),
+            starting: Mutex::default(),
             closed: AtomicBool::new(false),
             free: Notify::new(),
             public: std::sync::Mutex::default(),
@@ -120,7 +123,12 @@ impl Hosting {
     pub(crate) async fn endpoint(self: &Arc<Self>) -> Result<Endpoint> {
         let program = if self.resident { None } else { console() };
         let mut child = None;
+        if let Some(port) = self.port().await {
+            return self.at(port).await;
+        }
+        let _turn = self.starting.lock().await;
         let since = Instant::now();
+        let mut pause = AGAIN.0;
         loop {
             if let Some(port) = self.port().await {
                 return self.at(port).await;
@@ -135,7 +143,8 @@ impl Hosting {
                     if ended(running)? {
                         // It found a host at work. One that is about to end serves nobody any more: the next one is ours again.
                         child = None;
-                        tokio::time::sleep(AGAIN).await;
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(AGAIN.1);
                     }
                 }
             }
@@ -164,7 +173,7 @@ impl Hosting {
             if since.elapsed() > RESIDENT {
                 break;
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(AGAIN.0).await;
         }
         false
     }

@@ -65,6 +65,8 @@ pub(crate) struct Opening {
     known: Mutex<Vec<Place>>,
     /// What links began with where nobody answered, and when.
     silent: Mutex<HashMap<String, Instant>>,
+    /// One asks at a time, so that many uploads into one place ask once; with the connections it has.
+    asking: tokio::sync::Mutex<Option<Http>>,
 }
 
 fn parent(key: &str) -> &str {
@@ -87,7 +89,7 @@ impl Opening {
         // A memory that cannot be read is none: a look makes it anew.
         let kept = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
         let places = kept.filter(|kept| kept.version == VERSION).map(|kept| kept.places).unwrap_or_default();
-        let this = Self { file, hub, known: Mutex::new(places), silent: Mutex::default() };
+        let this = Self { file, hub, known: Mutex::new(places), silent: Mutex::default(), asking: tokio::sync::Mutex::default() };
         this.show();
         this
     }
@@ -110,6 +112,7 @@ impl Opening {
         if !promises(destination) {
             return;
         }
+        let mut asking = self.asking.lock().await;
         let mut due: Vec<(Place, String)> = Vec::new();
         for link in links {
             let place = Place {
@@ -138,7 +141,15 @@ impl Opening {
             Kind::S3(address) => address.ca_file.as_ref(),
             Kind::Team(address) => address.ca_file.as_ref(),
         };
-        let Ok(http) = Http::new(self.hub.settings().general.proxy.network(ca_file)) else { return };
+        let network = self.hub.settings().general.proxy.network(ca_file);
+        let http = match asking.take().filter(|http| *http.settings() == network) {
+            Some(http) => http,
+            None => match Http::new(network) {
+                Ok(http) => http,
+                Err(_) => return,
+            },
+        };
+        *asking = Some(http.clone());
         let looks = due.into_iter().map(|(place, url)| {
             let http = http.clone();
             async move { (opens(&http, &url).await, place) }
@@ -151,7 +162,8 @@ impl Opening {
             }
         }
         if !seen.is_empty() {
-            self.keep(seen).await;
+            let before = self.with(|places| places.len());
+            self.keep(seen, before).await;
         }
     }
 
@@ -171,9 +183,13 @@ impl Opening {
     /// What is known of a place and everything below it is worth nothing: its rules were changed. `closed`: the places of uploads there
     /// that nobody can open any more.
     pub(crate) async fn changed(&self, destination: &str, bucket: &str, prefix: &str, closed: Vec<String>) {
-        self.with(|places| {
+        // Nobody's answer from before the change is kept after it.
+        let _asking = self.asking.lock().await;
+        let before = self.with(|places| {
+            let before = places.len();
             places
                 .retain(|place| place.destination != destination || place.bucket != bucket || !place.prefix.starts_with(prefix));
+            before
         });
         let closed = closed.into_iter().map(|prefix| Place {
             destination: destination.to_owned(),
@@ -183,15 +199,21 @@ impl Opening {
             open: false,
             at: now(),
         });
-        self.keep(closed.collect()).await;
+        self.keep(closed.collect(), before).await;
     }
 
-    async fn keep(&self, seen: Vec<Place>) {
+    /// Remembers; `before` is how many there were when the caller began.
+    async fn keep(&self, seen: Vec<Place>, before: usize) {
         let places = self.with(|places| {
+            let mut news = false;
             for new in seen {
                 let same = |place: &Place| {
                     place.destination == new.destination && place.bucket == new.bucket && place.prefix == new.prefix
                 };
+                if !new.open && places.iter().any(|place| same(place) && !place.open && place.address == new.address) {
+                    continue;
+                }
+                news = true;
                 places.retain(|place| !same(place));
                 if !new.open {
                     tracing::info!(
@@ -205,8 +227,9 @@ impl Opening {
             }
             let over = places.len().saturating_sub(PLACES);
             places.drain(..over);
-            places.clone()
+            (news || places.len() != before).then(|| places.clone())
         });
+        let Some(places) = places else { return };
         self.show();
         let file = self.file.clone();
         let written = crate::queue::blocking(move || {
@@ -223,9 +246,11 @@ impl Opening {
 async fn opens(http: &Http, url: &str) -> Option<bool> {
     let answer = tokio::time::timeout(PATIENCE, http.get(url, 1)).await.ok()?.ok()?;
     match answer.status().as_u16() {
-        200..=399 => Some(true),
-        // 404: stores say so of what somebody may not even know of.
-        401 | 403 | 404 => Some(false),
+        200..=299 => Some(true),
+        // Whoever is busy, or leads elsewhere (another region, a page to log in at), has not said.
+        408 | 429 => None,
+        // 404: stores say so of what somebody may not even know of; some say 400 of whatever bears no signature.
+        400..=499 => Some(false),
         _ => None,
     }
 }

@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use imagepic_core::destination::{Destination, LinkPolicy, THIS_COMPUTER};
-use imagepic_core::engine::{Draft, Engine, HistoryQuery, LibraryQuery, Picked, Role};
+use imagepic_core::engine::{Deliver, Draft, Engine, HistoryQuery, LibraryQuery, Picked, Role, Submit};
 use imagepic_core::error::Code;
-use imagepic_core::event::{JobPhase, Upload};
+use imagepic_core::event::{Event, JobPhase, Upload};
 
 use super::support::*;
 
@@ -29,6 +29,71 @@ async fn public_team(place: &Place, remote: &Remote) -> Engine {
     let team = Destination { link: LinkPolicy::Public { base: None }, ..team };
     engine.destinations().save(Draft { destination: team, secret: None }).await.expect("saved");
     engine
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobodys_link_waits_for_a_reader_who_gets_no_answer() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let always = || Submit { deliver: Deliver::Always, ..quietly() };
+    let copied = async |seed: u64| {
+        let copied = async {
+            while !place.clipboard.text().is_some_and(|text| text.contains(&format!("/{seed}-"))) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), copied).await.expect("its link is there");
+    };
+    // Where the second upload alone takes longer than a reader is patient, nothing can be seen: once more.
+    for seed in [10, 20, 30, 40, 50] {
+        let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", deaf.local_addr().expect("an address"));
+        let team = engine.destinations().resolve("Team").expect("a destination");
+        let team = Destination { link: LinkPolicy::Public { base: Some(base) }, ..team };
+        engine.destinations().save(Draft { destination: team, secret: None }).await.expect("saved");
+        let mut events = engine.subscribe();
+        let mut asked_since = None;
+        let mut first = 0;
+        for seed in [seed, seed + 1] {
+            let picture = vec![bytes(image(seed, 4000), Some(&format!("{seed}.png")))];
+            let batch = engine.uploads().submit(picture, always()).await.expect("taken");
+            copied(seed).await;
+            if asked_since.is_none() {
+                (first, asked_since) = (batch.id, Some(std::time::Instant::now()));
+            }
+        }
+        if asked_since.is_some_and(|since| since.elapsed() > Duration::from_secs(2)) {
+            continue;
+        }
+        while let Ok(event) = events.try_recv() {
+            assert!(!matches!(event, Event::Settled(settled) if settled.batch == first), "the reader was waited for");
+        }
+        engine.close().await;
+        return;
+    }
+    panic!("an upload takes longer than two seconds here");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_back_while_a_reader_was_asked_is_not_told_as_done() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", slow.local_addr().expect("an address"));
+    let team = engine.destinations().resolve("Team").expect("a destination");
+    let team = Destination { link: LinkPolicy::Public { base: Some(base) }, ..team };
+    engine.destinations().save(Draft { destination: team, secret: None }).await.expect("saved");
+    let mut events = engine.subscribe();
+    let picture = vec![bytes(image(1, 4000), Some("1.png"))];
+    let batch = engine.uploads().submit(picture, quietly()).await.expect("taken");
+    let (reader, _) = slow.accept().await.expect("a reader comes");
+    engine.uploads().undo(batch.uploads[0]).await.expect("taken back");
+    drop(reader);
+    engine.uploads().told(batch.id).await.expect("told");
+    while let Ok(event) = events.try_recv() {
+        assert!(!matches!(event, Event::Settled(settled) if !settled.uploads.is_empty()), "it is gone");
+    }
+    engine.close().await;
 }
 
 async fn status(url: &str) -> u16 {
