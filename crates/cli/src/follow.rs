@@ -119,13 +119,17 @@ pub(crate) async fn to_the_end(
         })
         .collect();
     let mut progress = Progress::new(out.lang, how.quiet);
-    let interrupted = tokio::select! {
+    // One for everything that is waited for: the signal ends nothing by itself any more, and between two of them it would be lost.
+    let interrupt = tokio::signal::ctrl_c();
+    tokio::pin!(interrupt);
+    let mut interrupted = tokio::select! {
         () = wait(engine, &ids, events, &mut progress, out) => false,
-        _ = tokio::signal::ctrl_c() => true,
+        _ = &mut interrupt => true,
     };
     progress.clear();
-    if !interrupted {
-        told(engine, &ids).await;
+    // A program reads its answer as a whole; a person wants the link now.
+    if how.json && !interrupted {
+        interrupted = stopped_before_told(engine, &ids, interrupt.as_mut()).await;
     }
 
     let mut answers = Vec::new();
@@ -154,11 +158,9 @@ pub(crate) async fn to_the_end(
             out.line(text);
         }
     }
-    // No success that nobody can use is told as one, however quiet.
-    let mut told = HashSet::new();
-    for answer in answers.iter().filter(|answer| answer.closed && told.insert(place(answer))) {
-        tell_closed(&place(answer), answer.destination.as_deref().unwrap_or_default(), out);
-    }
+    let done: Vec<i64> = answers.iter().filter(|answer| answer.ok).filter_map(|answer| answer.id).collect();
+    let copies = how.copy && !done.is_empty() && !interrupted;
+    let copied = if copies { engine.uploads().copy_link(&done, how.format).await.map(|_| ()) } else { Ok(()) };
     if !how.quiet {
         crate::images::tell(answers.iter().filter_map(|answer| Some((answer.file.as_str(), answer.image.as_ref()?))), out);
         if only_here {
@@ -171,28 +173,50 @@ pub(crate) async fn to_the_end(
             tell_end(&answers, out);
         }
     }
+    if !how.json && !interrupted {
+        interrupted = stopped_before_told(engine, &ids, interrupt.as_mut()).await;
+        for answer in &mut answers {
+            if let Some(id) = answer.id.filter(|_| answer.ok) {
+                answer.closed = engine.uploads().get(id).await.is_ok_and(|upload| upload.closed);
+            }
+        }
+    }
+    // No success that nobody can use is told as one, however quiet.
+    let mut told = HashSet::new();
+    for answer in answers.iter().filter(|answer| answer.closed && told.insert(place(answer))) {
+        tell_closed(&place(answer), answer.destination.as_deref().unwrap_or_default(), out);
+    }
+    copied?;
     if interrupted {
-        out.tell(&words::interrupted(answers.iter().filter(|answer| answer.is_open()).count()));
+        let open = answers.iter().filter(|answer| answer.is_open()).count();
+        if open > 0 {
+            out.tell(&words::interrupted(open));
+        }
         return Ok(INTERRUPTED);
     }
-    let done: Vec<i64> = answers.iter().filter(|answer| answer.ok).filter_map(|answer| answer.id).collect();
-    if how.copy && !done.is_empty() {
-        engine.uploads().copy_link(&done, how.format).await?;
-        hold_clipboard(outside, how.quiet, out).await;
+    if copies {
+        hold_clipboard(outside, how.quiet, out, interrupt).await;
     }
     Ok(if answers.iter().all(|answer| answer.ok) && !out.lost() { WELL } else { FAILED })
 }
 
-/// Until it is known whether public links open, where that is still being found out.
-async fn told(engine: &Engine, ids: &[i64]) {
-    let mut batches = HashSet::new();
-    for id in ids {
-        if let Ok(upload) = engine.uploads().get(*id).await
-            && upload.stage == Stage::Done
-            && batches.insert(upload.batch)
-        {
-            let _ = tokio::time::timeout(PATIENCE, engine.uploads().told(upload.batch)).await;
+/// Waits until it is known whether public links open, where that is still being found out; whether somebody stopped that.
+async fn stopped_before_told(engine: &Engine, ids: &[i64], interrupt: impl Future) -> bool {
+    let told = async {
+        let mut batches = HashSet::new();
+        for id in ids {
+            if let Ok(upload) = engine.uploads().get(*id).await
+                && upload.stage == Stage::Done
+                && batches.insert(upload.batch)
+            {
+                // A batch that is not told of is not waited for.
+                let _ = engine.uploads().told(upload.batch).await;
+            }
         }
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(PATIENCE, told) => false,
+        _ = interrupt => true,
     }
 }
 
@@ -264,7 +288,7 @@ fn tell_end(answers: &[Answer], out: &Out) {
 }
 
 /// What the clipboard holds is gone with the process that put it there, so this one stays until somebody else has copied something.
-async fn hold_clipboard(outside: &Outside, quiet: bool, out: &Out) {
+async fn hold_clipboard(outside: &Outside, quiet: bool, out: &Out, interrupt: impl Future) {
     if !quiet {
         out.tell(&words::copied());
     }
@@ -272,7 +296,7 @@ async fn hold_clipboard(outside: &Outside, quiet: bool, out: &Out) {
     let replaced = tokio::task::spawn_blocking(move || clipboard.wait_replaced());
     tokio::select! {
         _ = replaced => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt => {}
     }
 }
 

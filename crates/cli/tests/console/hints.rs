@@ -1,5 +1,10 @@
 //! What somebody types who knows other programs, and what is said to it.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+
 use crate::support::*;
 
 #[test]
@@ -121,4 +126,58 @@ fn a_public_link_that_opens_for_nobody_is_told_however_quiet_and_the_way_out_wor
     let link = home.run(&["link", &format!("store:quiet/{key}")]).ends(0);
     assert!(link.err.is_empty(), "{}", link.err);
     opens(link.lines()[0], &png(6));
+}
+
+/// Where public links of "store" lead from here on. A reader is refused there, but not before somebody says so.
+fn slow_readers(home: &Home) -> (String, Sender<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let base = format!("http://{}", listener.local_addr().expect("bound"));
+    let (answers, wait) = channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head);
+            if wait.recv().is_err() {
+                return;
+            }
+            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    home.run(&["destinations", "edit", "store", "--public-base", &base]).ends(0);
+    (base, answers)
+}
+
+/// An upload, and the link it has printed.
+fn printed(home: &Home) -> (Child, BufReader<ChildStdout>, String) {
+    let mut command = home.command(&["upload", "a.png", "--to", "store", "--bucket", "quiet", "--create"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    let mut link = String::new();
+    out.read_line(&mut link).expect("a line");
+    (child, out, link)
+}
+
+#[test]
+fn a_link_is_printed_before_it_is_known_whether_it_opens() {
+    let home = Home::new();
+    private_store(&home);
+    let (base, answers) = slow_readers(&home);
+    let (child, _out, link) = printed(&home);
+    assert!(link.starts_with(&base), "{link}");
+    answers.send(()).expect("somebody listens");
+    let run = Run::of(child.wait_with_output().expect("it ends")).ends(0);
+    assert!(run.err.contains("does not open for others"), "{}", run.err);
+}
+
+#[test]
+fn nobody_has_to_wait_until_it_is_known_whether_a_link_opens() {
+    let home = Home::new();
+    private_store(&home);
+    let (base, _answers) = slow_readers(&home);
+    let (child, _out, link) = printed(&home);
+    assert!(link.starts_with(&base), "{link}");
+    let interrupt = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().expect("a shell");
+    assert!(interrupt.success());
+    let run = Run::of(child.wait_with_output().expect("it ends")).ends(130);
+    assert!(!run.err.contains("does not open") && !run.err.contains("Stopped"), "nothing is left to be done: {}", run.err);
 }
