@@ -1,5 +1,6 @@
 //! `imagepic upload`: takes everything in first, then waits, then prints the links in the order they were asked for.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -9,11 +10,13 @@ use clap::ArgMatches;
 use imagepic_core::capture::{Capture, Content, Near, Source, address};
 use imagepic_core::destination::{Images, Kind, check};
 use imagepic_core::engine::{Batch, Deliver, Engine, Submit};
-use imagepic_core::event::{Event, QuestionKind};
+use imagepic_core::event::{Event, Question, QuestionKind};
 use imagepic_core::link::Format;
 use imagepic_core::outside::Outside;
 use imagepic_core::{Code, Error, Result};
 use imagepic_words::{console as words, intake};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::follow::{self, How, Outcome};
 use crate::out::{Out, size};
@@ -159,37 +162,53 @@ const fn source_of(content: &Content) -> Source {
 
 /// Takes things in; what has to be fetched first shows how far it is.
 async fn taking(engine: &Engine, captures: Vec<Capture>, submit: Submit, quiet: bool, out: &Out) -> Result<Batch> {
-    let mut events = engine.subscribe();
+    let events = engine.subscribe();
     let mut progress = Progress::new(out.lang, quiet);
-    let mut fetches = Vec::new();
-    let uploads = engine.uploads();
-    let taking = uploads.submit(captures, submit);
-    tokio::pin!(taking);
-    let taken = loop {
-        tokio::select! {
-            biased;
-            taken = &mut taking => break taken,
-            Ok(event) = events.recv() => {
-                if let Event::Upload(upload) = &event
-                    && upload.id < 0
-                {
-                    fetches.push(upload.id);
-                }
-                if let Event::Question(question) = &event
-                    && question.kind == QuestionKind::Amount
-                {
-                    progress.clear();
-                    let yes = out.confirms(&intake::many_ask(&question.title, &question.text));
-                    // It may have been taken back at this very moment.
-                    let _ = engine.sources().answer(question.id, yes);
-                    continue;
-                }
-                progress.take(&event, &fetches);
+    let (mut fetches, mut asked) = (Vec::new(), HashSet::new());
+    let hear = |event: Event| match event {
+        Event::Question(question) => {
+            // What was asked by how things stand may be told once more.
+            if question.kind == QuestionKind::Amount && asked.insert(question.id) {
+                progress.clear();
+                let yes = out.confirms(&intake::many_ask(&question.title, &question.text));
+                // It may have been taken back at this very moment.
+                let _ = engine.sources().answer(question.id, yes);
             }
         }
+        event => {
+            if let Event::Upload(upload) = &event
+                && upload.id < 0
+            {
+                fetches.push(upload.id);
+            }
+            progress.take(&event, &fetches);
+        }
     };
+    let uploads = engine.uploads();
+    let taken = hearing(uploads.submit(captures, submit), events, || engine.snapshot().questions, hear).await;
     progress.clear();
     taken
+}
+
+/// Until it is taken; what happens meanwhile is heard, and where some of that was missed, what is asked by then.
+async fn hearing<T>(
+    taking: impl Future<Output = T>,
+    mut events: Receiver<Event>,
+    questions: impl Fn() -> Vec<Question>,
+    mut hear: impl FnMut(Event),
+) -> T {
+    tokio::pin!(taking);
+    loop {
+        tokio::select! {
+            biased;
+            taken = &mut taking => return taken,
+            event = events.recv() => match event {
+                Ok(event) => hear(event),
+                Err(RecvError::Lagged(_)) => questions().into_iter().map(Event::Question).for_each(&mut hear),
+                Err(RecvError::Closed) => return taking.await,
+            },
+        }
+    }
 }
 
 fn input(out: &Out) -> Result<Bytes> {
@@ -288,4 +307,32 @@ fn of_clipboard(taken: Result<Batch>, out: &Out) -> Result<Vec<Outcome>> {
         }
     };
     Ok(batch.each.into_iter().map(outcome).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_question_among_events_that_were_missed_is_asked_all_the_same() {
+        let (sender, events) = tokio::sync::broadcast::channel(1);
+        let text = String::new;
+        let question = Question { id: 7, kind: QuestionKind::Amount, title: text(), text: text(), yes: text(), no: text() };
+        for event in [Event::Question(question.clone()), Event::Settings, Event::Status] {
+            sender.send(event).expect("somebody listens");
+        }
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let answer = Cell::new(Some(answer));
+        let hear = |event| {
+            if let Event::Question(question) = event {
+                answer.take().expect("asked once").send(question.id).expect("it is waited for");
+            }
+        };
+        let taken = hearing(answered, events, || vec![question.clone()], hear);
+        let taken = tokio::time::timeout(Duration::from_secs(60), taken).await.expect("somebody was asked");
+        assert_eq!(taken.expect("answered"), 7);
+    }
 }
