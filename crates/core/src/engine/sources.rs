@@ -14,7 +14,7 @@ use super::watched::Keeper;
 use super::{Batch, Inner, Role, Submit};
 use crate::capture::{Capture, Content, Source};
 use crate::error::{Code, Error, Result};
-use crate::event::{Event, QuestionKind};
+use crate::event::Event;
 use crate::hub::Hub;
 use crate::queue::blocking;
 use crate::settings::{Proxy, WatchedFolder};
@@ -219,18 +219,10 @@ impl Sources {
         self.inner.sources.questions.answer(id, yes)
     }
 
-    /// Answers with no what somebody who gave something is being asked: imagepic is about to end, and does not wait for them. What was
-    /// found in watched folders stays as it is, and is asked about at the next start.
+    /// Answers with no what somebody who gave something is being asked, and would be from here on: imagepic is about to end, and does
+    /// not wait for them. What was found in watched folders stays as it is, and is asked about at the next start.
     pub fn stop_asking(&self) {
-        let given = |kind| matches!(kind, QuestionKind::Address | QuestionKind::Amount);
-        let open = self.inner.hub.with(|live| {
-            let given = live.questions.iter().filter(|(_, asked)| given(asked.kind));
-            given.map(|(id, _)| *id).collect::<Vec<_>>()
-        });
-        for id in open {
-            // One that was answered at this very moment needs nothing more.
-            let _ = self.answer(id, false);
-        }
+        self.inner.sources.questions.end();
     }
 }
 

@@ -38,7 +38,19 @@ impl Asked {
 pub(crate) struct Questions {
     hub: Arc<Hub>,
     next: AtomicU64,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<bool>>>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    open: HashMap<u64, (QuestionKind, oneshot::Sender<bool>)>,
+    /// Whoever gives something is asked nothing any more.
+    ending: bool,
+}
+
+/// Asked of somebody who has just given something, and waits for the answer.
+const fn of_a_giver(kind: QuestionKind) -> bool {
+    matches!(kind, QuestionKind::Address | QuestionKind::Amount)
 }
 
 /// One open question; it is taken back when this is dropped.
@@ -53,16 +65,38 @@ impl Questions {
         Self { hub, next: AtomicU64::new(1), waiting: Mutex::default() }
     }
 
-    fn waiting<R>(&self, run: impl FnOnce(&mut HashMap<u64, oneshot::Sender<bool>>) -> R) -> R {
+    fn waiting<R>(&self, run: impl FnOnce(&mut Waiting) -> R) -> R {
         run(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn ask(self: &Arc<Self>, asked: Asked) -> Asking {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
-        self.waiting(|waiting| waiting.insert(id, sender));
-        self.tell(id, asked);
+        let asks = self.waiting(|waiting| {
+            let asks = !(waiting.ending && of_a_giver(asked.kind));
+            if asks {
+                waiting.open.insert(id, (asked.kind, sender));
+            }
+            asks
+        });
+        // An answer that nobody will give is no.
+        if asks {
+            self.tell(id, asked);
+        }
         Asking { id, questions: Arc::clone(self), answer }
+    }
+
+    /// Answers with no what whoever gave something is asked, now and from now on.
+    pub(crate) fn end(&self) {
+        let open: Vec<_> = self.waiting(|waiting| {
+            waiting.ending = true;
+            waiting.open.extract_if(|_, (kind, _)| of_a_giver(*kind)).collect()
+        });
+        for (id, (_, sender)) in open {
+            // Whoever asked may have gone at this very moment.
+            let _ = sender.send(false);
+            self.gone(id);
+        }
     }
 
     fn tell(&self, id: u64, asked: Asked) {
@@ -76,7 +110,7 @@ impl Questions {
     /// # Errors
     /// `BadRequest` where it is none any more.
     pub(crate) fn answer(&self, id: u64, yes: bool) -> Result<()> {
-        let answered = self.waiting(|waiting| waiting.remove(&id)).is_some_and(|sender| sender.send(yes).is_ok());
+        let answered = self.waiting(|waiting| waiting.open.remove(&id)).is_some_and(|(_, sender)| sender.send(yes).is_ok());
         self.gone(id);
         if answered { Ok(()) } else { Err(Error::new(Code::BadRequest, words::question_gone())) }
     }
@@ -91,7 +125,7 @@ impl Questions {
 impl Asking {
     /// Asks the same in other words.
     pub(crate) fn reword(&self, asked: Asked) {
-        if self.questions.waiting(|waiting| waiting.contains_key(&self.id)) {
+        if self.questions.waiting(|waiting| waiting.open.contains_key(&self.id)) {
             self.questions.tell(self.id, asked);
         }
     }
@@ -104,7 +138,7 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.questions.waiting(|waiting| waiting.remove(&self.id));
+        self.questions.waiting(|waiting| waiting.open.remove(&self.id));
         self.questions.gone(self.id);
     }
 }

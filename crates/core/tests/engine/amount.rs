@@ -1,8 +1,10 @@
 //! A folder of hundreds asks before anything of it goes; files that were named one by one do not.
 
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use imagepic_core::Code;
+use imagepic_core::capture::{Capture, Content, Near, Source};
 use imagepic_core::engine::{Batch, Engine, Submit};
 use imagepic_core::event::{Event, Question, QuestionKind};
 
@@ -90,5 +92,25 @@ async fn an_open_question_does_not_hold_up_the_end() {
     engine.sources().stop_asking();
     let batch = giving.await.expect("it ends").expect("an answer");
     assert!(batch.uploads.is_empty() && engine.snapshot().questions.is_empty());
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn nothing_is_asked_once_imagepic_is_about_to_end() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let folder = album(&place);
+    let mut events = engine.subscribe();
+    engine.sources().stop_asking();
+    let near = Content::Url { url: "http://127.0.0.1:9/a.png".parse().expect("an address"), near: Near::Ask };
+    let near = Capture { content: near, source: Source::Url, at: SystemTime::now() };
+    let uploads = engine.uploads();
+    let giving = uploads.submit(vec![path(&folder), near], asking());
+    let batch = tokio::time::timeout(Duration::from_secs(60), giving).await.expect("nobody is waited for").expect("an answer");
+    let codes = batch.each.iter().map(|each| each.outcome.as_ref().expect_err("nobody said so").code).collect::<Vec<_>>();
+    assert_eq!(codes, [Code::Cancelled, Code::PrivateAddress]);
+    while let Ok(event) = events.try_recv() {
+        assert!(!matches!(event, Event::Question(_)), "{event:?}");
+    }
     engine.close().await;
 }
