@@ -253,8 +253,9 @@ impl Browse {
     /// `NoSuchDestination`, `NoSuchBucket`, `Forbidden`, and the network's.
     pub async fn remove(&self, destination: &str, bucket: &str, key: &str) -> Result<()> {
         let id = self.id(destination)?;
+        let uploads = self.inner.uploads_at(&id, bucket, vec![key.to_owned()]).await;
         self.inner.stores.of(&id).await?.remove(bucket, key).await?;
-        self.inner.uploads_leave(&id, bucket, vec![key.to_owned()]).await;
+        self.inner.uploads_leave(uploads).await;
         self.inner.browsed.gone(&id, bucket, key);
         self.changed(&id, bucket, parent(key));
         Ok(())

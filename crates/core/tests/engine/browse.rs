@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use imagepic_core::engine::{Engine, Known, Picked, Role};
+use imagepic_core::destination::{Destination, Names};
+use imagepic_core::engine::{Draft, Engine, Known, Picked, Role};
 use imagepic_core::error::Code;
-use imagepic_core::event::{Event, JobPhase};
+use imagepic_core::event::{Event, JobPhase, Stage, Upload};
 use imagepic_core::store::{Body, Put, Store as _};
 use sha2::{Digest as _, Sha256};
 
@@ -192,6 +193,66 @@ async fn a_removal_that_the_end_cuts_short_is_told_and_keeps_nobody_from_ending(
     assert!(told.iter().any(|text| text.contains("a.png is not deleted from")), "{told:?}");
     remote.set(Line::Open);
     assert_eq!(keys(&remote, "docs/").await, ["docs/a.png"]);
+}
+
+async fn uploaded(engine: &Engine, seed: u64, name: &str) -> Upload {
+    let batch = engine.uploads().submit(vec![bytes(image(seed, 300), Some(name))], quietly()).await.expect("taken");
+    stage(engine, batch.uploads[0], Stage::Done).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_takes_a_name_which_was_freed_a_moment_ago_stays_in_the_list() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let team = engine.destinations().resolve("Team").expect("a destination");
+    let names = Names { file: "{stem}.{ext}".to_owned(), ..team.names.clone() };
+    let draft = Draft { destination: Destination { names, ..team }, secret: None };
+    engine.destinations().save(draft).await.expect("saved");
+    let old = uploaded(&engine, 1, "a.png").await;
+    // The store has removed it, and its answer takes a while.
+    remote.set(Line::Mute);
+    let job = engine.browse().remove_now("Team", BUCKET, vec![object(&old.key)]).expect("begun");
+    let freed = async {
+        while !keys(&remote, "docs/").await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), freed).await.expect("it is removed");
+    let new = uploaded(&engine, 2, "a.png").await;
+    assert_eq!(new.key, old.key);
+    remote.set(Line::Open);
+    assert_eq!(engine.browse().finished(job.id).await.expect("over").phase, JobPhase::Done);
+    assert_eq!(engine.uploads().get(old.id).await.expect_err("its object is gone").code, Code::NoSuchUpload);
+    engine.uploads().get(new.id).await.expect("its object lies there");
+    assert_eq!(keys(&remote, "docs/").await, [new.key]);
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_whose_objects_are_gone_leave_the_list_though_imagepic_ends_meanwhile() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let mut uploads = Vec::new();
+    for seed in 1..=3 {
+        uploads.push(uploaded(&engine, seed, "a.png").await);
+    }
+    // Somebody keeps the journal busy for longer than the end waits for what is removed.
+    let journal = rusqlite::Connection::open(place.home.journal_file()).expect("the journal");
+    journal.busy_timeout(Duration::from_secs(30)).expect("set");
+    journal.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    let browse = engine.browse();
+    let picked = uploads.iter().map(|upload| object(&upload.key)).collect();
+    let job = browse.remove_now("Team", BUCKET, picked).expect("begun");
+    let closing = tokio::spawn(engine.close());
+    assert_eq!(browse.finished(job.id).await.expect("over").phase, JobPhase::Stopped);
+    assert!(keys(&remote, "docs/").await.is_empty());
+    journal.execute_batch("ROLLBACK").expect("free again");
+    closing.await.expect("no panic");
+    let engine = place.open(Role::Desktop).await;
+    for upload in uploads {
+        assert_eq!(engine.uploads().get(upload.id).await.expect_err("its object is gone").code, Code::NoSuchUpload);
+    }
+    engine.close().await;
 }
 
 /// What was told since.

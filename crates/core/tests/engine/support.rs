@@ -43,6 +43,8 @@ pub(crate) enum Line {
     Cut,
     /// Passes nothing on, and keeps the connection.
     Stuck,
+    /// Passes everything on, but keeps answers to a POST (which removes several objects) back.
+    Mute,
 }
 
 /// A real bucket of its own, and a line to it.
@@ -168,7 +170,7 @@ async fn pass(mut client: TcpStream, target: std::net::SocketAddr, line: Arc<Ato
     let now = || line.load(Ordering::SeqCst);
     let mut server = TcpStream::connect(target).await.expect("the bucket listens");
     let (mut buffer, mut answer) = (vec![0; 16 << 10], vec![0; 16 << 10]);
-    let mut passed = 0_usize;
+    let (mut passed, mut posted) = (0_usize, false);
     loop {
         match now() {
             at if at == Line::Dead as u8 => return,
@@ -193,6 +195,8 @@ async fn pass(mut client: TcpStream, target: std::net::SocketAddr, line: Arc<Ato
             read = client.read(&mut buffer) => {
                 let Ok(read) = read else { return };
                 if read == 0 { return }
+                let begins = |method: &[u8]| buffer[..read].starts_with(method);
+                posted = begins(b"POST ") || (posted && ![&b"GET "[..], b"PUT ", b"HEAD ", b"DELETE "].into_iter().any(begins));
                 // Looked at again: the line may have been cut while nothing moved.
                 if now() == Line::Dead as u8 || now() == Line::Busy as u8 {
                     if now() == Line::Busy as u8 {
@@ -211,6 +215,9 @@ async fn pass(mut client: TcpStream, target: std::net::SocketAddr, line: Arc<Ato
             }
             read = server.read(&mut answer) => {
                 let Ok(read) = read else { return };
+                while posted && now() == Line::Mute as u8 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
                 if read == 0 || client.write_all(&answer[..read]).await.is_err() { return }
             }
         }

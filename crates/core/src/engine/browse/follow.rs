@@ -3,24 +3,25 @@
 //!
 //! What other programs do to objects is not seen, and what a store tells of itself says nothing of where an object went.
 
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt as _};
+
 use super::{name, parent};
-use crate::destination::{Destination, Kind};
+use crate::destination::Destination;
 use crate::engine::Inner;
 use crate::error::Result;
 use crate::journal::{Moved, Row, RowState};
+
+/// Uploads that leave the list at the same time.
+const AT_ONCE: usize = 16;
 
 impl Inner {
     /// The destinations that are one and the same store under several names, itself among them.
     pub(super) fn one_store(&self, id: &str) -> Vec<Destination> {
         let settings = self.hub.settings();
         let Some(here) = settings.destinations.iter().find(|destination| destination.id == id) else { return Vec::new() };
-        let same = |other: &&Destination| match (&here.kind, &other.kind) {
-            (Kind::ThisComputer, Kind::ThisComputer) => true,
-            (Kind::S3(one), Kind::S3(other)) => host(&one.endpoint) == host(&other.endpoint),
-            (Kind::Team(one), Kind::Team(other)) => host(&one.server) == host(&other.server),
-            _ => false,
-        };
-        settings.destinations.iter().filter(same).cloned().collect()
+        settings.destinations.iter().filter(|other| here.kind.is_one_store(&other.kind)).cloned().collect()
     }
 
     /// The finished uploads whose objects these are.
@@ -62,17 +63,45 @@ impl Inner {
         Ok(())
     }
 
-    /// Objects have been removed: their uploads leave the list.
-    pub(super) async fn uploads_leave(&self, id: &str, bucket: &str, keys: Vec<String>) {
-        let gone = async {
-            for row in self.uploads_of(id, bucket, keys).await? {
-                self.queue.forget(row.id).await?;
-            }
-            Ok::<(), crate::Error>(())
-        };
-        if let Err(error) = gone.await {
-            tracing::warn!(%error, bucket, "the history still names objects that were removed");
+    /// The uploads that leave the list once these objects are removed. To be asked for before that: a key that is free may be
+    /// another upload's a moment later.
+    pub(super) async fn uploads_at(&self, id: &str, bucket: &str, keys: Vec<String>) -> Vec<Row> {
+        self.uploads_of(id, bucket, keys).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, bucket, "the history will still name objects that are removed");
+            Vec::new()
+        })
+    }
+
+    /// The objects of these have been removed: they leave the list, also where nobody waits for that any more.
+    pub(super) async fn uploads_leave(self: &Arc<Self>, rows: Vec<Row>) {
+        if rows.is_empty() {
+            return;
         }
+        let this = Arc::clone(self);
+        let leaving = async move {
+            // Side by side, so that their commits share a flush.
+            let each = rows.into_iter().map(|row| {
+                let this = Arc::clone(&this);
+                async move { this.leaves(&row).await }
+            });
+            let mut each = stream::iter(each).buffer_unordered(AT_ONCE);
+            while let Some(left) = each.next().await {
+                if let Err(error) = left {
+                    tracing::warn!(%error, "the history still names an object that was removed");
+                }
+            }
+        };
+        // A removal that is cut short by the end leaves no upload behind whose object is gone.
+        if let Err(error) = self.removals.spawn_on(leaving, &self.runtime).await {
+            tracing::warn!(%error, "the history may still name objects that were removed");
+        }
+    }
+
+    async fn leaves(&self, row: &Row) -> Result<()> {
+        let now = self.journal.get(row.id).await?;
+        // It may have been moved elsewhere in time, or deleted by hand.
+        let still = |now: &Row| now.state == RowState::Done && (&now.bucket, &now.key) == (&row.bucket, &row.key);
+        if now.is_some_and(|now| still(&now)) { self.queue.forget(row.id).await } else { Ok(()) }
     }
 
     /// An upload that is over is as the journal has it now: menus and windows hear it.
@@ -85,10 +114,6 @@ impl Inner {
         });
         self.hub.tell(row);
     }
-}
-
-fn host(address: &str) -> String {
-    address.trim().trim_end_matches(['/', '.']).to_lowercase()
 }
 
 /// The folder an upload went to, once its object lies under another key: of two names for one tree the part that moved is replaced.

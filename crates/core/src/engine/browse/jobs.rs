@@ -396,10 +396,15 @@ impl Run {
         let mut left = Vec::new();
         if pairs.iter().all(|(_, to)| to.is_none()) {
             let keys: Vec<String> = pairs.into_iter().map(|(key, _)| key).collect();
-            let outcomes = store.remove_many(bucket, &keys).await?;
-            let gone = keys.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(key, _)| key.clone()).collect();
             let destination = self.job.borrow().destination.clone();
-            self.inner.uploads_leave(&destination, bucket, gone).await;
+            let mut uploads = self.inner.uploads_at(&destination, bucket, keys.clone()).await;
+            let outcomes = store.remove_many(bucket, &keys).await?;
+            {
+                let gone = keys.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+                let gone: HashSet<&str> = gone.map(|(key, _)| key.as_str()).collect();
+                uploads.retain(|upload| gone.contains(upload.key.as_str()));
+            }
+            self.inner.uploads_leave(uploads).await;
             for (key, outcome) in keys.into_iter().zip(outcomes) {
                 left.extend(self.took(key, outcome));
             }
