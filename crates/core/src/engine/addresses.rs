@@ -4,7 +4,6 @@
 //! answer keeps nobody else from being fetched.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::sources::State;
-use super::submit::{Given, take_one};
+use super::submit::{Given, Unnamed, take_one};
 use super::{Inner, Role};
 use crate::capture::{Capture, Content, Near};
 use crate::destination::Destination;
 use crate::error::{Code, Error, Result};
 use crate::event::QuestionKind;
-use crate::intake::{self, Item, Refused, Taken, To};
+use crate::intake::{self, Item, Refused, To};
 use crate::live::place_of;
 use crate::queue::blocking;
 use crate::settings::Proxy;
@@ -49,18 +48,8 @@ pub(super) struct Coming {
 
 /// What came of one of them, and how it is shown until the upload is.
 struct Come {
-    outcome: Option<std::result::Result<(Item, Taken), Refused>>,
-    spool: PathBuf,
-    shown: Option<Shown>,
-}
-
-impl Drop for Come {
-    fn drop(&mut self) {
-        // Fetched, and nobody asked for it any more.
-        if let Some(Ok((_, Taken { spool: Some(name), .. }))) = &self.outcome {
-            let _ = std::fs::remove_file(self.spool.join(name));
-        }
-    }
+    outcome: std::result::Result<Given, Refused>,
+    shown: Shown,
 }
 
 impl Coming {
@@ -84,10 +73,9 @@ impl Coming {
             let text = imagepic_words::errors::internal(&error);
             Refused { name: item.name.clone(), from: item.from.clone(), error: Error::new(Code::Internal, text).because(error) }
         };
-        let mut come = coming.await.map_err(lost)?;
-        self.shown.extend(come.shown.take());
-        let Some(outcome) = come.outcome.take() else { return Ok(Given::Item(item)) };
-        outcome.map(|(item, taken)| Given::Taken(item, Box::new(taken)))
+        let come = coming.await.map_err(lost)?;
+        self.shown.push(come.shown);
+        come.outcome
     }
 
     /// What was taken last is shown as what it has become.
@@ -144,18 +132,15 @@ struct Fetching {
 impl Fetching {
     async fn run(self, item: Item, to: Arc<Destination>, cancel: CancellationToken) -> Come {
         let (name, from) = (item.name.clone(), item.from.clone());
-        let outcome = match self.taken(item, to, &cancel).await {
-            Ok(taken) => Ok(taken),
-            Err(error) => {
-                tracing::info!(code = %error.code.as_str(), %error, "an address was not fetched");
-                Err(Refused { name, from, error })
-            }
-        };
-        Come { outcome: Some(outcome), spool: self.inner.home.spool(), shown: Some(self.shown) }
+        let outcome = self.taken(item, to, &cancel).await.map_err(|error| {
+            tracing::info!(code = %error.code.as_str(), %error, "an address was not fetched");
+            Refused { name, from, error }
+        });
+        Come { outcome, shown: self.shown }
     }
 
     /// Fetches it and puts it into the spool; only then another one has its turn.
-    async fn taken(&self, item: Item, to: Arc<Destination>, cancel: &CancellationToken) -> Result<(Item, Taken)> {
+    async fn taken(&self, item: Item, to: Arc<Destination>, cancel: &CancellationToken) -> Result<Given> {
         let inner = &self.inner;
         let watch = Watch { way: self, turn: Mutex::new(None) };
         let work = async {
@@ -175,8 +160,9 @@ impl Fetching {
             let fetched = intake::expand(vec![capture]).pop().and_then(std::result::Result::ok);
             let item = fetched.map_or_else(|| item.clone(), |fetched| Item { from: item.from.clone(), ..fetched });
             let taken = take_one(&item, &to, to_spool, &queue)?;
+            let file = Unnamed::of(&taken, &spool);
             intake::seal(&spool);
-            Ok((item, taken))
+            Ok(Given::Taken(item, Box::new(taken), file))
         })
         .await
     }

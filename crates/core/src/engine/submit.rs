@@ -1,6 +1,6 @@
 //! Taking in: from captures to rows in the journal and work for the queue.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +40,30 @@ fn shown(item: &Item) -> String {
     item.from.within.clone().unwrap_or_else(|| item.name.clone())
 }
 
-fn spools(taken: &[std::result::Result<(Item, Taken), Refused>]) -> bool {
-    taken.iter().flatten().any(|(_, taken)| taken.spool.is_some())
+fn spools(taken: &[std::result::Result<(Item, Taken, Unnamed), Refused>]) -> bool {
+    taken.iter().flatten().any(|(_, taken, _)| taken.spool.is_some())
+}
+
+/// A file in the spool that no row names yet: it goes with this.
+pub(super) struct Unnamed(Option<PathBuf>);
+
+impl Unnamed {
+    pub(super) fn of(taken: &Taken, spool: &Path) -> Self {
+        Self(taken.spool.as_ref().map(|name| spool.join(name)))
+    }
+
+    /// The file, which stays from here on.
+    fn into_file(mut self) -> Option<PathBuf> {
+        self.0.take()
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        if let Some(file) = &self.0 {
+            let _ = std::fs::remove_file(file);
+        }
+    }
 }
 
 /// One thing that was given.
@@ -49,13 +71,13 @@ pub(super) enum Given {
     /// To be taken.
     Item(Item),
     /// Fetched, and taken then.
-    Taken(Item, Box<Taken>),
+    Taken(Item, Box<Taken>, Unnamed),
 }
 
 impl Given {
     const fn item(&self) -> &Item {
         match self {
-            Self::Item(item) | Self::Taken(item, _) => item,
+            Self::Item(item) | Self::Taken(item, ..) => item,
         }
     }
 }
@@ -211,9 +233,11 @@ impl Inner {
         let mut rows = Vec::new();
         let mut bodies = Vec::new();
         let mut each = Vec::new();
+        let mut files = Vec::new();
         for outcome in taken {
             match outcome {
-                Ok((item, taken)) => {
+                Ok((item, taken, file)) => {
+                    files.push(file);
                     let count = counter + 1 + rows.len() as u64;
                     let (row, body) = self.new_row(&item, taken, destination, templates, how, batch.id, *position, count);
                     *position += 1;
@@ -233,8 +257,8 @@ impl Inner {
             batch.each.extend(each);
             return Ok(Vec::new());
         }
-        let spooled: Vec<PathBuf> =
-            rows.iter().filter_map(|row| row.spool.as_ref()).map(|name| self.queue.spool_file(name)).collect();
+        // From here on rows may name them, though nobody waits for the answer any more.
+        let spooled: Vec<PathBuf> = files.into_iter().filter_map(Unnamed::into_file).collect();
         let inserted = match self.journal.insert(rows).await {
             Ok(inserted) => inserted,
             Err(error) => {
@@ -345,7 +369,7 @@ impl Inner {
         chunk: Vec<std::result::Result<Given, Refused>>,
         destination: &Arc<Destination>,
         patient: bool,
-    ) -> Result<Vec<std::result::Result<(Item, Taken), Refused>>> {
+    ) -> Result<Vec<std::result::Result<(Item, Taken, Unnamed), Refused>>> {
         let readers = READERS.min(chunk.len()).max(1);
         let share = chunk.len().div_ceil(readers);
         let mut chunk = chunk.into_iter();
@@ -362,10 +386,13 @@ impl Inner {
                 for item in items {
                     taken.push(match item {
                         Ok(Given::Item(item)) => match take_one(&item, &destination, to, &queue) {
-                            Ok(taken) => Ok((item, taken)),
+                            Ok(taken) => {
+                                let file = Unnamed::of(&taken, &spool);
+                                Ok((item, taken, file))
+                            }
                             Err(error) => Err(Refused { name: shown(&item), from: item.from, error }),
                         },
-                        Ok(Given::Taken(item, taken)) => Ok((item, *taken)),
+                        Ok(Given::Taken(item, taken, file)) => Ok((item, *taken, file)),
                         Err(refused) => Err(refused),
                     });
                 }

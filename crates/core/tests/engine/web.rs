@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use imagepic_clipboard::Content as Clip;
 use imagepic_core::Code;
 use imagepic_core::capture::{Capture, Content, Near, Source};
-use imagepic_core::engine::{Batch, Engine, HistoryQuery, Role, Submit};
+use imagepic_core::destination::{Destination, Names};
+use imagepic_core::engine::{Batch, Draft, Engine, HistoryQuery, Role, Submit};
 use imagepic_core::event::{Event, Question, Stage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -383,5 +384,25 @@ async fn a_name_of_ones_own_network_that_only_a_proxy_knows_is_asked_about() {
     engine.sources().answer(asked.id, false).expect("answered");
     assert_eq!(giving.await.expect("no panic").refused[0].code, Code::PrivateAddress);
     assert_eq!(proxy.asked(), 0);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_picture_that_was_fetched_and_cannot_be_taken_leaves_no_file_behind() {
+    let (place, remote, site) = (Place::new(), Remote::start().await, Site::start().await);
+    let engine = place.with(&remote).await;
+    let team = engine.destinations().resolve("Team").expect("a destination");
+    let names = Names { file: "{counter}-{stem}.{ext}".to_owned(), ..team.names.clone() };
+    let draft = Draft { destination: Destination { names, ..team }, secret: None };
+    engine.destinations().save(draft).await.expect("saved");
+    let journal = rusqlite::Connection::open(place.home.journal_file()).expect("the journal");
+    journal.busy_timeout(Duration::from_secs(30)).expect("set");
+    journal.execute_batch("ALTER TABLE uploads RENAME TO away").expect("nobody can count");
+    let given = vec![by_address(site.put("/a.png", "200 OK", &image(60, 3000)), Near::Allow)];
+    engine.uploads().submit(given, quietly()).await.expect_err("there is no number for its name");
+    assert_eq!(site.asked(), 1, "it was fetched");
+    let left = std::fs::read_dir(place.home.spool()).expect("a spool").flatten().map(|entry| entry.file_name());
+    assert_eq!(left.collect::<Vec<_>>(), Vec::<std::ffi::OsString>::new());
+    journal.execute_batch("ALTER TABLE away RENAME TO uploads").expect("as it was");
     engine.close().await;
 }
