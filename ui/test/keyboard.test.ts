@@ -1,5 +1,6 @@
 import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import "./sized";
 import { answers, asked, tell } from "@/fake/ipc";
 import { library } from "@/fake/library";
 import { scene } from "@/fake/scenes";
@@ -31,11 +32,6 @@ const press = async (key: string, more: object = {}) => {
   await settle();
 };
 const sentTo = (name: string) => asked.filter((one) => one.name === name).map(({ args }) => args);
-
-const sized = { offsetWidth: 800, offsetHeight: 3000, clientWidth: 800, clientHeight: 3000 };
-for (const [name, value] of Object.entries(sized)) Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value });
-HTMLElement.prototype.scrollTo = () => {};
-HTMLCanvasElement.prototype.getContext = () => null;
 
 await begin();
 beforeEach(async () => {

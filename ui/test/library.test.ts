@@ -1,5 +1,6 @@
 import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import "./sized";
 import type { Upload } from "@/bindings/Upload";
 import { answers, asked, refusal, tell } from "@/fake/ipc";
 import { HOSTILE, library } from "@/fake/library";
@@ -34,12 +35,6 @@ const press = async (key: string, more: object = {}) => {
   view.find(".scroll").element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
   await settle();
 };
-
-// A list in a page without a layout has no height, and would draw nothing.
-const sized = { offsetWidth: 800, offsetHeight: 3000, clientWidth: 800, clientHeight: 3000 };
-for (const [name, value] of Object.entries(sized)) Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value });
-HTMLElement.prototype.scrollTo = () => {};
-HTMLCanvasElement.prototype.getContext = () => null;
 
 await begin();
 beforeEach(async () => {

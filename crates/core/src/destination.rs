@@ -62,15 +62,22 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether buckets of one name are the same bucket for both. Behind one address there may be a store for each account (Swift, Ceph's
-    /// tenants), so that with another key they need not be.
+    /// Whether buckets of one name are surely the same bucket for both. Behind one address there may be a store for each account (Swift,
+    /// Ceph's tenants), so that with another key they need not be.
     pub(crate) fn is_one_store(&self, other: &Self) -> bool {
+        let sure = match (self, other) {
+            (Self::S3(one), Self::S3(other)) => one.access_key.trim() == other.access_key.trim(),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        };
+        sure && self.may_be_one_store(other)
+    }
+
+    /// Whether buckets of one name may be the same bucket for both. Which store stands behind a team server is not told: it may be any.
+    pub(crate) fn may_be_one_store(&self, other: &Self) -> bool {
         let host = |address: &str| address.trim().trim_end_matches(['/', '.']).to_lowercase();
         match (self, other) {
-            (Self::ThisComputer, Self::ThisComputer) => true,
-            (Self::S3(one), Self::S3(other)) => {
-                host(&one.endpoint) == host(&other.endpoint) && one.access_key.trim() == other.access_key.trim()
-            }
+            (Self::ThisComputer, Self::ThisComputer) | (Self::S3(_), Self::Team(_)) | (Self::Team(_), Self::S3(_)) => true,
+            (Self::S3(one), Self::S3(other)) => host(&one.endpoint) == host(&other.endpoint),
             (Self::Team(one), Self::Team(other)) => host(&one.server) == host(&other.server),
             _ => false,
         }
@@ -196,8 +203,20 @@ mod tests {
         };
         let mine = s3("https://s3.example", "MINE");
         assert!(mine.is_one_store(&s3("https://S3.example/ ", "MINE")));
-        assert!(!mine.is_one_store(&s3("https://s3.example", "YOURS")));
-        assert!(!mine.is_one_store(&s3("https://other.example", "MINE")));
+        let yours = s3("https://s3.example", "YOURS");
+        assert!(!mine.is_one_store(&yours) && mine.may_be_one_store(&yours), "it need not be, and may be");
+        assert!(!mine.may_be_one_store(&s3("https://other.example", "MINE")));
+        let team = |server: &str| {
+            Kind::Team(TeamAddress {
+                server: server.to_owned(),
+                phone: "13800138000".to_owned(),
+                allow_plain_http: false,
+                ca_file: None,
+            })
+        };
+        assert!(team("https://a.example/").is_one_store(&team("https://a.example")));
+        assert!(!team("https://a.example").may_be_one_store(&team("https://b.example")));
+        assert!(mine.may_be_one_store(&team("https://a.example")) && !mine.is_one_store(&team("https://a.example")));
         assert!(!mine.is_one_store(&Kind::ThisComputer) && Kind::ThisComputer.is_one_store(&Kind::ThisComputer));
     }
 }

@@ -6,7 +6,6 @@ use std::thread;
 use imagepic_words::errors;
 
 use super::Queue;
-use crate::destination::Kind;
 use crate::error::{Code, Error, Result, Waiting};
 use crate::event::Event;
 use crate::journal::{Change, Row, RowState};
@@ -145,22 +144,12 @@ impl Queue {
     /// under several names; what a destination that is gone stood for is not known, so it counts.
     pub(crate) fn sharer<'a>(&self, row: &Row, naming: &'a [Row]) -> Option<&'a Row> {
         let settings = self.hub.settings();
-        let place = |id: &str| {
-            let known = settings.destinations.iter().find(|destination| destination.id == id)?;
-            Some(match &known.kind {
-                Kind::ThisComputer => None,
-                Kind::S3(address) => Some((false, address.endpoint.trim().trim_end_matches(['/', '.']).to_lowercase())),
-                Kind::Team(address) => Some((true, address.server.to_lowercase())),
-            })
-        };
+        let place = |id: &str| settings.destinations.iter().find(|destination| destination.id == id).map(|known| &known.kind);
         let here = place(&row.destination);
-        let same_place = |other: &Row| {
-            let there = place(&other.destination);
-            let (Some(here), Some(there)) = (&here, &there) else { return true };
-            // Which store stands behind a team server is not told: it may be any.
-            let team = |place: &Option<(bool, String)>| place.as_ref().map(|(team, _)| *team);
-            let maybe = matches!((team(here), team(there)), (Some(one), Some(other)) if one != other);
-            other.destination == row.destination || maybe || here == there
+        // A destination that is gone may have been any.
+        let same_place = |other: &Row| match (here, place(&other.destination)) {
+            (Some(here), Some(there)) => other.destination == row.destination || here.may_be_one_store(there),
+            _ => true,
         };
         naming.iter().find(|other| other.id != row.id && other.state == RowState::Done && same_place(other))
     }

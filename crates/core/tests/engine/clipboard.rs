@@ -1,8 +1,9 @@
 //! What replaces the clipboard, and what does not.
 
 use imagepic_clipboard::Content as Clip;
-use imagepic_core::engine::{Deliver, Role, Submit};
-use imagepic_core::event::{Event, Stage};
+use imagepic_core::engine::{Deliver, Engine, Role, Submit};
+use imagepic_core::event::{Event, Offer, Settled, Stage};
+use tokio::sync::broadcast::Receiver;
 
 use crate::support::*;
 
@@ -10,7 +11,7 @@ fn copied(seed: u64) -> Clip {
     Clip::Image { bytes: image(seed, 5000).into(), mime: "image/png".to_owned() }
 }
 
-async fn settled(events: &mut tokio::sync::broadcast::Receiver<Event>) -> imagepic_core::event::Settled {
+async fn settled(events: &mut Receiver<Event>) -> Settled {
     let next = async {
         loop {
             if let Ok(Event::Settled(settled)) = events.recv().await {
@@ -74,18 +75,27 @@ async fn whoever_copied_something_else_meanwhile_keeps_it() {
     engine.close().await;
 }
 
-#[tokio::test]
-async fn ask_offers_and_uploads_only_when_told_and_an_offer_ends_with_the_next_copy() {
+/// An engine that asks about each image that is copied, and hears.
+async fn asking() -> (Place, Remote, Engine, Receiver<Event>) {
     let (place, remote) = (Place::new(), Remote::start().await);
     let engine = place.with(&remote).await;
     engine.settings().set("capture.clipboard", "ask").await.expect("set");
     watching(&place, true).await;
-    let mut events = engine.subscribe();
-    let offered = async |events: &mut tokio::sync::broadcast::Receiver<Event>| loop {
+    let events = engine.subscribe();
+    (place, remote, engine, events)
+}
+
+async fn offered(events: &mut Receiver<Event>) -> Offer {
+    loop {
         if let Event::Offer(offer) = events.recv().await.expect("an event") {
             return offer;
         }
-    };
+    }
+}
+
+#[tokio::test]
+async fn ask_offers_and_uploads_only_when_told_and_an_offer_ends_with_the_next_copy() {
+    let (place, remote, engine, mut events) = asking().await;
     place.clipboard.copy(copied(1));
     let first = offered(&mut events).await;
     assert_eq!(engine.snapshot().offer, Some(first.clone()));
@@ -101,16 +111,7 @@ async fn ask_offers_and_uploads_only_when_told_and_an_offer_ends_with_the_next_c
 
 #[tokio::test]
 async fn what_is_uploaded_another_way_is_offered_no_longer_and_neither_is_what_a_link_replaced() {
-    let (place, remote) = (Place::new(), Remote::start().await);
-    let engine = place.with(&remote).await;
-    engine.settings().set("capture.clipboard", "ask").await.expect("set");
-    watching(&place, true).await;
-    let mut events = engine.subscribe();
-    let offered = async |events: &mut tokio::sync::broadcast::Receiver<Event>| loop {
-        if let Event::Offer(_) = events.recv().await.expect("an event") {
-            return;
-        }
-    };
+    let (place, _remote, engine, mut events) = asking().await;
     // Given by Ctrl+V, and not even on its way yet.
     engine.uploads().set_paused(true);
     place.clipboard.copy(copied(1));
@@ -190,11 +191,7 @@ async fn a_clipboard_mode_set_by_another_process_holds_and_so_does_what_is_set_a
 
 #[tokio::test]
 async fn an_image_copied_again_after_something_else_is_offered_again() {
-    let (place, remote) = (Place::new(), Remote::start().await);
-    let engine = place.with(&remote).await;
-    engine.settings().set("capture.clipboard", "ask").await.expect("set");
-    watching(&place, true).await;
-    let mut events = engine.subscribe();
+    let (place, _remote, engine, mut events) = asking().await;
     place.clipboard.copy(copied(1));
     place.clipboard.copy(Clip::Text);
     place.clipboard.copy(copied(1));
