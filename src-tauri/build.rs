@@ -7,8 +7,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for watched in ["src-tauri/capabilities", "src-tauri/permissions", "tauri.conf.json", "icons", "ui/dist"] {
         println!("cargo:rerun-if-changed={watched}");
     }
-    if !Path::new("ui/dist/index.html").is_file() {
-        return Err("ui/dist/index.html is missing: the windows have not been built yet. \
+    if !Path::new("ui/dist/library.html").is_file() {
+        return Err("ui/dist/library.html is missing: the windows have not been built yet. \
                     Run `cargo xtask setup` (it does everything), or `npm ci && npm run build` in ui/."
             .into());
     }

@@ -110,8 +110,7 @@ fn open_here(app: &AppHandle, name: Name) -> tauri::Result<()> {
     let lang = shell.engine.lang();
     let chosen = shell.engine.settings().get().general.theme;
     let form = name.form();
-    // The label tells the page which window it is; the query is for people who open the page in a browser.
-    let page = WebviewUrl::App(PathBuf::from(format!("index.html?window={}", name.label())));
+    let page = WebviewUrl::App(PathBuf::from(format!("{}.html", name.label())));
     let window = WebviewWindowBuilder::new(app, name.label(), page)
         .title(name.title().to(lang))
         .inner_size(form.size.0, form.size.1)
@@ -306,8 +305,8 @@ mod tests {
     #[test]
     fn no_page_from_outside_opens_in_a_window() {
         let ours = |url: &str| is_ours(&tauri::Url::parse(url).expect("an address"));
-        assert!(ours("tauri://localhost/index.html?window=settings"));
-        assert!(ours("http://tauri.localhost/index.html"));
+        assert!(ours("tauri://localhost/settings.html"));
+        assert!(ours("http://tauri.localhost/library.html"));
         for url in ["https://example.com/", "file:///etc/passwd", "tauri://evil/", "http://localhost:1420/", "data:text/html,x"] {
             assert!(!ours(url), "{url}");
         }

@@ -26,6 +26,7 @@ export default defineConfig(({ mode }) => ({
     target: "safari16",
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    rolldownOptions: { input: ["welcome", "drop-zone", "library", "settings"].map((name) => at(`${name}.html`)) },
     reportCompressedSize: false,
   },
   test: { environment: "jsdom", include: ["test/**/*.test.ts"], setupFiles: ["test/setup.ts"], restoreMocks: true, testTimeout: 30_000 },

@@ -28,7 +28,7 @@ export function problems() {
     const path = join(entry.parentPath ?? entry.path, entry.name);
     if (/\/(bindings|fake)\//.test(path)) continue;
     const text = readFileSync(path, "utf8");
-    const keys = [...text.matchAll(/(?:\bt|\bmany)\(\s*["']([\w.-]+)["']|keypath="([\w.-]+)"|title: "([\w.-]+)"|\? "([\w-]+\.[\w.-]+)" : "([\w-]+\.[\w.-]+)"/g)].flatMap((match) => match.slice(1).filter(Boolean));
+    const keys = [...text.matchAll(/(?:\bt|\bmany)\(\s*["']([\w.-]+)["']|keypath="([\w.-]+)"|title: "([\w.-]+)"|\bshow\("([\w.-]+)"|\? "([\w-]+\.[\w.-]+)" : "([\w-]+\.[\w.-]+)"/g)].flatMap((match) => match.slice(1).filter(Boolean));
     for (const key of keys) {
       used.add(key);
       if (!en.has(key)) found.push(`${entry.name} uses ${key}, which no locale has`);

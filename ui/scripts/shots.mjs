@@ -117,7 +117,7 @@ mkdirSync(out, { recursive: true });
 const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
 const server = createServer((request, response) => {
   const path = new URL(request.url, "http://local").pathname;
-  const file = join(built, path === "/" ? "index.html" : path);
+  const file = join(built, path);
   if (path === "/favicon.ico") return response.writeHead(204).end();
   if (!existsSync(file)) return response.writeHead(404).end();
   response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-security-policy": POLICY }).end(readFileSync(file));
@@ -139,7 +139,7 @@ async function look({ shot, lang, theme, name }) {
   const page = await browser.newPage({ viewport: shot.size, reducedMotion: "reduce", deviceScaleFactor: pictures ? 2 : 1 });
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && tell(name, message.text()));
   page.on("pageerror", (error) => tell(name, error.message));
-  await page.goto(`http://127.0.0.1:${server.address().port}/?window=${shot.window}&state=${shot.state}&lang=${lang}&theme=${theme}#${shot.hash ?? ""}`);
+  await page.goto(`http://127.0.0.1:${server.address().port}/${shot.window}.html?state=${shot.state}&lang=${lang}&theme=${theme}#${shot.hash ?? ""}`);
   await page.waitForSelector("main");
   await page.waitForTimeout(120);
   try {

@@ -8,8 +8,18 @@ const STEPS = [
   ["bytes.kb", 1e3, 0],
 ] as const;
 
-const round = (value: number, digits: number) =>
-  new Intl.NumberFormat(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+/** A format for each language, made when it is first wanted: making one takes up to a millisecond, and a list would make hundreds. */
+export function perLanguage<F>(make: (tag: string) => F): (tag: string) => F {
+  const made = new Map<string, F>();
+  return (tag) => {
+    const known = made.get(tag) ?? make(tag);
+    made.set(tag, known);
+    return known;
+  };
+}
+
+const rounded = [0, 1, 2].map((digits) => perLanguage((tag) => new Intl.NumberFormat(tag, { minimumFractionDigits: digits, maximumFractionDigits: digits })));
+const round = (value: number, digits: 0 | 1 | 2) => rounded[digits]!(language()).format(value);
 
 /** `12,842`: by the language of the windows and not by the system's, which may group nothing. */
 export const grouped = (count: number): string => round(count, 0);
@@ -34,5 +44,6 @@ export function share(sent: number, total: number): string {
 /** Whole percent; 100 only when everything is there. */
 export const percent = (sent: number, total: number): number => (total === 0 ? 0 : Math.min(sent >= total ? 100 : 99, Math.floor((sent / total) * 100)));
 
+const clocks = perLanguage((tag) => new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", hour12: false }));
 /** `14:40`. */
-export const clock = (at: number): string => new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit", hour12: false }).format(at);
+export const clock = (at: number): string => clocks(language()).format(at);

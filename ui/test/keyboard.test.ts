@@ -13,6 +13,7 @@ import { go } from "@/windows/library/route";
 import * as chosen from "@/windows/library/uploads/chosen";
 import { gone } from "@/windows/library/uploads/doing";
 import { clearFilters, filters, found, ready, rows } from "@/windows/library/uploads/shelf";
+import * as shelf from "@/windows/library/uploads/shelf";
 
 let view: VueWrapper;
 const settle = async () => {
@@ -33,7 +34,7 @@ const press = async (key: string, more: object = {}) => {
 };
 const sentTo = (name: string) => asked.filter((one) => one.name === name).map(({ args }) => args);
 
-await begin();
+await Promise.all([begin(), shelf.begin()]);
 beforeEach(async () => {
   go({ at: "uploads", shelf: "all" });
   clearFilters();

@@ -14,6 +14,7 @@ import { dayName, days } from "@/windows/library/uploads/days";
 import { gone } from "@/windows/library/uploads/doing";
 import { life } from "@/windows/library/uploads/life";
 import { clearFilters, counts, found, inSight, ready, rows } from "@/windows/library/uploads/shelf";
+import * as shelf from "@/windows/library/uploads/shelf";
 
 const HOUR = 3_600_000;
 const NOW = new Date(2026, 10, 22, 14, 0).getTime();
@@ -36,7 +37,7 @@ const press = async (key: string, more: object = {}) => {
   await settle();
 };
 
-await begin();
+await Promise.all([begin(), shelf.begin()]);
 beforeEach(async () => {
   vi.useFakeTimers({ now: NOW, toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date"] });
   Object.assign(answers, scene(new URLSearchParams()));
@@ -302,7 +303,7 @@ describe("the library", () => {
       library_newest: () => new Promise((done) => (answer = () => done(made))),
       library_find: () => new Promise(() => {}),
     });
-    view = mount(Library, { global: { plugins: [i18n] }, attachTo: document.body });
+    void shelf.begin();
     await settle();
     tell("engine", { type: "upload", ...made[0]!, name: "told.png" });
     answer();

@@ -10,6 +10,7 @@ import { narrow, over } from "@/windows/library/pane";
 import { go, route } from "@/windows/library/route";
 import * as chosen from "@/windows/library/uploads/chosen";
 import Settings from "@/windows/settings/Settings.vue";
+import * as shelf from "@/windows/library/uploads/shelf";
 
 let view: VueWrapper;
 const sentTo = (name: string) => asked.filter((one) => one.name === name).map(({ args }) => args);
@@ -34,7 +35,7 @@ const cell = (id: string | number) => view.find(`[data-id="${id}"]`);
 for (const [name, value] of Object.entries({ offsetWidth: 800, offsetHeight: 3000, clientWidth: 800, clientHeight: 3000 })) Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value });
 HTMLElement.prototype.scrollTo = () => {};
 HTMLCanvasElement.prototype.getContext = () => null;
-await begin();
+await Promise.all([begin(), shelf.begin()]);
 beforeEach(() => {
   go({ at: "uploads", shelf: "all" });
   chosen.only(null);

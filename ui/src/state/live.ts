@@ -91,9 +91,8 @@ function onEvent(event: Event) {
 
 /** Hears first and asks then, so that nothing falls in between. */
 export async function begin(): Promise<void> {
-  await hear("engine", onEvent);
-  // Some events were lost on their way.
-  await hear("missed", () => told(lookAgain("snapshot")));
+  // Of the second kind where some events were lost on their way.
+  await Promise.all([hear("engine", onEvent), hear("missed", () => told(lookAgain("snapshot")))]);
   await Promise.all([readSettings(), lookAgain("snapshot")]);
 }
 

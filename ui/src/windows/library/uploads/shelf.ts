@@ -6,9 +6,9 @@ import type { Event } from "@/bindings/Event";
 import type { LibraryQuery } from "@/bindings/LibraryQuery";
 import type { Stage } from "@/bindings/Stage";
 import type { Upload } from "@/bindings/Upload";
-import { call } from "@/ipc";
+import { call, hear } from "@/ipc";
 import { failure, said } from "@/state/live";
-import type { Shelf } from "../route";
+import { route, type Shelf } from "../route";
 
 /** Uploads that are kept as they stand; more than any screen shows. */
 const KEPT = 2000;
@@ -81,19 +81,14 @@ export async function find(shelf: Shelf = shown): Promise<void> {
   }
 }
 
-/** The newest at once, while everything is still being found. */
-export async function begin(shelf: Shelf): Promise<void> {
-  if (shelf === "all" && !ready.value) {
-    void call("library_newest", { limit: FIRST })
-      .then((uploads) => {
-        if (ready.value) return;
-        // What was told meanwhile is newer.
-        for (const upload of uploads) if (!rows.has(upload.id)) rows.set(upload.id, upload);
-        found.value = { ids: Float64Array.from(uploads, ({ id }) => id), taken: Float64Array.from(uploads, ({ taken_at }) => taken_at) };
-      })
-      .catch((error: unknown) => (said.text = failure(error).message));
-  }
-  await find(shelf);
+/** Hears first and asks then, so that nothing falls in between. The newest are the first picture; everything is found once that is drawn. */
+export async function begin(): Promise<void> {
+  await Promise.all([hear("engine", hears), hear("missed", anew)]);
+  if (route.value.at !== "uploads" || route.value.shelf !== "all") return;
+  const uploads = await call("library_newest", { limit: FIRST });
+  // What was told meanwhile is newer.
+  for (const upload of uploads) if (!rows.has(upload.id)) rows.set(upload.id, upload);
+  found.value = { ids: Float64Array.from(uploads, ({ id }) => id), taken: Float64Array.from(uploads, ({ taken_at }) => taken_at) };
 }
 
 let waitsToFind: ReturnType<typeof setTimeout> | undefined;

@@ -1,0 +1,4 @@
+import { show } from "@/show";
+import Settings from "./Settings.vue";
+
+await show("title.settings", Settings);

@@ -1,0 +1,4 @@
+import { show } from "@/show";
+import Welcome from "./Welcome.vue";
+
+await show("title.welcome", Welcome);
