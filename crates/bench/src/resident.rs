@@ -37,13 +37,15 @@ pub(crate) async fn compare(place: &Place<'_>, picgo: u16, files: &[PathBuf]) ->
     let resident = reqwest_client()?;
 
     let (mut ours, mut floor, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
-    let mut cpu = 0.0;
+    let (mut cpu, mut bare_cpu) = (0.0, 0.0);
     for (round, file) in files.iter().enumerate() {
         let bytes = Bytes::from(std::fs::read(file)?);
         let address = crate::put_address(&client, place.bucket, &format!("bare/{}/{round}.png", bytes.len()))?;
+        let before = processor_time()?;
         let start = Instant::now();
         bare.put(&address, bytes.clone()).await?;
         let bare_took = milliseconds(start);
+        let bare_spent = processor_time()? - before;
 
         // Its own bytes, so that nothing is known of them yet.
         let before = processor_time()?;
@@ -71,6 +73,7 @@ pub(crate) async fn compare(place: &Place<'_>, picgo: u16, files: &[PathBuf]) ->
             ours.push(ours_took);
             theirs.push(picgo_took);
             cpu += spent;
+            bare_cpu += bare_spent;
         }
     }
     let rounds = ours.len();
@@ -82,7 +85,7 @@ pub(crate) async fn compare(place: &Place<'_>, picgo: u16, files: &[PathBuf]) ->
         serde_json::json!({
             "engine_ms": median(ours), "bare_ms": median(floor), "picgo_ms": median(theirs),
             "over_bare_ms": median(over), "bare_ratio": median(of_bare), "picgo_ratio": median(of_picgo),
-            "engine_cpu_ms": cpu / rounds as f64 * 1000.0,
+            "engine_cpu_ms": cpu / rounds as f64 * 1000.0, "bare_cpu_ms": bare_cpu / rounds as f64 * 1000.0,
         })
     );
     engine.close().await;

@@ -60,15 +60,37 @@ fn program(name: &str) -> PathBuf {
 }
 
 fn on_display(files: &[PathBuf], once: bool, stop: &AtomicBool) -> Done {
+    let home = home()?;
+    if let Some(done) = once.then(|| proved_by_another(&home, files)).flatten() {
+        return done;
+    }
     println!("── imagepic runs in the tray of this desktop; Ctrl-C ends it");
     let mut app = sh::command(program("imagepic-desktop"));
-    let mut app = app.args(files).spawn().map_err(|why| format!("imagepic-desktop could not be started: {why}"))?;
-    let done = if once { prove(files, &mut app, || sh::command(program("imagepic"))) } else { stay(&mut app, stop) };
+    // What is to be proved is uploaded by the console program, and once only.
+    app.args(if once { &[] } else { files });
+    let mut app = app.spawn().map_err(|why| format!("imagepic-desktop could not be started: {why}"))?;
+    let done = if once {
+        up(&mut app, &home).and_then(|()| prove(files, Some(&mut app), || sh::command(program("imagepic"))))
+    } else {
+        stay(&mut app, stop)
+    };
     ask_to_end(&mut app, Duration::from_secs(5));
     done
 }
 
+/// `run --once` as on a machine without a display, in a home of its own and with programs that are built: for the tests.
+pub(crate) fn proved(home: &Path) -> Done {
+    virtually(home, &[], true, &AtomicBool::new(false))
+}
+
 fn on_virtual_desktop(files: &[PathBuf], once: bool, stop: &AtomicBool) -> Done {
+    virtually(&home()?, files, once, stop)
+}
+
+fn virtually(home: &Path, files: &[PathBuf], once: bool, stop: &AtomicBool) -> Done {
+    if let Some(done) = proved_by_another(home, files) {
+        return done;
+    }
     println!("── There is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set): imagepic gets a virtual one");
     let desktop = VirtualDesktop::start(&Options::default()).map_err(|why| why.to_string())?;
     println!("   To join it from another terminal:");
@@ -81,9 +103,15 @@ fn on_virtual_desktop(files: &[PathBuf], once: bool, stop: &AtomicBool) -> Done 
     }
     let mut app = desktop
         .command(program("imagepic-desktop"))
+        .env("IMAGEPIC_HOME", home)
         .spawn()
         .map_err(|why| format!("imagepic-desktop could not be started: {why}"))?;
-    let done = up(&mut app).and_then(|()| prove(files, &mut app, || desktop.command(program("imagepic")))).and_then(|()| {
+    let imagepic = || {
+        let mut imagepic = desktop.command(program("imagepic"));
+        imagepic.env("IMAGEPIC_HOME", home);
+        imagepic
+    };
+    let done = up(&mut app, home).and_then(|()| prove(files, Some(&mut app), imagepic)).and_then(|()| {
         if once {
             return Ok(());
         }
@@ -94,27 +122,33 @@ fn on_virtual_desktop(files: &[PathBuf], once: bool, stop: &AtomicBool) -> Done 
     done
 }
 
-/// Waits until the app lives in its home: it holds a lock there, listens for further starts and serves its bucket.
-fn up(app: &mut Child) -> Done {
-    let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data = || home("XDG_DATA_HOME").or_else(|| Some(home("HOME")?.join(".local/share"))).map(|data| data.join("imagepic"));
-    let home = home("IMAGEPIC_HOME").or_else(data).ok_or("neither IMAGEPIC_HOME nor HOME is set")?;
+/// Where the app lives on this machine.
+fn home() -> Result<PathBuf, String> {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = || named("XDG_DATA_HOME").or_else(|| Some(named("HOME")?.join(".local/share"))).map(|data| data.join("imagepic"));
+    named("IMAGEPIC_HOME").or_else(data).ok_or_else(|| "neither IMAGEPIC_HOME nor HOME is set".to_owned())
+}
+
+/// Whether the app lives in this home: it holds a lock there, listens for further starts and serves its bucket.
+fn lives(home: &Path) -> bool {
     let run = home.join("run");
+    let lock = File::open(run.join("desktop.lock"));
+    let locked = lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
+    // Before the app serves its bucket, the console program would start a host of its own beside it.
+    let host = std::fs::read_to_string(home.join("bucket/host")).unwrap_or_default();
+    let port = host.trim().rsplit(' ').next().and_then(|port| port.parse::<u16>().ok());
+    locked && run.join("desktop.sock").exists() && port.is_some_and(|port| TcpStream::connect(("127.0.0.1", port)).is_ok())
+}
+
+/// Waits until the app that was started lives in its home.
+fn up(app: &mut Child, home: &Path) -> Done {
     let start = Instant::now();
-    let lives = || {
-        let lock = File::open(run.join("desktop.lock"));
-        let locked = lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)));
-        // Before the app serves its bucket, the console program would start a host of its own beside it.
-        let host = std::fs::read_to_string(home.join("bucket/host")).unwrap_or_default();
-        let port = host.trim().rsplit(' ').next().and_then(|port| port.parse::<u16>().ok());
-        locked && run.join("desktop.sock").exists() && port.is_some_and(|port| TcpStream::connect(("127.0.0.1", port)).is_ok())
-    };
-    while !lives() {
+    while !lives(home) {
         if let Ok(Some(status)) = app.try_wait() {
             return Err(format!("imagepic-desktop ended at its start ({status})"));
         }
         if start.elapsed() > PATIENCE {
-            return Err(format!("imagepic-desktop does not live in {} after {} s", run.display(), PATIENCE.as_secs()));
+            return Err(format!("imagepic-desktop does not live in {} after {} s", home.display(), PATIENCE.as_secs()));
         }
         sleep(Duration::from_millis(20));
     }
@@ -122,8 +156,20 @@ fn up(app: &mut Child) -> Done {
     Ok(())
 }
 
+/// Uploads through an app that runs in this home already, where it does.
+fn proved_by_another(home: &Path, files: &[PathBuf]) -> Option<Done> {
+    lives(home).then(|| {
+        println!("── imagepic runs in {} already", home.display());
+        prove(files, None, || {
+            let mut imagepic = sh::command(program("imagepic"));
+            imagepic.env("IMAGEPIC_HOME", home);
+            imagepic
+        })
+    })
+}
+
 /// Uploads the files, or the sample, through the running app's home, and opens every link.
-fn prove(files: &[PathBuf], app: &mut Child, imagepic: impl Fn() -> Command) -> Done {
+fn prove(files: &[PathBuf], app: Option<&mut Child>, imagepic: impl Fn() -> Command) -> Done {
     let sample = [sh::root().join("assets/sample.png")];
     let files = if files.is_empty() { &sample[..] } else { files };
     step("upload, and back by the link", || {
@@ -140,7 +186,7 @@ fn prove(files: &[PathBuf], app: &mut Child, imagepic: impl Fn() -> Command) -> 
         for result in results {
             back(result)?;
         }
-        if let Ok(Some(status)) = app.try_wait() {
+        if let Some(Ok(Some(status))) = app.map(Child::try_wait) {
             return Err(format!("imagepic-desktop has ended meanwhile ({status})"));
         }
         if output.status.success() { Ok(()) } else { Err(format!("imagepic upload failed ({})", output.status)) }

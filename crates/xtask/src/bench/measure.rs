@@ -23,15 +23,7 @@ pub(super) fn cost(command: &Command, scratch: &std::path::Path) -> Result<Cost,
     let figures: PathBuf = scratch.join("time");
     let mut timed = sh::command("time");
     timed.args(["-f", "%U %S %M", "-o"]).arg(&figures).arg("--").arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => timed.env(name, value),
-            None => timed.env_remove(name),
-        };
-    }
-    if let Some(dir) = command.get_current_dir() {
-        timed.current_dir(dir);
-    }
+    take_place_of(command, &mut timed);
     let start = Instant::now();
     let output = timed.stdin(Stdio::null()).output().map_err(|why| format!("time could not be started: {why}"))?;
     let wall = start.elapsed().as_secs_f64();
@@ -47,6 +39,32 @@ pub(super) fn cost(command: &Command, scratch: &std::path::Path) -> Result<Cost,
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     let [user, system, kib] = numbers[..] else { return Err(format!("time said \"{text}\"")) };
     Ok(Cost { wall, cpu: user + system, peak: kib / 1024.0 })
+}
+
+/// How often a run of the program makes the disk promise something (fsync and the like), with all that it starts. A run of its own: being
+/// watched makes it slow.
+pub(super) fn promises(command: &Command, scratch: &std::path::Path) -> Result<usize, String> {
+    let log = scratch.join("strace");
+    let mut watched = sh::command("strace");
+    watched.args(["-f", "-qq", "-e", "trace=fsync,fdatasync,sync_file_range,msync", "-e", "signal=none", "-o"]).arg(&log);
+    watched.arg(command.get_program()).args(command.get_args());
+    take_place_of(command, &mut watched);
+    sh::read(watched.stdin(Stdio::null()))?;
+    let text = std::fs::read_to_string(&log).map_err(|why| format!("{}: {why}", log.display()))?;
+    Ok(text.lines().filter(|line| line.contains("sync") && !line.contains("resumed")).count())
+}
+
+/// Environment and folder of one command for another.
+fn take_place_of(command: &Command, other: &mut Command) {
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        other.current_dir(dir);
+    }
 }
 
 /// The middle value; of an even number the lower middle.

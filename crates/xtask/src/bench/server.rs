@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use imagepic_virtual::VirtualDesktop;
+
 use crate::sh;
 
 /// The bucket everything goes to.
@@ -59,7 +61,7 @@ impl Server {
         let key = |name: &str| keys[name].as_str().map(str::to_owned).ok_or(format!("the bucket's key has no {name}"));
         server.access_key = key("access_key")?;
         server.secret_key = key("secret_key")?;
-        server.introduce_imagepic()?;
+        server.introduce(|| server.imagepic())?;
         Ok(server)
     }
 
@@ -73,9 +75,10 @@ impl Server {
         self.dir.join("bucket")
     }
 
-    fn introduce_imagepic(&self) -> Result<(), String> {
+    /// Tells a home of ours about this server.
+    fn introduce(&self, imagepic: impl Fn() -> Command) -> Result<(), String> {
         use std::io::Write as _;
-        let mut add = self.imagepic();
+        let mut add = imagepic();
         add.args(["destinations", "add", "s3", "--name", BUCKET, "--endpoint", &self.endpoint, "--region", "us-east-1"]);
         add.args(["--access-key", &self.access_key, "--secret-key-stdin", "--bucket", BUCKET, "--path-style"]);
         let mut child = add.stdin(Stdio::piped()).spawn().map_err(|why| format!("imagepic could not be started: {why}"))?;
@@ -86,14 +89,27 @@ impl Server {
         if !status.success() {
             return Err("imagepic refused the destination".into());
         }
-        sh::read(self.imagepic().args(["destinations", "use", BUCKET])).map(drop)
+        sh::read(imagepic().args(["destinations", "use", BUCKET])).map(drop)
     }
 
-    /// Our console program with a home of its own.
+    /// Our console program with a home of its own, where no keychain answers.
     pub(super) fn imagepic(&self) -> Command {
         let mut command = sh::command(program("imagepic"));
-        command.env("IMAGEPIC_HOME", self.dir.join("client"));
+        command.env("IMAGEPIC_HOME", self.dir.join("client")).env_remove("DBUS_SESSION_BUS_ADDRESS");
+        command.env("XDG_RUNTIME_DIR", self.dir.join("client"));
         command
+    }
+
+    /// The same, with another home, which keeps its keys in the keychain of a desktop.
+    pub(super) fn imagepic_at(&self, desktop: &VirtualDesktop) -> Command {
+        let mut command = sh::command(program("imagepic"));
+        command.envs(desktop.environment()).env("IMAGEPIC_HOME", self.dir.join("client-at-desktop"));
+        command
+    }
+
+    /// Tells that home about this server.
+    pub(super) fn introduce_at(&self, desktop: &VirtualDesktop) -> Result<(), String> {
+        self.introduce(|| self.imagepic_at(desktop))
     }
 
     /// Access key and secret key of the bucket.
