@@ -18,9 +18,7 @@ pub(crate) fn shots(arguments: &[String]) -> Done {
     let made = sh::root().join("artifacts/shots");
     std::fs::remove_dir_all(&made).ok();
     step("pictures", || {
-        let mut nextest = sh::cargo();
-        nextest.args(["nextest", "run", "--locked", "--workspace", "--run-ignored", "all", "shots::"]);
-        sh::run(&mut nextest)
+        sh::run(test::nextest(false).args(["--run-ignored", "all", "shots::"]))
     })?;
     for name in README {
         let (from, to) = (made.join(name), sh::root().join("docs").join(name));

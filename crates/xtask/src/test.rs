@@ -112,7 +112,8 @@ fn warns(said: &serde_json::Value) -> bool {
     message["level"] == "warning" && message["spans"].as_array().is_some_and(|places| !places.is_empty())
 }
 
-fn nextest(all: bool) -> Command {
+/// The tests, as [`programs`] built them.
+pub(crate) fn nextest(all: bool) -> Command {
     let mut nextest = locked(&["nextest", "run"]);
     nextest.args(["--workspace", "--no-fail-fast"]);
     if std::env::var_os("CI").is_some() {

@@ -16,4 +16,8 @@ export const frame = {
       run();
     });
   },
+  /** Runs it once the next picture is drawn: what nobody waits for. */
+  after(run: () => void): void {
+    frame.next(() => setTimeout(run));
+  },
 };
