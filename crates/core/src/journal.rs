@@ -6,6 +6,7 @@
 
 mod changes;
 mod library;
+mod path;
 mod queries;
 mod rows;
 mod schema;

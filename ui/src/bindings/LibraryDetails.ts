@@ -27,7 +27,7 @@ created: boolean,
  */
 signed: boolean, 
 /**
- * The file it came from, where that is still there.
+ * The file it came from, where that is still there; to be shown, since a name need not be text.
  */
 file: string | null, 
 /**

@@ -96,8 +96,8 @@ pub struct LibraryDetails {
     pub created: bool,
     /// Links end by themselves.
     pub signed: bool,
-    /// The file it came from, where that is still there.
-    pub file: Option<PathBuf>,
+    /// The file it came from, where that is still there; to be shown, since a name need not be text.
+    pub file: Option<String>,
     /// How it is pasted; empty where no link can be made.
     pub lines: Vec<LinkLine>,
     /// Why no link can be made.
@@ -224,7 +224,7 @@ impl Library {
         let inner = &self.inner;
         let row = inner.row(id).await?;
         let settings = inner.hub.settings();
-        let file = inner.file_of(&row).await?;
+        let file = inner.file_of(&row).await?.map(|path| path.display().to_string());
         let link = match row.state {
             RowState::Done => Some(inner.delivery.link(&row).await),
             _ => None,

@@ -44,6 +44,7 @@ pub enum Deliver {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
     /// Absolute path.
+    #[serde(with = "super::path")]
     pub path: std::path::PathBuf,
     /// Device number (0 where the system has none).
     pub device: u64,

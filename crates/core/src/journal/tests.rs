@@ -92,3 +92,32 @@ async fn who_takes_over_what_waits_for_its_name_does_not_let_it_go_on() {
     assert_eq!(again, None, "of two who name it one does");
     journal.close().await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_whose_name_is_no_text_is_remembered_byte_for_byte_and_old_rows_are_read() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = tempfile::tempdir().expect("a folder");
+    let journal = open(dir.path());
+    let reference = |name: &[u8]| super::rows::Reference {
+        path: Path::new("/tmp").join(std::ffi::OsStr::from_bytes(name)),
+        device: 1,
+        inode: 2,
+        size: 3,
+        modified: 4,
+    };
+    for name in [&b"bad\xff.png"[..], "图 1.png".as_bytes()] {
+        let mut new = row(0, RowState::Queued, None);
+        new.reference = Some(reference(name));
+        let (taken, _) = journal.insert(vec![new]).await.expect("taken").remove(0);
+        let read = journal.get(taken.id).await.expect("read").expect("there");
+        assert_eq!(read.reference, Some(reference(name)));
+    }
+    journal.close().await;
+    let plain = serde_json::to_string(&reference(b"a.png")).expect("written");
+    assert_eq!(
+        plain, r#"{"path":"/tmp/a.png","device":1,"inode":2,"size":3,"modified":4}"#,
+        "as older versions write and read it"
+    );
+    assert_eq!(serde_json::from_str::<super::rows::Reference>(&plain).expect("read"), reference(b"a.png"));
+}
