@@ -49,10 +49,11 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
     }
     lines.extend(failed.iter().take(3).map(|upload| why(upload, lang)));
     lines.extend(batch.refused.iter().take(3).map(|refusal| refusal.message.clone()));
+    lines.extend(known(&done, lang));
     let unlinked = done.iter().find(|upload| batch.without_link.contains(&upload.id));
     if let Some(unlinked) = unlinked {
         lines.push(words::no_link(middle_cut(&unlinked.name, LONGEST_NAME)).to(lang));
-    } else if !done.is_empty() && !batch.copied {
+    } else if !done.is_empty() && !batch.copied && batch.wanted {
         lines.push(words::moved_on().to(lang));
     } else if let [only] = done[..]
         && failed.is_empty()
@@ -77,7 +78,8 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
     buttons.push((words::show_in_library().to(lang), Button::Open(Name::Library)));
     Some(Notification {
         matter: Matter::Batch(batch.batch),
-        weight: if failed.is_empty() && batch.refused.is_empty() && !done.iter().any(|upload| upload.closed) {
+        weight: if failed.is_empty() && batch.refused.is_empty() && !done.iter().any(|upload| upload.closed || is_damaged(upload))
+        {
             Weight::Result
         } else {
             Weight::Problem
@@ -88,6 +90,30 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
         picture: done.first().map(|upload| upload.id),
         opens: Some(Name::Library),
     })
+}
+
+fn is_damaged(upload: &Upload) -> bool {
+    upload.made.as_ref().is_some_and(|work| work.damaged)
+}
+
+/// What there is to know of the pictures themselves, the worst first: one line for all that it holds for alike.
+fn known(done: &[&Upload], lang: Lang) -> Vec<String> {
+    let mut alike: Vec<(&str, Vec<&Upload>)> = Vec::new();
+    let (damaged, whole): (Vec<_>, Vec<_>) = done.iter().copied().partition(|upload| is_damaged(upload));
+    for upload in damaged.into_iter().chain(whole) {
+        for notice in upload.made.iter().flat_map(|work| &work.notices) {
+            match alike.iter_mut().find(|(known, _)| known == notice) {
+                Some((_, uploads)) => uploads.push(upload),
+                None => alike.push((notice, vec![upload])),
+            }
+        }
+    }
+    let line = |(notice, uploads): (&str, Vec<&Upload>)| {
+        let name = middle_cut(&uploads[0].name, LONGEST_NAME);
+        let which = if uploads.len() == 1 { name } else { words::files(name, uploads.len() - 1).to(lang) };
+        words::why(which, notice).to(lang)
+    };
+    alike.into_iter().take(3).map(line).collect()
 }
 
 fn why(upload: &Upload, lang: Lang) -> String {

@@ -1,5 +1,6 @@
 use imagepic_core::Code;
 use imagepic_core::capture::Source;
+use imagepic_core::event::ImageWork;
 
 use super::*;
 
@@ -41,7 +42,7 @@ fn upload(id: i64, name: &str, stage: Stage) -> Upload {
 }
 
 fn batch(uploads: Vec<Upload>, copied: bool) -> Settled {
-    Settled { batch: 5, uploads, refused: Vec::new(), copied, without_link: Vec::new(), text: String::new() }
+    Settled { batch: 5, uploads, refused: Vec::new(), copied, wanted: true, without_link: Vec::new(), text: String::new() }
 }
 
 fn labels(notification: &Notification) -> Vec<&str> {
@@ -69,6 +70,44 @@ fn a_clipboard_that_moved_on_is_offered_its_link() {
     assert_eq!(said.title, "Uploaded");
     assert_eq!(said.body, "登录页-深色@2x.png\nYou copied something else meanwhile.");
     assert_eq!(said.buttons[0], ("Copy link".to_owned(), Button::CopyLinks(vec![1])));
+}
+
+#[test]
+fn what_was_never_meant_for_the_clipboard_is_offered_without_a_word_of_it() {
+    let done = Settled { wanted: false, ..batch(vec![upload(1, "a.png", Stage::Done)], false) };
+    let said = settled(&done, Format::Url, NOW, Lang::En).expect("something to say");
+    assert_eq!((said.title.as_str(), said.body.as_str()), ("Uploaded", "a.png\nOpens for 7 days"));
+    assert_eq!(said.buttons[0], ("Copy link".to_owned(), Button::CopyLinks(vec![1])));
+}
+
+#[test]
+fn a_damaged_picture_is_a_problem_and_what_else_there_is_to_know_of_a_picture_is_told_with_its_link() {
+    let work = |damaged: bool, notice: &str| ImageWork {
+        summary: None,
+        was_size: None,
+        was_type: None,
+        was_width: None,
+        was_height: None,
+        converted: None,
+        resized: false,
+        squeezed: false,
+        damaged,
+        notices: vec![notice.to_owned()],
+    };
+    let of = |id: i64, name: &str, made| Upload { made: Some(made), ..upload(id, name, Stage::Done) };
+    let one = batch(vec![of(1, "half.png", work(true, "It breaks off."))], true);
+    let said = settled(&one, Format::Url, NOW, Lang::En).expect("something to say");
+    assert_eq!(said.body, "half.png · URL\nhalf.png: It breaks off.\nOpens for 7 days");
+    assert_eq!(said.weight, Weight::Problem);
+    let one = batch(vec![of(1, "moving.gif", work(false, "It moves."))], true);
+    let said = settled(&one, Format::Url, NOW, Lang::En).expect("something to say");
+    assert!(said.body.contains("moving.gif: It moves."), "{}", said.body);
+    assert_eq!(said.weight, Weight::Result);
+    let many = (1..=9).map(|id| of(id, &format!("{id}.png"), work(id > 7, if id > 7 { "It breaks off." } else { "It moves." })));
+    let said = settled(&batch(many.collect(), true), Format::Url, NOW, Lang::En).expect("something to say");
+    let lines: Vec<_> = said.body.lines().skip(1).collect();
+    assert_eq!(lines, ["8.png and 1 more: It breaks off.", "1.png and 6 more: It moves."], "the worst first, alike in one line");
+    assert_eq!(said.weight, Weight::Problem);
 }
 
 #[test]

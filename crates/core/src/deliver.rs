@@ -213,6 +213,7 @@ impl Delivery {
             uploads: rows.iter().map(|row| hub.view(row)).collect(),
             refused: known.refused,
             copied: known.told.unwrap_or_default(),
+            wanted: rows.iter().any(|row| row.deliver != Deliver::No),
             without_link,
             text: lines.join("\n"),
         };

@@ -109,7 +109,9 @@ fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, 
 fn named(mut prepared: prepare::Prepared, damaged: bool) -> prepare::Prepared {
     // What was made anew of it is whole, whatever is missing in it, and its maker refused what cannot be read.
     if damaged && !prepared.made_anew {
-        prepared.made.get_or_insert_default().notices.push(words::breaks_off());
+        let made = prepared.made.get_or_insert_default();
+        made.damaged = true;
+        made.notices.push(words::breaks_off());
     }
     prepared
 }

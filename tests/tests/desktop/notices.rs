@@ -76,3 +76,33 @@ async fn in_quiet_mode_no_result_is_told_and_afterwards_they_are_again() {
     assert!(first.contains("quiet"), "{first}");
     app.quit();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_breaks_off_is_told_as_damaged_with_its_link() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "general.notifications", "problems");
+    let app = desktop.launch::<&str>(&[]).await;
+    let whole = pictures::png(96, 60, 60);
+    let half = desktop.file("half.png", &whole[..whole.len() / 2]);
+    assert!(desktop.start_app(&[&half]).wait_for_end().await.success());
+    let told = desktop.notifications().wait_for("it goes damaged", |told| told.summary == "Link copied").await;
+    assert!(told.body.contains("damaged") && told.body.contains("half.png"), "{}", told.body);
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_app_finishes_for_a_console_was_never_meant_for_the_clipboard() {
+    let desktop = Desktop::start().await;
+    let mut store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "Elsewhere");
+    store.stop();
+    let picture = desktop.file("left.png", &pictures::png(97, 60, 60));
+    let left = desktop.imagepic(&["upload", picture.to_str().expect("plain")]);
+    assert_eq!(left.status.code(), Some(1), "{}", left.err);
+    let app = desktop.launch::<&str>(&[]).await;
+    store.again(&desktop).await;
+    let told = desktop.notifications().wait_for("it is there", |told| told.summary == "Uploaded").await;
+    assert!(told.body.contains("left.png") && !told.body.contains("copied something else"), "{}", told.body);
+    assert!(told.actions.iter().any(|(_, label)| label == "Copy link"), "{told:?}");
+    app.quit();
+}

@@ -38,6 +38,10 @@ resized: boolean,
  */
 squeezed: boolean, 
 /**
+ * The picture breaks off before its end; the notices say so too.
+ */
+damaged?: boolean, 
+/**
  * What there is to know: why it was left as it is, what could not be kept, what it may still tell about its taker.
  */
 notices: Array<string>, };

@@ -24,6 +24,10 @@ pub struct ImageWork {
     pub resized: bool,
     /// It was repacked without changing a pixel.
     pub squeezed: bool,
+    /// The picture breaks off before its end; the notices say so too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub damaged: bool,
     /// What there is to know: why it was left as it is, what could not be kept, what it may still tell about its taker.
     pub notices: Vec<String>,
 }

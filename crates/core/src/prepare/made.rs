@@ -28,6 +28,9 @@ pub struct Made {
     /// It may still say where and with what it was taken, though that was not wanted; the notices say why.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
+    /// It breaks off before its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub damaged: bool,
     /// What somebody has to be told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Text>,
@@ -63,6 +66,7 @@ impl Made {
             squeezed: new.squeezed,
             was: Some(Was { size, content_type: was.content_type.to_string(), width: was.width, height: was.height }),
             private: false,
+            damaged: false,
             notices: new.losses.iter().map(lost).collect(),
         }
     }
@@ -111,6 +115,7 @@ impl Made {
             converted: self.converted,
             resized: self.resized.is_some(),
             squeezed: self.squeezed,
+            damaged: self.damaged,
             notices: self.notices.iter().map(|notice| notice.to(lang)).collect(),
         }
     }
