@@ -8,7 +8,7 @@ use imagepic_core::error::Waiting;
 use imagepic_core::event::{Event, ImageWork, Stage, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::outside::Outside;
-use imagepic_core::{Code, Result};
+use imagepic_core::{Code, Error, Result};
 use imagepic_words::console as words;
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
@@ -101,14 +101,13 @@ impl Answer {
     }
 }
 
-/// Waits for the links and prints them. `served`: this computer's bucket was served before.
+/// Waits for the links and prints them.
 pub(crate) async fn to_the_end(
     engine: &Engine,
     outside: &Outside,
     outcomes: Vec<Outcome>,
     events: &mut Receiver<Event>,
     how: How,
-    served: bool,
     out: &mut Out,
 ) -> Result<u8> {
     let ids: Vec<i64> = outcomes
@@ -164,7 +163,7 @@ pub(crate) async fn to_the_end(
     if !how.quiet {
         crate::images::tell(answers.iter().filter_map(|answer| Some((answer.file.as_str(), answer.image.as_ref()?))), out);
         if only_here {
-            if !served {
+            if engine.bucket_host().started() {
                 out.tell(&words::host_started());
             }
             out.tell(&words::only_here());
@@ -198,6 +197,16 @@ pub(crate) async fn to_the_end(
         hold_clipboard(outside, how.quiet, out, interrupt).await;
     }
     Ok(if answers.iter().all(|answer| answer.ok) && !out.lost() { WELL } else { FAILED })
+}
+
+/// The answer for programs where all of it has failed alike, unless they have one.
+pub(crate) fn failed(files: impl Iterator<Item = String>, json: bool, error: &Error, out: &mut Out) {
+    if !json || out.answered() {
+        return;
+    }
+    let trouble = || Some(Trouble { code: error.code.as_str(), message: error.message(out.lang) });
+    let answers: Vec<_> = files.map(|file| Answer { file, error: trouble(), ..Answer::default() }).collect();
+    out.json(&answers);
 }
 
 /// Waits until it is known whether public links open, where that is still being found out; whether somebody stopped that.

@@ -82,7 +82,14 @@ fn main() -> ExitCode {
     if let Some(("accounts", sub)) = matches.subcommand() {
         return ExitCode::from(runtime.block_on(accounts::run(sub, &mut out)));
     }
-    let code = runtime.block_on(run(home, settings, &matches, &mut out)).unwrap_or_else(|error| out.failure(&error));
+    let code = runtime.block_on(run(home, settings, &matches, &mut out)).unwrap_or_else(|error| {
+        match matches.subcommand() {
+            Some(("upload", sub)) => upload::failed(sub, &error, &mut out),
+            Some(("retry", sub)) => uploads::failed(sub, &error, &mut out),
+            _ => {}
+        }
+        out.failure(&error)
+    });
     if code != WELL {
         tell_of_tildes(&given, &out);
     }

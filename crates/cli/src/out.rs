@@ -11,11 +11,12 @@ pub(crate) struct Out {
     pub(crate) lang: Lang,
     closed: bool,
     failed: bool,
+    answered: bool,
 }
 
 impl Out {
     pub(crate) const fn new(lang: Lang) -> Self {
-        Self { lang, closed: false, failed: false }
+        Self { lang, closed: false, failed: false, answered: false }
     }
 
     /// One line of what was asked for.
@@ -34,6 +35,7 @@ impl Out {
     }
 
     pub(crate) fn json(&mut self, value: &impl Serialize) {
+        self.answered = true;
         match serde_json::to_string_pretty(value) {
             Ok(text) => self.line(&text),
             Err(error) => self.say(&error.to_string()),
@@ -68,6 +70,11 @@ impl Out {
             self.tell(&imagepic_words::team::plain_hint());
         }
         crate::exit_code(error)
+    }
+
+    /// Programs have their answer already.
+    pub(crate) const fn answered(&self) -> bool {
+        self.answered
     }
 
     /// The answer could not be written, for another reason than that nobody reads it.

@@ -25,6 +25,9 @@ use crate::progress::Progress;
 /// Standard input is held in memory; more than this, in bytes, is better a file.
 const LARGEST_INPUT: u64 = 256 << 20;
 
+/// What the clipboard is called where files have their names.
+const CLIPBOARD: &str = "clipboard";
+
 /// One thing that was asked for: as it was written, and what is to be taken in, or why it cannot be.
 struct Asked {
     name: String,
@@ -61,9 +64,6 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
         // In a pipe nobody reads a question; what is quiet or for programs asks none.
         asks: !how.quiet && !how.json && std::io::stdin().is_terminal() && Out::watched(),
     };
-    let host = engine.bucket_host().status().await;
-    // The tray app serves as soon as it can; nothing is started beside it.
-    let served = host.running || host.resident;
     let near = if args.get_flag("allow-private") { Near::Allow } else { Near::Refuse };
     let asked = asked(args.get_many("file").unwrap_or_default(), near, out);
     if let Some(bucket) = &submit.bucket {
@@ -90,7 +90,14 @@ pub(crate) async fn run(engine: &Engine, outside: &Outside, args: &ArgMatches, o
         let taken = engine.uploads().submit_clipboard(submit).await;
         outcomes.extend(of_clipboard(taken, out)?);
     }
-    follow::to_the_end(engine, outside, outcomes, &mut events, how, served, out).await
+    follow::to_the_end(engine, outside, outcomes, &mut events, how, out).await
+}
+
+/// Nothing of this call can go right: a program reads that of each file, as it reads everything else.
+pub(crate) fn failed(args: &ArgMatches, error: &Error, out: &mut Out) {
+    let files = args.get_many::<PathBuf>("file").unwrap_or_default().map(|file| file.display().to_string());
+    let clipboard = args.get_flag("clipboard").then(|| CLIPBOARD.to_owned());
+    follow::failed(files.chain(clipboard), args.get_flag("json"), error, out);
 }
 
 /// A bucket that was mistyped is not made on the side: on this computer it would be, and elsewhere only where somebody says so.
@@ -288,21 +295,20 @@ fn in_order(asked: Vec<Asked>, taken: Option<Result<Batch>>, out: &Out) -> Resul
 }
 
 fn of_clipboard(taken: Result<Batch>, out: &Out) -> Result<Vec<Outcome>> {
-    const NAME: &str = "clipboard";
     let batch = match taken {
         Ok(batch) => batch,
         Err(error) if hopeless(&error) => return Err(error),
         Err(error) => {
             let message = error.message(out.lang);
-            return Ok(vec![Outcome::Refused { file: NAME.to_owned(), folder: None, code: error.code, message }]);
+            return Ok(vec![Outcome::Refused { file: CLIPBOARD.to_owned(), folder: None, code: error.code, message }]);
         }
     };
     let several = batch.each.len() > 1;
     let outcome = |one: imagepic_core::engine::Each| match one.outcome {
         Ok(id) if several => Outcome::Unnamed { id },
-        Ok(id) => Outcome::Taken { file: NAME.to_owned(), id },
+        Ok(id) => Outcome::Taken { file: CLIPBOARD.to_owned(), id },
         Err(refusal) => {
-            let file = if several { refusal.name } else { NAME.to_owned() };
+            let file = if several { refusal.name } else { CLIPBOARD.to_owned() };
             Outcome::Refused { file, folder: None, code: refusal.code, message: refusal.message }
         }
     };

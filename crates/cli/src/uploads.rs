@@ -189,6 +189,12 @@ async fn without_unnamed(engine: &Engine, ids: &mut Vec<i64>) -> Result<usize> {
     Ok(unnamed)
 }
 
+/// As with `upload`: nothing of this call can go right.
+pub(crate) fn failed(args: &ArgMatches, error: &Error, out: &mut Out) {
+    let ids = args.get_many::<i64>("id").unwrap_or_default().map(i64::to_string);
+    follow::failed(ids, args.get_flag("json"), error, out);
+}
+
 pub(crate) async fn retry(engine: &Engine, outside: &Outside, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     let how = How {
         format: args.get_one::<Format>("as").copied(),
@@ -196,7 +202,6 @@ pub(crate) async fn retry(engine: &Engine, outside: &Outside, args: &ArgMatches,
         quiet: args.get_flag("quiet"),
         json: args.get_flag("json"),
     };
-    let host = engine.bucket_host().status().await;
     let mut ids = meant(engine, args, &[Stage::Failed, Stage::Waiting]).await?;
     if args.get_flag("all") {
         // They wait for an answer and not for another try.
@@ -218,5 +223,5 @@ pub(crate) async fn retry(engine: &Engine, outside: &Outside, args: &ArgMatches,
             }
         });
     }
-    follow::to_the_end(engine, outside, outcomes, &mut events, how, host.running || host.resident, out).await
+    follow::to_the_end(engine, outside, outcomes, &mut events, how, out).await
 }

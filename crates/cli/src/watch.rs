@@ -82,7 +82,6 @@ async fn upload(engine: &Engine, outside: &Outside, args: &ArgMatches, out: &mut
         quiet: args.get_flag("quiet"),
         json: args.get_flag("json"),
     };
-    let host = engine.bucket_host().status().await;
     let submit = Submit {
         destination: args.get_one::<String>("to").cloned(),
         deliver: Deliver::No,
@@ -110,5 +109,5 @@ async fn upload(engine: &Engine, outside: &Outside, args: &ArgMatches, out: &mut
             Err(refusal) => Outcome::Refused { file: refusal.name, folder: None, code: refusal.code, message: refusal.message },
         })
         .collect();
-    follow::to_the_end(engine, outside, outcomes, &mut events, how, host.running || host.resident, out).await
+    follow::to_the_end(engine, outside, outcomes, &mut events, how, out).await
 }

@@ -60,6 +60,8 @@ pub(crate) struct Hosting {
     /// Whoever finds nobody serving sees to it; the others wait for what comes of it.
     starting: Mutex<()>,
     closed: AtomicBool,
+    /// The process that serves in the background was started by this one.
+    started: AtomicBool,
     /// The host before is gone.
     free: Notify,
     /// What anybody may read in the buckets that another process serves, and when that was looked up.
@@ -76,6 +78,7 @@ impl Hosting {
             waiting: AtomicBool::new(false),
             starting: Mutex::default(),
             closed: AtomicBool::new(false),
+            started: AtomicBool::new(false),
             free: Notify::new(),
             public: std::sync::Mutex::default(),
         }
@@ -131,6 +134,13 @@ impl Hosting {
         let mut pause = AGAIN.0;
         loop {
             if let Some(port) = self.port().await {
+                // Of many that start one at once, only one finds the bucket free.
+                if child
+                    .as_ref()
+                    .is_some_and(|child: &Child| self.other().is_some_and(|(owner, _)| pid(&owner) == Some(child.id())))
+                {
+                    self.started.store(true, Ordering::Relaxed);
+                }
                 return self.at(port).await;
             }
             match (&program, &mut child) {
@@ -298,6 +308,11 @@ impl Hosting {
         self.public.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Whether this process started the host in the background that served when it was last looked for.
+    pub(crate) fn has_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+
     pub(crate) async fn is_mine(&self) -> bool {
         self.held.lock().await.is_some()
     }
@@ -341,6 +356,11 @@ impl Hosting {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.spawn().map_err(|error| Error::new(Code::Unreachable, errors::bucket_host_missing(&error)).because(error))
     }
+}
+
+/// The number of the process that `run/` knows by this name.
+pub(crate) fn pid(owner: &str) -> Option<u32> {
+    owner.split('-').next().and_then(|pid| pid.parse().ok())
 }
 
 /// Whether a host in the background has ended because it found another one at work, or what else kept it from serving.

@@ -4,6 +4,7 @@ mod again;
 mod hints;
 mod images;
 mod network;
+mod odd;
 mod settings;
 mod slips;
 mod support;

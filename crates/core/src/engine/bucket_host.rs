@@ -53,11 +53,17 @@ impl BucketHost {
         let resident = hosting.resident_lives();
         match hosting.other() {
             Some((owner, port)) => {
-                let pid = owner.split('-').next().and_then(|pid| pid.parse().ok());
+                let pid = crate::hosting::pid(&owner);
                 HostStatus { running: true, here: false, pid, port: Some(port), resident }
             }
             None => HostStatus { running: false, here: false, pid: None, port: None, resident },
         }
+    }
+
+    /// Whether this process started a host in the background that serves now. Of several that begin at once only one did.
+    #[must_use]
+    pub fn started(&self) -> bool {
+        self.inner.stores.hosting().has_started()
     }
 
     /// How much the bucket holds, whoever serves it; `None` where nothing was ever put there.

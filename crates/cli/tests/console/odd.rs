@@ -1,0 +1,75 @@
+//! What few people meet and nobody may lose something by: names that are no text, errors for programs, many calls at once.
+
+use std::process::Stdio;
+
+use super::*;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_name_is_no_text_goes_like_any_other() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let odd = std::ffi::OsStr::from_bytes(b"bad\xff.png");
+    let home = Home::new();
+    home.write("good.png", &png(40));
+    home.write("folder/b.png", &png(42));
+    for (folder, seed) in [("", 41), ("folder", 43)] {
+        std::fs::write(home.dir.path().join(folder).join(odd), png(seed)).expect("a file");
+    }
+    let given = home.command(&["upload", "good.png", "--json"]).arg(odd).output().expect("the program starts");
+    let all = Run::of(given).ends(0).json();
+    assert_eq!(all[1]["file"], "bad\u{fffd}.png");
+    opens(all[0]["url"].as_str().expect("a link"), &png(40));
+    opens(all[1]["url"].as_str().expect("a link"), &png(41));
+    let folder = home.run(&["upload", "folder"]).ends(0);
+    let links = folder.lines();
+    assert_eq!(links.len(), 2, "{folder:?}");
+    opens(links[0], &png(42));
+    opens(links[1], &png(43));
+}
+
+#[test]
+fn whatever_goes_wrong_with_json_there_is_one_array_with_an_error_for_each_file() {
+    let home = Home::new();
+    home.write("a.png", &png(44));
+    let answered = |run: Run, files: &[&str], code: &str| {
+        let all = run.json();
+        let all = all.as_array().expect("an array");
+        let named: Vec<_> = all.iter().map(|one| one["file"].as_str().expect("a name")).collect();
+        assert_eq!(named, files, "{run:?}");
+        for one in all {
+            assert_eq!((one["ok"].as_bool(), one["error"]["code"].as_str()), (Some(false), Some(code)), "{run:?}");
+            assert!(one["url"].is_null() && one["id"].is_null(), "{run:?}");
+            let message = one["error"]["message"].as_str().expect("words");
+            assert!(run.err.contains(message), "{run:?}");
+        }
+    };
+    let nobody = home.run(&["upload", "a.png", "b.png", "--to", "nobody", "--json"]).ends(2);
+    answered(nobody, &["a.png", "b.png"], "no_such_destination");
+    let clipboard = home.run(&["upload", "--clipboard", "--to", "nobody", "--json"]).ends(2);
+    answered(clipboard, &["clipboard"], "no_such_destination");
+    home.write("home/settings.toml", b"version = 1\n[general\n");
+    answered(home.run(&["upload", "a.png", "--json"]).ends(1), &["a.png"], "settings_broken");
+    home.write("home/settings.toml", b"version = 99\n");
+    answered(home.run(&["upload", "a.png", "--json"]).ends(1), &["a.png"], "home_newer");
+    assert!(home.run(&["upload", "a.png"]).ends(1).out.is_empty(), "links and nothing else where none was asked for");
+    let unopened = home.command(&["upload", "-", "--json"]).env("IMAGEPIC_HOME", "/dev/null/home").output();
+    let unopened = Run::of(unopened.expect("the program starts")).ends(1);
+    assert_eq!(unopened.json()[0]["file"], "-", "{unopened:?}");
+}
+
+#[test]
+fn of_many_calls_at_once_only_the_one_that_started_the_host_says_so() {
+    let home = Home::new();
+    for seed in 0..8 {
+        home.write(&format!("{seed}.png"), &png(50 + seed));
+    }
+    let calls: Vec<_> = (0..8)
+        .map(|seed| {
+            let mut command = home.command(&["upload", &format!("{seed}.png")]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+        })
+        .collect();
+    let runs: Vec<_> = calls.into_iter().map(|call| Run::of(call.wait_with_output().expect("it ends")).ends(0)).collect();
+    let said = runs.iter().filter(|run| run.err.contains("Started")).count();
+    assert_eq!(said, 1, "{runs:#?}");
+}
