@@ -8,16 +8,17 @@ use std::time::{Duration, SystemTime};
 
 use imagepic_core::Result;
 use imagepic_core::capture::{Capture, Content, Near, Source};
-use imagepic_core::engine::{Deliver, Engine, Submit};
+use imagepic_core::engine::{Batch, Deliver, Engine, Submit};
 use imagepic_core::event::{Event, Refusal};
 use imagepic_core::settings::ClipboardMode;
+use imagepic_core::settings::shortcuts::Deed;
 use imagepic_words::desktop as words;
 use tauri::{AppHandle, Manager, Url};
 use tauri_plugin_dialog::FilePath;
 
 use crate::args::Request;
 use crate::events;
-use crate::instance::First;
+use crate::instance::{Answer, First};
 use crate::notifications::{Button, said};
 use crate::picker;
 use crate::pointing::{self, Aim};
@@ -102,56 +103,85 @@ pub(crate) fn pressed(app: &AppHandle, button: Button) {
     }
 }
 
-/// A start of imagepic, this one or a further one, asks for this. `false` where imagepic is quitting and takes nothing.
-pub(crate) fn asked(app: &AppHandle, request: Request) -> bool {
-    let taken = if request.files.is_empty() {
-        !app.state::<Shell>().quitting.load(Ordering::SeqCst)
-    } else {
-        give_files(app, request.files, Source::CommandLine)
-    };
-    if let Some(name) = request.show.filter(|_| taken) {
+/// A start of imagepic, this one or a further one, asks for this. A further one hears `answer` once what it gave lasts, or why it was
+/// not taken; where imagepic is quitting it hears nothing, which sends it off to do that by itself.
+pub(crate) fn asked(app: &AppHandle, request: Request, answer: Option<Answer>) {
+    if app.state::<Shell>().quitting.load(Ordering::SeqCst) {
+        return;
+    }
+    if let Some(name) = request.show {
         windows::open(app, name);
     }
-    if let Some(deed) = request.act.filter(|_| taken) {
-        crate::shortcuts::pressed(app, deed);
+    match request.act {
+        Some(Deed::UploadClipboard) if request.files.is_empty() => return take_clipboard(app, answer),
+        Some(deed) => crate::shortcuts::pressed(app, deed),
+        None => {}
     }
-    taken
+    if !request.files.is_empty() {
+        take(app, captures(request.files, Source::CommandLine), by_hand(), answer);
+    } else if let Some(answer) = answer {
+        answer.taken();
+    }
 }
 
-/// A further start asks; one that asks for nothing asks where imagepic is. `false` where imagepic is quitting and takes nothing.
-pub(crate) fn asked_again(app: &AppHandle, request: Request) -> bool {
+/// A further start asks; one that asks for nothing asks where imagepic is.
+pub(crate) fn asked_again(app: &AppHandle, request: Request, answer: Answer) {
     let show = if request.is_bare() { Some(Name::DropZone) } else { request.show };
-    asked(app, Request { show, ..request })
+    asked(app, Request { show, ..request }, Some(answer));
 }
 
-/// Takes files and folders in, for the present place. `false` where imagepic is quitting and takes nothing.
-pub(crate) fn give_files(app: &AppHandle, files: Vec<PathBuf>, source: Source) -> bool {
-    give_files_to(app, files, source, by_hand())
-}
-
-/// As [`give_files`], for the place that `how` names.
-pub(crate) fn give_files_to(app: &AppHandle, files: Vec<PathBuf>, source: Source, how: Submit) -> bool {
-    let at = SystemTime::now();
-    give(app, files.into_iter().map(|path| Capture { content: Content::Path(path), source, at }).collect(), how)
+/// Takes files and folders in, for the place that `how` names.
+pub(crate) fn give_files_to(app: &AppHandle, files: Vec<PathBuf>, source: Source, how: Submit) {
+    take(app, captures(files, source), how, None);
 }
 
 /// Fetches pictures by their addresses and takes them in. Where one lies in a network around this computer, a person is asked first.
-pub(crate) fn give_addresses_to(app: &AppHandle, addresses: Vec<Url>, how: Submit) -> bool {
+pub(crate) fn give_addresses_to(app: &AppHandle, addresses: Vec<Url>, how: Submit) {
     let at = SystemTime::now();
     let capture = |url| Capture { content: Content::Url { url, near: Near::Ask }, source: Source::Url, at };
-    give(app, addresses.into_iter().map(capture).collect(), how)
+    take(app, addresses.into_iter().map(capture).collect(), how, None);
 }
 
-fn give(app: &AppHandle, captures: Vec<Capture>, how: Submit) -> bool {
+fn captures(files: Vec<PathBuf>, source: Source) -> Vec<Capture> {
+    let at = SystemTime::now();
+    files.into_iter().map(|path| Capture { content: Content::Path(path), source, at }).collect()
+}
+
+fn take(app: &AppHandle, captures: Vec<Capture>, how: Submit, answer: Option<Answer>) {
     let (handle, engine) = (app.clone(), engine(app));
-    begin(app, async move {
-        let batch = engine.uploads().submit(captures, how).await?;
-        // With something taken in, the refused ones are told with the links of the others.
-        if batch.uploads.is_empty() {
-            refused(&handle, &batch.refused);
-        }
-        Ok(())
-    })
+    perform(app, async move {
+        let taken = engine.uploads().submit(captures, how).await;
+        told(&handle, taken, answer)
+    });
+}
+
+fn take_clipboard(app: &AppHandle, answer: Option<Answer>) {
+    let (handle, engine) = (app.clone(), engine(app));
+    perform(app, async move {
+        let taken = engine.uploads().submit_clipboard(by_hand()).await;
+        told(&handle, taken, answer)
+    });
+}
+
+/// Tells what was refused, and whoever waits for it what became of all of it.
+fn told(app: &AppHandle, taken: Result<Batch>, answer: Option<Answer>) -> Result<()> {
+    let lang = app.state::<Shell>().engine.lang();
+    let why = match &taken {
+        // What a person declined is among these alone.
+        Ok(batch) => batch.each.iter().filter_map(|each| Some(each.outcome.as_ref().err()?.message.clone())).collect::<Vec<_>>(),
+        Err(error) => vec![error.message(lang)],
+    };
+    match answer {
+        Some(answer) if why.is_empty() => answer.taken(),
+        Some(answer) => answer.refused(&why.join("\n")),
+        None => {}
+    }
+    let batch = taken?;
+    // With something taken in, the refused ones are told with the links of the others.
+    if batch.uploads.is_empty() {
+        refused(app, &batch.refused);
+    }
+    Ok(())
 }
 
 /// Turned away before the engine saw it; the windows and the person are told as if it had.
@@ -170,14 +200,7 @@ pub(crate) fn refused(app: &AppHandle, refusals: &[Refusal]) {
 
 /// Uploads what the clipboard holds.
 pub(crate) fn upload_clipboard(app: &AppHandle) {
-    let (handle, engine) = (app.clone(), engine(app));
-    perform(app, async move {
-        let batch = engine.uploads().submit_clipboard(by_hand()).await?;
-        if batch.uploads.is_empty() {
-            refused(&handle, &batch.refused);
-        }
-        Ok(())
-    });
+    take_clipboard(app, None);
 }
 
 /// Opens the system's file picker and uploads what was chosen there.
@@ -234,17 +257,12 @@ fn engine(app: &AppHandle) -> Engine {
     app.state::<Shell>().engine.clone()
 }
 
-/// Does it beside the main thread; a failure becomes a notification.
+/// Does it beside the main thread; a failure becomes a notification. Where imagepic is quitting it is not begun.
 fn perform(app: &AppHandle, work: impl Future<Output = Result<()>> + Send + 'static) {
-    begin(app, work);
-}
-
-/// [`perform`]; `false` where imagepic is quitting: then it is not begun.
-fn begin(app: &AppHandle, work: impl Future<Output = Result<()>> + Send + 'static) -> bool {
     let app = app.clone();
     let Some(begun) = app.state::<Shell>().begin() else {
         tracing::info!("something was asked for while imagepic was quitting; it was not begun");
-        return false;
+        return;
     };
     tauri::async_runtime::spawn(async move {
         let outcome = work.await;
@@ -255,7 +273,6 @@ fn begin(app: &AppHandle, work: impl Future<Output = Result<()>> + Send + 'stati
             shell.notifier.show(said::not_done(&error, shell.engine.lang()));
         }
     });
-    true
 }
 
 /// Ends imagepic: lets the engine finish what it writes, then leaves.

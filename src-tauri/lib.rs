@@ -79,6 +79,7 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
     let first = match instance::claim(&home, &request) {
         Ok(Claim::First(first)) => first,
         Ok(Claim::HandedOver) => return Ok(print(&words::already_running(place()).to(lang))),
+        Ok(Claim::Refused(why)) => return Ok(refuse(&why, ExitCode::FAILURE)),
         Ok(Claim::Silent) => return Ok(refuse(&words::already_running_silent(place()).to(lang), ExitCode::FAILURE)),
         Err(error) => return Err(told(imagepic_core::home::unwritable(&home.run(), error))),
     };
@@ -150,12 +151,12 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
             shortcuts::follow_settings(app);
             commands::refresh_autostart(&home);
             let handle = app.clone();
-            first.listen(move |request| actions::asked_again(&handle, request))?;
+            first.listen(move |request, answer| actions::asked_again(&handle, request, answer))?;
             app.manage(first);
             #[cfg(target_os = "linux")]
             tauri::async_runtime::spawn(bus::announce(home.id()));
             tauri::async_runtime::spawn(actions::quit_when_told(app.clone()));
-            actions::asked(app, request.clone());
+            actions::asked(app, request.clone(), None);
             if greets {
                 welcome::begin(app);
             }

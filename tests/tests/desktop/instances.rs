@@ -18,6 +18,55 @@ async fn a_second_start_with_files_uploads_them_in_the_first_one() {
     app.quit();
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_whose_name_is_no_text_goes_like_any_other() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let desktop = Desktop::start().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let files = picture_files(&desktop, "odd", 2, 60);
+    let odd = files[1].0.with_file_name(std::ffi::OsString::from_vec(b"bad\xff.png".to_vec()));
+    std::fs::rename(&files[1].0, &odd).expect("it is ours");
+    let mut second = desktop.start_app(&[&files[0].0, &odd]);
+    assert!(second.wait_for_end().await.success(), "{}", second.said());
+    for (link, (_, bytes)) in links_on_clipboard(&desktop, 2).await.iter().zip(&files) {
+        gives_back_png(link, bytes).await;
+    }
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_start_hears_why_its_files_were_not_taken() {
+    let desktop = Desktop::start().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let notes = desktop.file("notes.txt", b"these are notes");
+    let picture = desktop.file("a.png", &pictures::png(31, 40, 40));
+    let mut second = desktop.start_app(&[&notes, &picture]);
+    assert_eq!(second.wait_for_end().await.code(), Some(1), "{}", second.said());
+    assert!(second.said().contains("notes.txt") && !second.said().contains("a.png"), "{}", second.said());
+    assert_eq!(desktop.keys(BUCKET).len(), 1, "the picture was taken all the same");
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_about_a_folder_of_hundreds_keeps_nobody_else_waiting() {
+    let desktop = Desktop::start().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let many = picture_files(&desktop, "album/p", 201, 12);
+    let folder = many[0].0.parent().expect("it lies in the folder").to_path_buf();
+    let mut asks = desktop.start_app(&[&folder]);
+    let question = desktop.notifications().wait_for("the question", |told| told.summary.contains("201 files")).await;
+    let files = picture_files(&desktop, "beside", 1, 40);
+    let mut beside = desktop.start_app(&[&files[0].0]);
+    assert!(beside.wait_for_end().await.success(), "{}", beside.said());
+    assert!(asks.ended().is_none(), "nobody has answered, and it says: {}", asks.said());
+    desktop.notifications().press(&question, "Don’t upload").await;
+    assert_eq!(asks.wait_for_end().await.code(), Some(1), "{}", asks.said());
+    assert!(asks.said().contains("album"), "{}", asks.said());
+    assert_eq!(desktop.keys(BUCKET).len(), 1);
+    app.quit();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_bare_start_shows_where_imagepic_is() {
     let desktop = Desktop::start().await;
