@@ -32,6 +32,9 @@ pub struct TemplateName {
 }
 
 impl TemplateName {
+    /// The longest, in bytes.
+    pub(crate) const LONGEST: usize = LONGEST_NAME;
+
     /// The name in its normal form (trimmed); `None` for one that is empty, longer than 48 bytes or holds a control character.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {

@@ -4,7 +4,7 @@
 //! elsewhere decides nothing about trust: it confirms no unencrypted server and brings no certificate authority to an address whose
 //! secret may be saved here.
 
-use imagepic_words::{Lang, exchange as words};
+use imagepic_words::{Lang, exchange as words, settings as settings_words};
 use serde::Serialize;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
@@ -270,7 +270,9 @@ fn signs_in_at(kind: &Kind) -> Option<String> {
 
 fn read(table: &Table) -> Result<Settings> {
     toml_edit::de::from_document(DocumentMut::from(table.clone())).map_err(|error: toml_edit::de::Error| {
-        Error::new(Code::SettingsBroken, imagepic_words::settings::broken_somewhere("settings", error.message()))
+        let text =
+            settings_words::broken_somewhere("", "").with("path", words::the_file()).with("reason", settings_words::unfit());
+        Error::new(Code::SettingsBroken, text).because(error.message().to_owned())
     })
 }
 

@@ -3,6 +3,8 @@
 //! A person's file is theirs: only what changed is written, into the text as it stands, so comments, order and keys of other versions
 //! survive. A file that does not parse, or that a newer imagepic wrote, is never written.
 
+mod faults;
+
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -68,7 +70,7 @@ impl SettingsFile {
         new.version = VERSION;
         new.complete();
         if new != old {
-            let mut document: DocumentMut = text.parse().map_err(|error| broken(&self.path, &text, &error))?;
+            let mut document: DocumentMut = text.parse().map_err(|error| faults::syntax(&self.path, &text, &error))?;
             merge(&mut document, &old, &new)?;
             let dir = self.home.settings_dir();
             fs::create_dir_all(dir).map_err(|error| home::unwritable(dir, error))?;
@@ -102,7 +104,7 @@ impl SettingsFile {
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Settings> {
-    let document = toml_edit::Document::parse(text).map_err(|error| broken(path, text, &error))?;
+    let document = toml_edit::Document::parse(text).map_err(|error| faults::syntax(path, text, &error))?;
     // The version first: whatever else a newer form holds may not be understood.
     if let Some(found) = document.get("version").and_then(Item::as_integer)
         && found > i64::from(VERSION)
@@ -110,16 +112,17 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Settings> {
         return Err(Error::new(Code::HomeNewer, words::newer(path.display(), found, VERSION)));
     }
     let mut settings: Settings = toml_edit::de::from_str(text).map_err(|error| {
-        let span = error.span().filter(|span| span.start > 0).or_else(|| wrong_destination(&document));
-        at_line(path, text, span.map(|span| span.start), error.message())
+        let (at, reason) = faults::value(&document, text).unwrap_or_else(|| {
+            let at = error.span().filter(|span| span.start > 0).map(|span| span.start);
+            (at, words::unfit())
+        });
+        at_line(path, text, at, reason).because(error.message().to_owned())
     })?;
-    consistent(&settings).map_err(|(text_of, id)| {
+    consistent(&settings).map_err(|(reason, id)| {
         let at = id.and_then(|id| {
             destination_tables(&document).filter(|table| table_id(table) == Some(id)).last().and_then(Table::span)
         });
-        let mut told = at_line(path, text, at.map(|span| span.start), "");
-        told.text = told.text.with("reason", text_of);
-        told
+        at_line(path, text, at.map(|span| span.start), reason)
     })?;
     settings.complete();
     Ok(settings)
@@ -154,27 +157,12 @@ fn table_id(table: &Table) -> Option<&str> {
     table.get("id").and_then(Item::as_str)
 }
 
-/// Flattened types lose their place in the text: the first destination that does not read by itself is the one.
-fn wrong_destination(document: &toml_edit::Document<&str>) -> Option<std::ops::Range<usize>> {
-    destination_tables(document)
-        .find(|table| toml_edit::de::from_document::<Destination>(DocumentMut::from((*table).clone())).is_err())
-        .and_then(Table::span)
-}
-
-fn broken(path: &Path, text: &str, error: &toml_edit::TomlError) -> Error {
-    at_line(path, text, error.span().map(|span| span.start), error.message())
-}
-
-fn at_line(path: &Path, text: &str, at: Option<usize>, reason: &str) -> Error {
-    let reason = reason.lines().collect::<Vec<_>>().join(", ");
-    let text = match at {
-        Some(at) => {
-            let line = text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
-            words::broken(path.display(), line, reason)
-        }
-        None => words::broken_somewhere(path.display(), reason),
+fn at_line(path: &Path, text: &str, at: Option<usize>, reason: Text) -> Error {
+    let told = match at {
+        Some(at) => words::broken(path.display(), faults::place(text, at).0, ""),
+        None => words::broken_somewhere(path.display(), ""),
     };
-    Error::new(Code::SettingsBroken, text)
+    Error::new(Code::SettingsBroken, told.with("reason", reason))
 }
 
 /// Writes into the document what differs between `old` and `new`, and nothing else.
@@ -288,7 +276,8 @@ fn same_table(one: &Table, two: &Table) -> bool {
 /// A serialised value as a table without places of its own, so that it can stand anywhere in another document.
 pub(super) fn table_of(value: &impl serde::Serialize) -> Result<Table> {
     let internal = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(Code::SettingsBroken, words::broken_somewhere("settings.toml", &error)).because(error)
+        let text = words::broken_somewhere("settings.toml", "").with("reason", words::unfit());
+        Error::new(Code::SettingsBroken, text).because(error)
     };
     let text = toml_edit::ser::to_string_pretty(value).map_err(|error| internal(error.into()))?;
     let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| internal(error.into()))?;

@@ -71,7 +71,9 @@ const TEAM: std::ops::Range<usize> = 20..24;
 
 /// So many settings are named instead of one that is none; of more all are.
 const ALIKE: usize = 8;
-const BOOLS: &str = "true | false";
+/// No object is larger than a destination can be told to take, in bytes.
+pub(super) const MOST_BYTES: u64 = 1 << 50;
+pub(super) const BOOLS: &str = "true | false";
 
 /// The words a setting takes, where it takes a few; otherwise those that have a meaning of their own, if any.
 #[must_use]
@@ -172,7 +174,7 @@ impl Settings {
             "link.templates" => {
                 let list = if value.is_empty() { "[]" } else { value };
                 let templates =
-                    serde_json::from_str(list).map_err(|error| Error::new(Code::BadRequest, links::list_bad(error)))?;
+                    serde_json::from_str(list).map_err(|error| Error::new(Code::BadRequest, links::list_bad()).because(error))?;
                 self.link.set_templates(templates)?;
             }
             "names.ask" => self.names.ask = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
@@ -343,7 +345,7 @@ fn set_field(destination: &mut Destination, key: &str, field: &str, value: &str)
         "file_name" => destination.names.file = owned(),
         "clipboard_name" => destination.names.clipboard = owned(),
         "any_file" => destination.any_file = value.parse().map_err(|_| wrong(key, BOOLS, value))?,
-        "max_bytes" => destination.max_bytes = if value.is_empty() { None } else { Some(number(1, 1 << 50)?) },
+        "max_bytes" => destination.max_bytes = if value.is_empty() { None } else { Some(number(1, MOST_BYTES)?) },
         _ => {
             let refused = of_another_kind(key, destination);
             match &mut destination.kind {

@@ -144,7 +144,7 @@ fn a_broken_file_names_its_line_and_is_never_written() {
     for (text, line) in [
         ("version = 1\n[general\ntheme = 1\n", "line 2"),
         ("version = 1\n\n[general]\ntheme = \"purple\"\n", "line 4"),
-        ("version = 1\n[[destinations]]\nid = \"a\"\nname = \"A\"\nkind = \"tape\"\n", "line 2"),
+        ("version = 1\n[[destinations]]\nid = \"a\"\nname = \"A\"\nkind = \"tape\"\n", "line 5"),
         ("version = \"one\"\n", "line 1"),
     ] {
         let (_dir, file) = place(Some(text));
@@ -267,4 +267,89 @@ fn watched_folders_are_written_and_read_however_the_file_is_laid_out() {
         }
         assert_eq!(file.load().expect("it reads").capture.folders, [], "{text:?}");
     }
+}
+
+/// What a person reads about a file that does not read, in both languages, has nothing of the parser's in it.
+#[test]
+fn what_is_wrong_with_a_file_is_said_in_our_own_words_in_both_languages() {
+    let team = "version = 1\n[[destinations]]\nid = \"team\"\nname = \"Team\"\n";
+    let s3 = format!("{team}kind = \"s3\"\nendpoint = \"https://a.example\"\nregion = \"r\"\naccess_key = \"k\"\n");
+    for (text, line, told) in [
+        ("version = 1\n[general]\ntheme = \"purple\"\n", 3, &["general.theme", "system | light | dark", "\"purple\""][..]),
+        ("[general]\nlanguage = 5\n", 2, &["general.language", "system | en | zh-CN", "5"]),
+        ("general = { notifications = \"loud\" }\n", 1, &["general.notifications", "all | problems | quiet", "\"loud\""]),
+        ("general = true\n", 1, &["general", "true"]),
+        ("capture.clipboard = \"never\"\n", 1, &["capture.clipboard", "off | ask | automatic"]),
+        ("version = \"one\"\n", 1, &["version", "1"]),
+        ("[names]\nask = \"yes\"\n", 2, &["names.ask", "true | false", "\"yes\""]),
+        ("[link]\nformat = \"pdf\"\n", 2, &["link.format", "url | markdown | html | bbcode | css | jsx | custom:NAME"]),
+        ("[[link.templates]]\nname = \"a\"\n", 1, &["link.templates.text"]),
+        ("[shortcuts]\n\nlibrary = 7\n", 3, &["shortcuts.library", "7"]),
+        ("[capture]\nfolders = [{ path = \"/a\" }, { recursive = true }]\n", 2, &["capture.folders.path"]),
+        ("[capture]\nfolders = \"/a\"\n", 2, &["capture.folders", "\"/a\""]),
+        (
+            "[[capture.folders]]\npath = \"/a\"\n[[capture.folders]]\npath = \"/b\"\nenabled = 1\n",
+            5,
+            &["capture.folders.enabled"],
+        ),
+        ("destinations = 1\n", 1, &["destinations"]),
+        (team, 2, &["destinations.team.kind"]),
+        (&format!("{team}kind = \"tape\"\n"), 5, &["destinations.team.kind", "this-computer | s3 | team", "\"tape\""]),
+        (&format!("{team}kind = \"s3\"\nendpoint = \"https://a\"\nregion = \"r\"\n"), 2, &["destinations.team.access_key"]),
+        (&format!("{team}kind = \"team\"\nphone = \"1\"\n"), 2, &["destinations.team.server"]),
+        (&format!("{s3}max_bytes = -1\n"), 9, &["destinations.team.max_bytes", "-1"]),
+        (&format!("{s3}images = {{ quality = 900 }}\n"), 9, &["destinations.team.images.quality", "1", "100", "900"]),
+        (
+            &format!("{s3}[destinations.images]\nconvert = \"avif\"\n"),
+            10,
+            &["destinations.team.images.convert", "png | jpeg | webp"],
+        ),
+        (&format!("{s3}[destinations.link]\npolicy = \"open\"\n"), 10, &["destinations.team.link.policy", "presigned | public"]),
+        (&format!("{s3}[destinations.link]\npolicy = \"presigned\"\n"), 9, &["destinations.team.link.seconds"]),
+    ] {
+        let (_dir, file) = place(Some(text));
+        let error = file.load().expect_err(text);
+        assert_eq!(error.code, Code::SettingsBroken);
+        let (en, zh) = (error.message(imagepic_words::Lang::En), error.message(imagepic_words::Lang::ZhCn));
+        assert!(en.contains(&format!("line {line}:")), "line {line} of {text}: {en}");
+        assert!(zh.contains(&format!("第 {line} 行")), "line {line} of {text}: {zh}");
+        for word in told {
+            assert!(en.contains(word) && zh.contains(word), "{word} for {text}: {en}\n{zh}");
+        }
+        ours(&en, &zh);
+    }
+}
+
+#[test]
+fn of_a_file_that_is_no_toml_line_and_column_are_told_and_what_to_do() {
+    for (text, line, column) in [
+        ("version = 1\n[general\n", 2, 9),
+        ("version = 1\n\n[general]\ntheme = dark\n", 4, 9),
+        ("# 图床\nname = \"本机\" x\n", 2, 13),
+        ("a = 1\na = 2\n", 2, 1),
+        ("[general]\nproxy = \"half\n", 2, 14),
+    ] {
+        let (_dir, file) = place(Some(text));
+        let error = file.load().expect_err(text);
+        let (en, zh) = (error.message(imagepic_words::Lang::En), error.message(imagepic_words::Lang::ZhCn));
+        assert!(en.contains(&format!("line {line}, column {column}")), "{text}: {en}");
+        assert!(zh.contains(&format!("第 {line} 行第 {column} 列")), "{text}: {zh}");
+        assert!(en.contains("Correct"), "{en}");
+        ours(&en, &zh);
+        let cause = std::error::Error::source(&error).expect("the log may know more").to_string();
+        assert!(!cause.is_empty());
+    }
+}
+
+fn ours(en: &str, zh: &str) {
+    for told in [en, zh] {
+        for word in ["expected", "unknown variant", "invalid", "missing field", "unclosed", "duplicate key", "did not match", "`"]
+        {
+            assert!(!told.contains(word), "the parser's {word}: {told}");
+        }
+    }
+    let words = zh
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .filter(|word| ["not", "takes", "is", "the", "of", "or", "line"].contains(word));
+    assert_eq!(words.count(), 0, "English in {zh}");
 }
