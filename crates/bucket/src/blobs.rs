@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::counters::Counters;
 use crate::error::{Error, Result};
+use crate::fail::{Fail, Try, broken};
+use crate::index::Piece;
 
 /// Puts that run side by side share one folder and so one fsync of it; a folder is left for the next after this many.
 const PER_FOLDER: u32 = 4096;
@@ -145,6 +147,28 @@ impl Blobs {
             sync_folder(&self.folder_path(folder))?;
         }
         Ok(())
+    }
+
+    /// Makes sure that blobs are there and as long as the index says. What lies in them is not read.
+    pub(crate) fn check(&self, pieces: impl IntoIterator<Item = Piece>) -> Try<()> {
+        for piece in pieces {
+            let path = self.path(piece.blob);
+            match fs::metadata(&path) {
+                Ok(data) if data.len() == piece.size => {}
+                Ok(data) => {
+                    let why = format!("{} bytes long, not {}", data.len(), piece.size);
+                    return Err(broken(&path, &why).into());
+                }
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(broken(&path, "missing").into()),
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether blobs can be given back; false only where it is certain that they cannot.
+    pub(crate) fn are_whole(&self, pieces: &[Piece]) -> bool {
+        !matches!(self.check(pieces.iter().copied()), Err(Fail::S3(_)))
     }
 
     /// While the guard lives, no blob that the index still names is unlinked.

@@ -1,43 +1,65 @@
-//! What a client claims about its bytes, and what they really are: Content-MD5 and the five `x-amz-checksum-*` in header or
+//! What a client claims about its bytes, and what they really are: Content-MD5 and the ten `x-amz-checksum-*` in header or
 //! trailer. The payload hash of the signature is s3s's own business and arrives here as an error of the stream.
 //!
 //! An ETag is the MD5 of the bytes, with one exception: an object that names its own SHA-256 in its metadata, where the signature
 //! vouches for that very hash. MD5 would say less than is known already, and it costs more than all else that is done with the bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hasher;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
-use s3s::checksum::ChecksumHasher;
-use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
-use s3s::dto::Checksum;
-use s3s::{S3Error, S3ErrorCode, TrailingHeaders};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use s3s::crypto::{Checksum, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+use s3s::{S3Error, S3ErrorCode, S3Response, TrailingHeaders};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha512};
+use twox_hash::{xxhash3_64, xxhash3_128, xxhash64};
 
 use crate::fail::refuse;
 
-/// A checksum S3 knows beside MD5.
+/// A checksum S3 knows ("Checking object integrity").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Algorithm {
     Crc32,
     Crc32c,
     Crc64nvme,
+    Md5,
     Sha1,
     Sha256,
+    Sha512,
+    Xxhash3,
+    Xxhash64,
+    Xxhash128,
 }
 
 impl Algorithm {
-    pub(crate) const ALL: [Algorithm; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64nvme, Self::Sha1, Self::Sha256];
+    pub(crate) const ALL: [Algorithm; 10] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64nvme,
+        Self::Md5,
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        Self::Xxhash3,
+        Self::Xxhash64,
+        Self::Xxhash128,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Crc32 => "CRC32",
             Self::Crc32c => "CRC32C",
             Self::Crc64nvme => "CRC64NVME",
+            Self::Md5 => "MD5",
             Self::Sha1 => "SHA1",
             Self::Sha256 => "SHA256",
+            Self::Sha512 => "SHA512",
+            Self::Xxhash3 => "XXHASH3",
+            Self::Xxhash64 => "XXHASH64",
+            Self::Xxhash128 => "XXHASH128",
         }
     }
 
@@ -50,17 +72,24 @@ impl Algorithm {
             Self::Crc32 => "x-amz-checksum-crc32",
             Self::Crc32c => "x-amz-checksum-crc32c",
             Self::Crc64nvme => "x-amz-checksum-crc64nvme",
+            Self::Md5 => "x-amz-checksum-md5",
             Self::Sha1 => "x-amz-checksum-sha1",
             Self::Sha256 => "x-amz-checksum-sha256",
+            Self::Sha512 => "x-amz-checksum-sha512",
+            Self::Xxhash3 => "x-amz-checksum-xxhash3",
+            Self::Xxhash64 => "x-amz-checksum-xxhash64",
+            Self::Xxhash128 => "x-amz-checksum-xxhash128",
         }
     }
 
     fn bytes(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64nvme => 8,
+            Self::Crc64nvme | Self::Xxhash3 | Self::Xxhash64 => 8,
+            Self::Md5 | Self::Xxhash128 => 16,
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+            Self::Sha512 => 64,
         }
     }
 
@@ -70,15 +99,89 @@ impl Algorithm {
             Self::Crc32 => Some(crc_fast::CrcAlgorithm::Crc32IsoHdlc),
             Self::Crc32c => Some(crc_fast::CrcAlgorithm::Crc32Iscsi),
             Self::Crc64nvme => Some(crc_fast::CrcAlgorithm::Crc64Nvme),
-            Self::Sha1 | Self::Sha256 => None,
+            _ => None,
         }
+    }
+
+    /// Whether s3s has words for it in the XML of uploads in parts; the others it knows in no form, and they travel in headers alone.
+    pub(crate) fn in_parts(self) -> bool {
+        matches!(self, Self::Crc32 | Self::Crc32c | Self::Crc64nvme | Self::Sha1 | Self::Sha256)
+    }
+
+    fn begin(self) -> Box<dyn Running> {
+        match self {
+            Self::Crc32 => Box::new(OfS3s(Crc32::new())),
+            Self::Crc32c => Box::new(OfS3s(Crc32c::new())),
+            Self::Crc64nvme => Box::new(OfS3s(Crc64Nvme::new())),
+            Self::Md5 => Box::new(OfS3s(Md5::new())),
+            Self::Sha1 => Box::new(OfS3s(Sha1::new())),
+            Self::Sha256 => Box::new(OfS3s(Sha256::new())),
+            Self::Sha512 => Box::new(Sha512::new()),
+            Self::Xxhash3 => Box::new(xxhash3_64::Hasher::new()),
+            Self::Xxhash64 => Box::new(xxhash64::Hasher::with_seed(0)),
+            Self::Xxhash128 => Box::new(xxhash3_128::Hasher::new()),
+        }
+    }
+}
+
+/// A checksum in the making.
+trait Running: Send {
+    fn update(&mut self, bytes: &[u8]);
+    fn finish(self: Box<Self>) -> String;
+}
+
+struct OfS3s<C>(C);
+
+impl<C: Checksum + Send> Running for OfS3s<C> {
+    fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+    fn finish(self: Box<Self>) -> String {
+        STANDARD.encode(self.0.finalize())
+    }
+}
+
+impl Running for Sha512 {
+    fn update(&mut self, bytes: &[u8]) {
+        sha2::Digest::update(self, bytes);
+    }
+    fn finish(self: Box<Self>) -> String {
+        STANDARD.encode(self.finalize())
+    }
+}
+
+// S3 has xxHash in its canonical form: big end first (xxHash specification, "Endianness").
+impl Running for xxhash64::Hasher {
+    fn update(&mut self, bytes: &[u8]) {
+        Hasher::write(self, bytes);
+    }
+    fn finish(self: Box<Self>) -> String {
+        STANDARD.encode(Hasher::finish(&*self).to_be_bytes())
+    }
+}
+
+impl Running for xxhash3_64::Hasher {
+    fn update(&mut self, bytes: &[u8]) {
+        Hasher::write(self, bytes);
+    }
+    fn finish(self: Box<Self>) -> String {
+        STANDARD.encode(Hasher::finish(&*self).to_be_bytes())
+    }
+}
+
+impl Running for xxhash3_128::Hasher {
+    fn update(&mut self, bytes: &[u8]) {
+        self.write(bytes);
+    }
+    fn finish(self: Box<Self>) -> String {
+        STANDARD.encode(self.finish_128().to_be_bytes())
     }
 }
 
 /// Checksums in base64, as S3 writes them; one over parts ends in `-N`.
 pub(crate) type Sums = BTreeMap<Algorithm, String>;
 
-/// Reads the five fields every S3 structure with checksums has.
+/// Reads the five fields every structure of s3s with checksums has.
 macro_rules! sums_of {
     ($x:expr) => {
         $crate::digest::gather([
@@ -91,7 +194,7 @@ macro_rules! sums_of {
     };
 }
 
-/// Fills the five fields every S3 structure with checksums has.
+/// Fills the five fields every structure of s3s with checksums has.
 macro_rules! set_sums {
     ($x:expr, $sums:expr) => {{
         let sums: &$crate::digest::Sums = $sums;
@@ -108,6 +211,39 @@ pub(crate) fn gather(fields: [(Algorithm, Option<&str>); 5]) -> Sums {
     fields.into_iter().filter_map(|(a, v)| Some((a, v?.to_owned()))).collect()
 }
 
+/// Adds the checksums to an answer that s3s has no fields for.
+pub(crate) fn with_sums<T>(mut answer: S3Response<T>, sums: &Sums) -> S3Response<T> {
+    for (algorithm, sum) in sums.iter().filter(|(algorithm, _)| !algorithm.in_parts()) {
+        if let Ok(value) = HeaderValue::try_from(sum) {
+            answer.headers.insert(HeaderName::from_static(algorithm.header()), value);
+        }
+    }
+    answer
+}
+
+/// What headers claim; what cannot be checked here is refused, and so is what has not the form of its algorithm.
+pub(crate) fn claimed(headers: &HeaderMap) -> Result<Sums, S3Error> {
+    let mut sums = Sums::new();
+    for (name, value) in headers {
+        let Some(kind) = name.as_str().strip_prefix("x-amz-checksum-") else { continue };
+        if matches!(kind, "algorithm" | "mode" | "type") {
+            continue;
+        }
+        let algorithm = Algorithm::parse(kind).ok_or_else(|| {
+            refuse(S3ErrorCode::InvalidRequest, format!("This bucket cannot check {name}. It knows {}.", names()))
+        })?;
+        if sums.insert(algorithm, String::from_utf8_lossy(value.as_bytes()).into_owned()).is_some() {
+            return Err(refuse(S3ErrorCode::InvalidRequest, format!("The header {name} came twice.")));
+        }
+    }
+    Ok(sums)
+}
+
+/// The algorithms, for sentences.
+fn names() -> String {
+    Algorithm::ALL.map(Algorithm::name).join(", ")
+}
+
 /// What the client said its bytes would be.
 #[derive(Default)]
 pub(crate) struct Claims {
@@ -122,8 +258,9 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// Gathers the claims of headers; malformed ones are refused before a byte is read.
-    pub(crate) fn new(md5: Option<&str>, sums: Sums, headers: &HeaderMap, length: u64) -> Result<Self, S3Error> {
+    pub(crate) fn new(md5: Option<&str>, headers: &HeaderMap, length: u64) -> Result<Self, S3Error> {
         let md5 = md5.map(decode_md5).transpose()?;
+        let sums = claimed(headers)?;
         for (&algorithm, value) in &sums {
             check_form(algorithm, value)?;
         }
@@ -137,7 +274,12 @@ impl Claims {
         }
         let mut wanted: BTreeSet<Algorithm> = sums.keys().chain(&trailing).copied().collect();
         for name in ["x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm"] {
-            wanted.extend(headers.get(name).and_then(|v| v.to_str().ok()).and_then(Algorithm::parse));
+            let Some(value) = headers.get(name) else { continue };
+            let algorithm = value.to_str().ok().and_then(Algorithm::parse).ok_or_else(|| {
+                let text = format!("The algorithm that {name} names is not known here. Known are {}.", names());
+                refuse(S3ErrorCode::InvalidRequest, text)
+            })?;
+            wanted.insert(algorithm);
         }
         Ok(Self { md5, sums, trailing, wanted, length, proven: None })
     }
@@ -186,17 +328,10 @@ impl Claims {
     }
 
     pub(crate) fn digests(&self) -> Digests {
-        let on = |a| self.wanted.contains(&a);
         Digests {
             md5: self.proven.is_none().then(Md5::new),
             proven: self.proven,
-            sums: ChecksumHasher {
-                crc32: on(Algorithm::Crc32).then(Crc32::new),
-                crc32c: on(Algorithm::Crc32c).then(Crc32c::new),
-                crc64nvme: on(Algorithm::Crc64nvme).then(Crc64Nvme::new),
-                sha1: on(Algorithm::Sha1).then(Sha1::new),
-                sha256: on(Algorithm::Sha256).then(Sha256::new),
-            },
+            sums: self.wanted.iter().map(|&algorithm| (algorithm, algorithm.begin())).collect(),
             length: 0,
         }
     }
@@ -244,7 +379,7 @@ fn check_form(algorithm: Algorithm, value: &str) -> Result<(), S3Error> {
 pub(crate) struct Digests {
     md5: Option<Md5>,
     proven: Option<[u8; 32]>,
-    sums: ChecksumHasher,
+    sums: Vec<(Algorithm, Box<dyn Running>)>,
     length: u64,
 }
 
@@ -279,17 +414,17 @@ impl Digests {
         if let Some(md5) = &mut self.md5 {
             md5.update(bytes);
         }
-        self.sums.update(bytes);
+        self.sums.iter_mut().for_each(|(_, sum)| sum.update(bytes));
         self.length += bytes.len() as u64;
     }
 
     pub(crate) fn finish(self) -> Digested {
-        let found: Checksum = self.sums.finalize();
+        let sums = self.sums.into_iter().map(|(algorithm, sum)| (algorithm, sum.finish())).collect();
         let id = match (self.proven, self.md5) {
             (Some(sha256), _) => Identity::Sha256(sha256),
             (None, md5) => Identity::Md5(md5.unwrap_or_else(Md5::new).finalize()),
         };
-        Digested { id, sums: sums_of!(found), length: self.length }
+        Digested { id, sums, length: self.length }
     }
 }
 
@@ -314,13 +449,10 @@ pub(crate) fn join_sums(algorithm: Algorithm, full: bool, parts: &[(Option<&Stri
         })?;
         return Some(STANDARD.encode(&joined.to_be_bytes()[8 - algorithm.bytes()..]));
     }
-    let all: Vec<u8> = raw.into_iter().flat_map(|(sum, _)| sum).collect();
-    let sum = match algorithm {
-        Algorithm::Crc32 => STANDARD.encode(Crc32::checksum(&all)),
-        Algorithm::Crc32c => STANDARD.encode(Crc32c::checksum(&all)),
-        Algorithm::Crc64nvme => return None,
-        Algorithm::Sha1 => STANDARD.encode(Sha1::checksum(&all)),
-        Algorithm::Sha256 => STANDARD.encode(Sha256::checksum(&all)),
-    };
-    Some(format!("{sum}-{}", parts.len()))
+    if algorithm == Algorithm::Crc64nvme {
+        return None;
+    }
+    let mut sum = algorithm.begin();
+    raw.iter().for_each(|(part, _)| sum.update(part));
+    Some(format!("{}-{}", sum.finish(), parts.len()))
 }

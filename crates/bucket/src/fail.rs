@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::path::Path;
 
 use http::StatusCode;
 use s3s::{S3Error, S3ErrorCode};
@@ -82,6 +83,42 @@ impl From<Fail> for S3Error {
 /// An S3 error with a sentence of its own.
 pub(crate) fn refuse(code: S3ErrorCode, message: impl Into<Cow<'static, str>>) -> S3Error {
     S3Error::with_message(code, message)
+}
+
+/// The bytes of an object are not what was stored: gone, or of another length. Nobody is told so much as "200" for them.
+pub(crate) fn broken(path: &Path, why: &str) -> S3Error {
+    tracing::error!(path = %path.display(), why, "bucket: the bytes of an object are not what was stored");
+    let text = "The bytes of this object are gone from this computer's disk, or damaged there. Put the file again.";
+    S3Error::with_message(S3ErrorCode::InternalError, text)
+}
+
+/// What a code means, for errors that come without a sentence of their own.
+pub(crate) fn sentence(code: &str) -> &'static str {
+    match code {
+        "IncompleteBody" => "The body does not have as many bytes as the request announced.",
+        "InternalError" => "This bucket met a fault of its own; its log says more.",
+        "InvalidAccessKeyId" => "This bucket does not know the access key of the request.",
+        "InvalidBucketName" => {
+            "A bucket's name has 3 to 63 characters: lower-case letters, digits, dots and hyphens, a letter or a digit at both ends, \
+             and no two dots side by side. It does not look like an IP address."
+        }
+        "InvalidRange" => "The range that the request names is none of this object.",
+        "InvalidURI" => {
+            "The address of the request cannot be read: it must be UTF-8 in percent encoding, with a bucket's name first."
+        }
+        "KeyTooLongError" => "The key is too long; it may have 1,024 bytes.",
+        "MalformedXML" => "The XML in the body of the request cannot be read, or is not what this operation takes.",
+        "MaxMessageLengthExceeded" => "The XML in the body of the request is too long.",
+        "MethodNotAllowed" => "This bucket does not take this method here.",
+        "MissingContentLength" => "The request needs a Content-Length header.",
+        "MissingRequestBodyError" => "This operation takes XML in the body of the request, and none came.",
+        "NotImplemented" => "This bucket does not support what the request asks for.",
+        "SignatureDoesNotMatch" => {
+            "The signature of the request is not the one its secret key makes. Check the secret key, and that nothing on the way changes \
+             the address or the headers."
+        }
+        _ => "This bucket refuses the request for the reason that the code names.",
+    }
 }
 
 /// Something S3 has and this bucket does not.

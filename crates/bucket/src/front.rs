@@ -20,7 +20,8 @@ use s3s::{Body, S3Error, S3ErrorCode};
 use crate::access::{Proof, proof};
 use crate::chunked::{self, Rechunk};
 use crate::drain;
-use crate::fail::{refuse, unsupported};
+use crate::fail::{refuse, sentence, unsupported};
+use crate::gate;
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox");
@@ -62,11 +63,12 @@ impl BucketService {
         let (parts, body) = request.into_parts();
         let (body, lender) = drain::lend(body);
         let request = Request::from_parts(parts, body);
-        let mut answer = self.decide(request).await;
+        let answer = self.decide(request).await;
         // Who still waits for "100 Continue" hears the refusal instead and sends nothing.
         if !answer.status().is_success() && (lender.begun() || !waits) {
             lender.drain().await;
         }
+        let mut answer = explained(answer, &method, &uri);
         guard(&mut answer, &method, proof);
         if final_at_once {
             // botocore keeps a status that came instead of "100 Continue" for the next answer on the same connection.
@@ -158,6 +160,26 @@ fn in_xml(error: S3Error) -> Answer {
         *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         answer
     })
+}
+
+/// Gives errors of s3s that come without a sentence one that says what is wrong, and names what it found no operation for.
+fn explained(mut answer: Answer, method: &Method, uri: &Uri) -> Answer {
+    if answer.status().as_u16() < 400 {
+        return answer;
+    }
+    let Some(body) = answer.body().bytes() else { return answer };
+    let Some((head, tail)) = std::str::from_utf8(&body).ok().and_then(|text| text.split_once("</Code>")) else { return answer };
+    if tail.starts_with("<Message>Unknown operation</Message>") {
+        let named: Vec<String> = gate::pairs(uri).map(|(name, _)| format!("\"{name}\"")).collect();
+        let what = if named.is_empty() { "this address".to_owned() } else { format!("{} in the query", named.join(" and ")) };
+        return in_xml(unsupported(&format!("{method} with {what}")));
+    }
+    if !tail.contains("<Message>") {
+        let code = head.rsplit_once("<Code>").map_or("", |(_, code)| code);
+        *answer.body_mut() = Body::from(format!("{head}</Code><Message>{}</Message>{tail}", sentence(code)));
+        answer.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    answer
 }
 
 /// The browser asks whether a page may send a request; it may read. (Fetch standard, "CORS-preflight fetch")

@@ -16,6 +16,7 @@ mod drain;
 mod error;
 mod fail;
 mod front;
+mod gate;
 mod index;
 pub mod keys;
 mod policy;

@@ -10,7 +10,6 @@ use std::time::Duration;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use s3s::auth::SimpleAuth;
 use s3s::region::Region;
 use s3s::service::S3ServiceBuilder;
 use secrecy::SecretString;
@@ -18,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::access::Access;
+use crate::access::{Access, Holder};
 use crate::api::{self, Api};
 use crate::blobs::{Blobs, private_file, private_folder};
 use crate::counters::Counters;
@@ -215,7 +214,8 @@ impl Server {
 
     fn serve_as(&self, hosts: Option<Arc<[String]>>) -> BucketService {
         let mut builder = S3ServiceBuilder::new(self.api.clone());
-        builder.set_auth(SimpleAuth::from_single(self.config.access_key.as_str(), keys::expose(&self.config.secret_key)));
+        let secret_key = keys::expose(&self.config.secret_key).into();
+        builder.set_auth(Holder { access_key: self.config.access_key.clone(), secret_key });
         builder.set_access(Access { policies: Arc::clone(&self.api.policies) });
         BucketService { s3: builder.build(), hosts, region: Arc::clone(&self.api.region) }
     }

@@ -52,7 +52,14 @@ impl Api {
             || input.grant_write.is_some()
             || input.grant_write_acp.is_some();
         check_acl(input.acl.as_ref().map(BucketCannedACL::as_str), grants)?;
-        check_extras(&[("object lock", input.object_lock_enabled_for_bucket.unwrap_or(false))])?;
+        let owned = input.object_ownership.as_ref().map(ObjectOwnership::as_str);
+        check_extras(&[
+            ("object lock", input.object_lock_enabled_for_bucket.unwrap_or(false)),
+            (
+                "object ownership other than BucketOwnerEnforced",
+                owned.is_some_and(|o| o != ObjectOwnership::BUCKET_OWNER_ENFORCED),
+            ),
+        ])?;
         if !self.add_bucket(&input.bucket).await? {
             let text = "Your previous request to create the named bucket succeeded and you already own it.";
             return Err(refuse(S3ErrorCode::BucketAlreadyOwnedByYou, text));

@@ -1,6 +1,6 @@
 //! Conditions on requests: RFC 9110 section 13 for reading, "Conditional writes" in the S3 guide for writing.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use s3s::dto::{ETag, ETagCondition, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
@@ -95,6 +95,17 @@ impl WriteIf {
             return Err(unsupported("If-None-Match with anything but * on writing"));
         }
         Ok(Self { absent: none_match.is_some(), matches })
+    }
+
+    /// Conditions of a copy on what it would replace: s3s does not know them there.
+    pub(crate) fn of_headers(headers: &HeaderMap) -> S3Result<Self> {
+        let read = |name: HeaderName| match headers.get(&name) {
+            None => Ok(None),
+            Some(value) => ETagCondition::parse_http_header(value.as_bytes())
+                .map(Some)
+                .map_err(|_| refuse(S3ErrorCode::InvalidArgument, format!("The value of the header {name} is no ETag."))),
+        };
+        Self::new(read(header::IF_MATCH)?, read(header::IF_NONE_MATCH)?.as_ref())
     }
 
     /// Checked in the transaction that writes.

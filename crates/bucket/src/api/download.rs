@@ -34,7 +34,10 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// `pinned` must hold every piece.
-    pub(crate) fn new(blobs: Arc<Blobs>, pinned: Pinned, pieces: &[Piece], range: Range<u64>) -> Self {
+    ///
+    /// # Errors
+    /// A piece that would be read is not on the disk as it was stored: that is said before the first byte, not in the middle.
+    pub(crate) fn new(blobs: Arc<Blobs>, pinned: Pinned, pieces: &[Piece], range: Range<u64>) -> Try<Self> {
         let mut left = VecDeque::new();
         let mut start = 0;
         for piece in pieces {
@@ -45,7 +48,8 @@ impl Reading {
             }
             start = end;
         }
-        Self { blobs, _pinned: pinned, left, open: None }
+        blobs.check(left.iter().map(|(piece, _)| *piece))?;
+        Ok(Self { blobs, _pinned: pinned, left, open: None })
     }
 
     pub(crate) fn remaining(&self) -> u64 {

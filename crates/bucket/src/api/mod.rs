@@ -142,7 +142,7 @@ impl S3 for Api {
         self.list_v2(req.input).await.map(S3Response::new)
     }
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        self.object_put(req).await.map(S3Response::new)
+        self.object_put(req).await
     }
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
         self.object_get(req).await
@@ -157,7 +157,7 @@ impl S3 for Api {
         self.object_delete_many(req.input).await.map(S3Response::new)
     }
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
-        self.object_copy(req.input).await.map(S3Response::new)
+        self.object_copy(req).await.map(S3Response::new)
     }
     async fn create_multipart_upload(&self, req: S3Request<CreateMultipartUploadInput>) -> Answer<CreateMultipartUploadOutput> {
         self.upload_create(req.input).await.map(S3Response::new)

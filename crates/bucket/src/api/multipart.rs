@@ -7,11 +7,11 @@ use s3s::{S3ErrorCode, S3Request, S3Result};
 
 use super::condition::{ReadIf, WriteIf};
 use super::download::Reading;
-use super::object::{announced, check_key, checksum_type, meta_of, source};
+use super::object::{announced, check_key, checksum_type, meta_of, readable, source};
 use super::upload::{LARGEST, Written, receive, write_local};
 use super::{Api, check_wishes, i64_of, now, timestamp};
-use crate::digest::{Algorithm, Claims, Identity, Sums, join_sums, multipart_etag, set_sums, sums_of};
-use crate::fail::{Fail, Try, refuse};
+use crate::digest::{Algorithm, Claims, Identity, Sums, claimed, join_sums, multipart_etag, set_sums, sums_of};
+use crate::fail::{Fail, Try, refuse, unsupported};
 use crate::index::{self, Meta, Object as Row, Part as PartRow, Piece, Upload};
 
 /// Limits of "Amazon S3 multipart upload limits".
@@ -37,6 +37,9 @@ impl Api {
             ),
             None => None,
         };
+        if let Some(algorithm) = algorithm.filter(|a| !a.in_parts()) {
+            return Err(unsupported(&format!("{} checksums of uploads in parts", algorithm.name())));
+        }
         let kind = input.checksum_type.as_ref().map(ChecksumType::as_str);
         meta.composite = match (algorithm, kind) {
             (Some(Algorithm::Crc64nvme), Some(ChecksumType::COMPOSITE))
@@ -89,7 +92,7 @@ impl Api {
         check_number(input.part_number)?;
         let upload = self.upload_known(&input.bucket, &input.key, &input.upload_id).await?;
         let length = announced(input.content_length)?;
-        let mut claims = Claims::new(input.content_md5.as_deref(), sums_of!(input), &req.headers, length)?;
+        let mut claims = Claims::new(input.content_md5.as_deref(), &req.headers, length)?;
         if let Some(algorithm) = upload.meta.algorithm {
             claims.want(algorithm);
         }
@@ -131,11 +134,11 @@ impl Api {
                 if range.end > row.size || length > LARGEST {
                     return Err(refuse(S3ErrorCode::InvalidRange, "The requested range is not satisfiable.").into());
                 }
-                let mut claims = Claims::new(None, Sums::new(), &http::HeaderMap::new(), length)?;
+                let mut claims = Claims::new(None, &http::HeaderMap::new(), length)?;
                 if let Some(algorithm) = upload.meta.algorithm {
                     claims.want(algorithm);
                 }
-                let mut reading = Reading::new(Arc::clone(&blobs), pinned, &row.pieces, range);
+                let mut reading = Reading::new(Arc::clone(&blobs), pinned, &row.pieces, range)?;
                 write_local(&blobs, &claims, |write| {
                     while let Some(chunk) = reading.read()? {
                         write(chunk)?;
@@ -159,13 +162,14 @@ impl Api {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<CompleteMultipartUploadOutput> {
         let input = req.input;
-        let claimed = sums_of!(input);
+        let claimed = claimed(&req.headers)?;
         let named = input.multipart_upload.and_then(|u| u.parts).unwrap_or_default();
         if named.is_empty() {
             return Err(refuse(S3ErrorCode::MalformedXML, "You must specify at least one part."));
         }
         let condition = WriteIf::new(input.if_match, input.if_none_match.as_ref())?;
         let (bucket, key, upload) = (input.bucket.clone(), input.key.clone(), input.upload_id);
+        let blobs = Arc::clone(&self.blobs);
         let size = input.mpu_object_size;
         let row = self
             .writer
@@ -174,7 +178,8 @@ impl Api {
                 let chosen = choose(&named, &index::parts(conn, &upload, 0)?)?;
                 let row = assemble(started.meta, &chosen, &claimed, size)?;
                 let id = index::bucket_id(conn, &bucket)?;
-                condition.check(index::find_object(conn, id, &key)?.as_ref())?;
+                blobs.check(row.pieces.iter().copied())?;
+                condition.check(readable(&blobs, index::find_object(conn, id, &key)?).as_ref())?;
                 let kept: Vec<_> = row.pieces.iter().map(|p| p.blob).collect();
                 index::drop_upload(conn, &upload, &kept, effects)?;
                 index::put_object(conn, id, &key, &row, effects)?;
@@ -293,18 +298,19 @@ fn assemble(mut meta: Meta, parts: &[PartRow], claimed: &Sums, size: Option<i64>
     for (&algorithm, value) in claimed {
         // Some clients claim a sum over the whole, some over the sums of the parts; the form tells which.
         let full = !value.contains('-');
-        let found = joined(algorithm, full);
-        if found.as_ref().is_some_and(|f| f != value) {
-            let name = algorithm.name();
+        let name = algorithm.name();
+        let Some(found) = joined(algorithm, full) else {
+            let text = format!("The parts came without what it takes to check the {name} of all of them.");
+            return Err(refuse(S3ErrorCode::InvalidRequest, text).into());
+        };
+        if found != *value {
             return Err(Fail::S3(refuse(
                 S3ErrorCode::BadDigest,
                 format!("The {name} you specified did not match the calculated checksum."),
             )));
         }
-        if let Some(found) = found {
-            meta.composite = !full;
-            meta.sums.insert(algorithm, found);
-        }
+        meta.composite = !full;
+        meta.sums.insert(algorithm, found);
     }
     if let Some(algorithm) = meta.algorithm.take()
         && meta.sums.is_empty()

@@ -11,8 +11,9 @@ use super::condition::{ReadIf, WriteIf, range_counts};
 use super::download::Reading;
 use super::upload::{LARGEST, Written, receive};
 use super::{Api, check_version, check_wishes, i64_of, now, seconds, timestamp};
-use crate::digest::{Claims, set_sums, sums_of};
-use crate::fail::{Fail, Try, refuse, unsupported};
+use crate::blobs::Blobs;
+use crate::digest::{Claims, Sums, set_sums, with_sums};
+use crate::fail::{Fail, Try, refuse, sentence, unsupported};
 use crate::index::{self, Meta, Object as Row, Piece};
 
 /// Longest user metadata S3 takes, names and values together ("Working with object metadata").
@@ -133,13 +134,25 @@ macro_rules! describe {
         output.metadata = (!meta.user.is_empty()).then(|| meta.user.clone().into_iter().collect());
         output.parts_count =
             found.part.filter(|_| row.etag.contains('-')).map(|_| i32::try_from(row.pieces.len()).unwrap_or(i32::MAX));
-        // A checksum of the whole beside a part of it would make clients see damage.
-        if $checksums && found.range.is_none() && !meta.sums.is_empty() {
-            set_sums!(output, &meta.sums);
+        let sums = told(found, $checksums);
+        if !sums.is_empty() {
+            set_sums!(output, sums);
             output.checksum_type = Some(checksum_type(meta.composite));
         }
         output
     }};
+}
+
+/// The checksums an answer has. One of the whole beside a part of it would make clients see damage.
+fn told(found: &Found, wanted: bool) -> &Sums {
+    static NONE: Sums = Sums::new();
+    if wanted && found.range.is_none() { &found.row.meta.sums } else { &NONE }
+}
+
+/// An object that stands in the way of a condition; one whose bytes are gone does not: nobody can have it, and whoever puts it again
+/// mends it.
+pub(super) fn readable(blobs: &Blobs, present: Option<Row>) -> Option<Row> {
+    present.filter(|row| blobs.are_whole(&row.pieces))
 }
 
 pub(super) fn checksum_type(composite: bool) -> ChecksumType {
@@ -147,7 +160,7 @@ pub(super) fn checksum_type(composite: bool) -> ChecksumType {
 }
 
 impl Api {
-    pub(super) async fn object_put(&self, req: S3Request<PutObjectInput>) -> S3Result<PutObjectOutput> {
+    pub(super) async fn object_put(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let input = req.input;
         check_wishes!(&input);
         check_key(&input.key)?;
@@ -156,8 +169,7 @@ impl Api {
         }
         let mut meta: Meta = meta_of!(input);
         let condition = WriteIf::new(input.if_match, input.if_none_match.as_ref())?;
-        let mut claims =
-            Claims::new(input.content_md5.as_deref(), sums_of!(input), &req.headers, announced(input.content_length)?)?;
+        let mut claims = Claims::new(input.content_md5.as_deref(), &req.headers, announced(input.content_length)?)?;
         if req.credentials.is_some() {
             claims.trust(&req.headers, meta.user.get("sha256").map(String::as_str));
         }
@@ -171,11 +183,11 @@ impl Api {
         let etag = found.id.etag();
         let piece = Piece { blob: fresh.id, size: found.length };
         let row = Row { size: found.length, etag: etag.clone(), modified: now(), meta, pieces: vec![piece] };
-        let key = input.key;
+        let (key, blobs) = (input.key, Arc::clone(&self.blobs));
         self.writer
             .change(vec![fresh], move |conn, effects| {
                 let id = index::bucket_id(conn, &bucket)?;
-                condition.check(index::find_object(conn, id, &key)?.as_ref())?;
+                condition.check(readable(&blobs, index::find_object(conn, id, &key)?).as_ref())?;
                 index::refer(conn, [piece.blob])?;
                 index::put_object(conn, id, &key, &row, effects)
             })
@@ -183,7 +195,7 @@ impl Api {
         let mut output = PutObjectOutput { e_tag: Some(ETag::Strong(etag)), ..Default::default() };
         set_sums!(output, &found.sums);
         output.checksum_type = (!found.sums.is_empty()).then(|| checksum_type(false));
-        Ok(output)
+        Ok(with_sums(S3Response::new(output), &found.sums))
     }
 
     /// Looks up an object, checks a reader's conditions, and opens its bytes if they are wanted.
@@ -199,16 +211,13 @@ impl Api {
             .run(move |conn| {
                 let gate = blobs.gate();
                 let row = index::object(conn, &bucket, &key)?;
-                let pinned = bytes.then(|| blobs.pin(row.pieces.iter().map(|p| p.blob)));
+                let pinned = blobs.pin(row.pieces.iter().map(|p| p.blob));
                 drop(gate);
                 let (range, part) = check(&row)?;
-                let body = match pinned {
-                    Some(pinned) => {
-                        let whole = range.clone().unwrap_or(0..row.size);
-                        Some(Reading::new(Arc::clone(&blobs), pinned, &row.pieces, whole).into_body()?)
-                    }
-                    None => None,
-                };
+                let whole = range.clone().unwrap_or(0..row.size);
+                // Also where only the head is wanted: it must not tell of an object that cannot be read.
+                let reading = Reading::new(Arc::clone(&blobs), pinned, &row.pieces, whole)?;
+                let body = if bytes { Some(reading.into_body()?) } else { None };
                 Ok(Found { row, range, part, body })
             })
             .await
@@ -238,7 +247,7 @@ impl Api {
         let body = found.body.take();
         let mut output = describe!(GetObjectOutput, &found, checksums);
         output.body = body;
-        Ok(S3Response::new(output))
+        Ok(with_sums(S3Response::new(output), told(&found, checksums)))
     }
 
     pub(super) async fn object_head(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
@@ -264,7 +273,7 @@ impl Api {
             .await?;
         let output = describe!(HeadObjectOutput, &found, checksums);
         let status = if found.range.is_some() { http::StatusCode::PARTIAL_CONTENT } else { http::StatusCode::OK };
-        Ok(S3Response::with_status(output, status))
+        Ok(with_sums(S3Response::with_status(output, status), told(&found, checksums)))
     }
 
     pub(super) async fn object_delete(&self, input: DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
@@ -315,7 +324,7 @@ impl Api {
                         Err(e) => errors.push(s3s::dto::Error {
                             code: Some(e.code().as_str().to_owned()),
                             key: Some(object.key),
-                            message: e.message().map(str::to_owned),
+                            message: Some(e.message().unwrap_or(sentence(e.code().as_str())).to_owned()),
                             version_id: None,
                         }),
                     }
@@ -330,7 +339,9 @@ impl Api {
         })
     }
 
-    pub(super) async fn object_copy(&self, input: CopyObjectInput) -> S3Result<CopyObjectOutput> {
+    pub(super) async fn object_copy(&self, req: S3Request<CopyObjectInput>) -> S3Result<CopyObjectOutput> {
+        let condition = WriteIf::of_headers(&req.headers)?;
+        let input = req.input;
         check_wishes!(&input);
         check_key(&input.key)?;
         let (from_bucket, from_key) = source(&input.copy_source)?;
@@ -348,6 +359,7 @@ impl Api {
             input.copy_source_if_modified_since,
             input.copy_source_if_unmodified_since,
         );
+        let blobs = Arc::clone(&self.blobs);
         let row = self
             .writer
             .change(vec![], move |conn, effects| {
@@ -365,7 +377,9 @@ impl Api {
                         "The source is larger than 5 GiB; copy it in parts.",
                     )));
                 }
+                blobs.check(row.pieces.iter().copied())?;
                 let id = index::bucket_id(conn, &bucket)?;
+                condition.check(readable(&blobs, index::find_object(conn, id, &key)?).as_ref())?;
                 if let Some(meta) = new_meta {
                     row.meta = Meta { sums: row.meta.sums, composite: row.meta.composite, ..meta };
                 }

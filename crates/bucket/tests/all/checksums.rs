@@ -1,10 +1,13 @@
 //! Every way a client can say what its bytes are; a wrong one is refused and leaves nothing.
 
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 use base64::Engine as _;
 use reqwest::Client;
 use s3s::crypto::{Checksum, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+use sha2::{Digest as _, Sha512};
+use twox_hash::{XxHash3_64, XxHash3_128, XxHash64};
 
 use crate::common::{BUCKET, Home, bytes};
 use crate::sign;
@@ -13,7 +16,7 @@ fn base64(bytes: impl AsRef<[u8]>) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-fn claims(data: &[u8]) -> [(&'static str, String); 6] {
+fn claims(data: &[u8]) -> [(&'static str, String); 11] {
     [
         ("content-md5", base64(Md5::checksum(data))),
         ("x-amz-checksum-crc32", base64(Crc32::checksum(data))),
@@ -21,6 +24,11 @@ fn claims(data: &[u8]) -> [(&'static str, String); 6] {
         ("x-amz-checksum-crc64nvme", base64(Crc64Nvme::checksum(data))),
         ("x-amz-checksum-sha1", base64(Sha1::checksum(data))),
         ("x-amz-checksum-sha256", base64(Sha256::checksum(data))),
+        ("x-amz-checksum-md5", base64(Md5::checksum(data))),
+        ("x-amz-checksum-sha512", base64(Sha512::digest(data))),
+        ("x-amz-checksum-xxhash3", base64(XxHash3_64::oneshot(data).to_be_bytes())),
+        ("x-amz-checksum-xxhash64", base64(XxHash64::oneshot(0, data).to_be_bytes())),
+        ("x-amz-checksum-xxhash128", base64(XxHash3_128::oneshot(data).to_be_bytes())),
     ]
 }
 
@@ -154,30 +162,85 @@ async fn a_checksum_behind_the_bytes_counts_like_one_before_them() {
     }
 }
 
+/// What an object was given back with.
+fn given_back(got: &GetObjectOutput) -> Vec<(&'static str, &str)> {
+    let sums = [
+        ("crc32", got.checksum_crc32()),
+        ("crc32c", got.checksum_crc32_c()),
+        ("crc64nvme", got.checksum_crc64_nvme()),
+        ("sha1", got.checksum_sha1()),
+        ("sha256", got.checksum_sha256()),
+        ("md5", got.checksum_md5()),
+        ("sha512", got.checksum_sha512()),
+        ("xxhash3", got.checksum_xxhash3()),
+        ("xxhash64", got.checksum_xxhash64()),
+        ("xxhash128", got.checksum_xxhash128()),
+    ];
+    sums.into_iter().filter_map(|(name, sum)| Some((name, sum?))).collect()
+}
+
 #[tokio::test]
 async fn the_sdk_gets_back_the_checksum_it_sent_in_every_algorithm() {
     let home = Home::new().await;
+    let known = claims(&bytes(700_000));
     for algorithm in ChecksumAlgorithm::values().iter().map(|a| ChecksumAlgorithm::from(*a)) {
-        if !matches!(algorithm.as_str(), "CRC32" | "CRC32C" | "CRC64NVME" | "SHA1" | "SHA256") {
-            continue;
-        }
+        let name = algorithm.as_str().to_lowercase();
+        let right = &known.iter().find(|(header, _)| header.strip_prefix("x-amz-checksum-") == Some(&name)).unwrap().1;
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes(700_000)).unwrap();
         let from_file = ByteStream::from_path(file.path()).await.unwrap();
         for body in [ByteStream::from(bytes(700_000)), from_file] {
-            let put = home.s3.put_object().bucket(BUCKET).key("k").checksum_algorithm(algorithm.clone()).body(body);
+            let put = home.s3.put_object().bucket(BUCKET).key("k").body(body);
+            // These it passes on and does not make.
+            let put = match &algorithm {
+                ChecksumAlgorithm::Md5 => put.checksum_md5(right),
+                ChecksumAlgorithm::Sha512 => put.checksum_sha512(right),
+                ChecksumAlgorithm::Xxhash3 => put.checksum_xxhash3(right),
+                ChecksumAlgorithm::Xxhash64 => put.checksum_xxhash64(right),
+                ChecksumAlgorithm::Xxhash128 => put.checksum_xxhash128(right),
+                _ => put.checksum_algorithm(algorithm.clone()),
+            };
             put.send().await.unwrap_or_else(|e| panic!("{algorithm:?}: {e:?}"));
             let got = home.s3.get_object().bucket(BUCKET).key("k").checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
-            let sums = [
-                got.checksum_crc32(),
-                got.checksum_crc32_c(),
-                got.checksum_crc64_nvme(),
-                got.checksum_sha1(),
-                got.checksum_sha256(),
-            ];
-            assert_eq!(sums.iter().flatten().count(), 1, "{algorithm:?}: {sums:?}");
+            assert_eq!(given_back(&got), [(&*name, &**right)], "{algorithm:?}");
             assert!(got.body.collect().await.unwrap().to_vec() == bytes(700_000), "the SDK verified it");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_checksum_nobody_here_can_check_is_refused_and_not_passed_over() {
+    let home = Home::new().await;
+    let data = bytes(5);
+    let payload = sign::sha256(&data);
+    for (name, value) in [
+        ("x-amz-checksum-sha3", "AAAA"),
+        ("x-amz-checksum-", "AAAA"),
+        ("x-amz-sdk-checksum-algorithm", "SHA3"),
+        ("x-amz-checksum-algorithm", "BLAKE3"),
+        ("x-amz-trailer", "x-amz-checksum-sha3"),
+    ] {
+        let refused = put(&home, "/images/k", &[(name, value)], &payload, data.clone()).await;
+        assert_eq!(refused, (400, "InvalidRequest".into()), "{name}: {value}");
+        assert_eq!(home.server.usage().await.unwrap().objects, 0, "{name}");
+    }
+    let asked = [("x-amz-sdk-checksum-algorithm", "SHA512"), ("x-amz-checksum-type", "FULL_OBJECT")];
+    assert_eq!(put(&home, "/images/k", &asked, &payload, data.clone()).await.0, 200);
+    let head = home.s3.head_object().bucket(BUCKET).key("k").checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
+    assert_eq!(head.checksum_sha512(), Some(&*base64(Sha512::digest(&data))), "who names an algorithm gets its checksum back");
+    home.s3.copy_object().bucket(BUCKET).key("copy").copy_source("images/k").send().await.unwrap();
+    let copy = home.s3.head_object().bucket(BUCKET).key("copy").checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
+    assert_eq!(copy.checksum_sha512(), head.checksum_sha512());
+    // Its list of parts could not name them.
+    let parts = home.s3.create_multipart_upload().bucket(BUCKET).key("k").checksum_algorithm(ChecksumAlgorithm::Sha512);
+    assert_eq!(crate::common::code(parts.send().await), "NotImplemented");
+    let part = home.s3.create_multipart_upload().bucket(BUCKET).key("k").send().await.unwrap();
+    let path = format!("/images/k?partNumber=1&uploadId={}", part.upload_id().unwrap());
+    for (name, wrong) in claims(b"other") {
+        assert_eq!(put(&home, &path, &[(name, &wrong)], &payload, data.clone()).await, (400, "BadDigest".into()), "{name}");
+    }
+    for (name, right) in claims(&data) {
+        assert_eq!(put(&home, &path, &[(name, &right)], &payload, data.clone()).await.0, 200, "{name}");
     }
 }
 

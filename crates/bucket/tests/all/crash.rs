@@ -24,11 +24,18 @@ async fn child() {
     let server = open(config).await.unwrap();
     server.ensure_bucket(BUCKET).await.unwrap();
     let running = server.bind(Some(0)).await.unwrap();
-    println!("listens on {}", running.addr().port());
+    println!("listens on {} as {}", running.addr().port(), std::process::id());
     std::future::pending::<()>().await;
 }
 
-struct Process(Child);
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Waits until it has ended by itself.
+    pub(crate) fn ended(&mut self) {
+        self.0.wait().unwrap();
+    }
+}
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -37,7 +44,8 @@ impl Drop for Process {
     }
 }
 
-fn start(dir: &Path, keys: &Path, wrap: &[&str]) -> (Process, u16) {
+/// A bucket in a process of its own, its port and its process id; `wrap` is a program to run it under.
+pub(crate) fn start(dir: &Path, keys: &Path, wrap: &[&str]) -> (Process, u16, u32) {
     let me = std::env::current_exe().unwrap();
     let child = ["--exact", "crash::child", "--ignored", "--nocapture", "--test-threads=1"];
     let mut command = match wrap {
@@ -51,8 +59,8 @@ fn start(dir: &Path, keys: &Path, wrap: &[&str]) -> (Process, u16) {
     let mut process = Process(command.args(child).env(DIR, dir).env(KEYS, keys).stdout(Stdio::piped()).spawn().unwrap());
     let lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
     for line in lines.map_while(Result::ok) {
-        if let Some((_, port)) = line.split_once("listens on ") {
-            return (process, port.trim().parse().unwrap());
+        if let Some((port, pid)) = line.split_once("listens on ").and_then(|(_, rest)| rest.split_once(" as ")) {
+            return (process, port.parse().unwrap(), pid.trim().parse().unwrap());
         }
     }
     panic!("the bucket did not start; {wrap:?}");
@@ -65,7 +73,7 @@ async fn what_was_acknowledged_survives_a_kill_and_nothing_else_stays_on_the_dis
     // Which bytes each key may have: the acknowledged ones, and those of a put nobody answered any more.
     let acknowledged: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
     for (round, more) in [1, 5, 2, 9, 3, 14, 4, 7].into_iter().enumerate() {
-        let (process, port) = start(dir.path(), dir.path(), &[]);
+        let (process, port, _) = start(dir.path(), dir.path(), &[]);
         let s3 = client(port, &keys);
         let answered = Arc::new(AtomicUsize::new(0));
         let tasks: Vec<_> = (0..4)
@@ -131,7 +139,7 @@ async fn a_full_disk_is_said_and_leaves_no_half_object() {
     std::fs::create_dir(&disk).unwrap();
     let keys = config(dir.path()).1;
     let mount = format!("mount -t tmpfs -o size=6m tmpfs {} && exec \"$0\" \"$@\"", disk.display());
-    let (_process, port) = start(&disk, dir.path(), &["unshare", "-Urm", "sh", "-c", &mount]);
+    let (_process, port, _) = start(&disk, dir.path(), &["unshare", "-Urm", "sh", "-c", &mount]);
     let s3 = client(port, &keys);
     let put = |key: &'static str, size: usize| s3.put_object().bucket(BUCKET).key(key).body(bytes(size).into()).send();
     put("fits", 1_000_000).await.unwrap();
