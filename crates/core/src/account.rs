@@ -136,6 +136,11 @@ impl Account {
         &self.phone
     }
 
+    /// The file in `run/` in which processes of this home note something about the account; nothing secret.
+    pub(crate) fn note(&self, what: &str) -> std::path::PathBuf {
+        self.home.run().join(format!("{}.{what}", self.names.lock))
+    }
+
     /// Signs in. The password is kept only where `keep` says so.
     ///
     /// # Errors

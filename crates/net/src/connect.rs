@@ -116,9 +116,12 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
+        let at = uri.authority().map(ToString::to_string).unwrap_or_default();
         let connecting = self.clone().connect(uri);
         let limit = self.shared.settings.connect_timeout;
-        Box::pin(async move { tokio::time::timeout(limit, connecting).await.unwrap_or(Err(Failure::Timeout)) })
+        Box::pin(
+            async move { tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| Err(Failure::ConnectTimeout(at))) },
+        )
     }
 }
 

@@ -12,7 +12,10 @@ pub enum Failure {
     /// The connection broke, or the other side does not speak HTTP.
     #[error("the connection broke: {0}")]
     Broken(String),
-    /// No connection, or no byte either way, for too long.
+    /// The address, or the way to it, stays silent: there was no connection in time, so nothing was sent.
+    #[error("no connection to {0} in time")]
+    ConnectTimeout(String),
+    /// No byte either way for too long.
     #[error("no answer in time")]
     Timeout,
     /// The certificate was refused, or TLS could not be agreed on.
@@ -30,6 +33,21 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether it is certain that nothing of the request was sent: no connection to where it was to go was ever there.
+    #[must_use]
+    pub const fn is_before_sending(&self) -> bool {
+        match self {
+            Self::Dns(_)
+            | Self::Connect(..)
+            | Self::ConnectTimeout(_)
+            | Self::Tls(_)
+            | Self::NotTls
+            | Self::Proxy(_)
+            | Self::CaFile(_) => true,
+            Self::Broken(_) | Self::Timeout => false,
+        }
+    }
+
     /// The failure inside an error of the HTTP client, which wraps it in its own.
     #[must_use]
     pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {

@@ -114,7 +114,7 @@ fn bare(request: &http::Request<SdkBody>) -> Option<http::Request<SdkBody>> {
 
 fn connector_error(failure: Failure) -> ConnectorError {
     match failure {
-        Failure::Timeout => ConnectorError::timeout(failure.into()),
+        Failure::Timeout | Failure::ConnectTimeout(_) => ConnectorError::timeout(failure.into()),
         failure => ConnectorError::io(failure.into()),
     }
 }

@@ -149,7 +149,7 @@ impl S3Error {
         let kind = match failure {
             Failure::Dns(_) => Kind::Dns,
             Failure::Connect(..) | Failure::Broken(_) => Kind::Unreachable,
-            Failure::Timeout => Kind::Timeout,
+            Failure::Timeout | Failure::ConnectTimeout(_) => Kind::Timeout,
             Failure::Tls(_) => Kind::Tls,
             Failure::NotTls => Kind::NotTls,
             Failure::Proxy(_) => Kind::Proxy,

@@ -1,6 +1,7 @@
 //! Signing in at a team server and uploading there, with the engine as both programs use it: at the older service (`old`), as people
 //! with such a server live with it, and at ours (`ours`), which also has the whole conformance suite in `stores.rs`.
 
+mod detours;
 mod old;
 mod ours;
 

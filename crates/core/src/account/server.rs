@@ -4,7 +4,7 @@
 //! so nothing secret is sent before the older service's own envelope has been seen.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
@@ -67,10 +67,14 @@ pub(crate) struct Server {
     base: String,
     host: String,
     https: bool,
+    /// It is on this computer.
+    here: bool,
     plain_allowed: bool,
     http: Http,
     /// Replaced when it shall be asked anew.
     speaks: Mutex<Arc<OnceCell<Speaks>>>,
+    /// When it was asked last.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl Server {
@@ -83,8 +87,16 @@ impl Server {
         let host = shown(&url);
         let http = Http::new(proxy.network(address.ca_file.as_ref()))
             .map_err(|failure| Error::new(Code::BadRequest, say::proxy(&host)).because(failure))?;
-        let plain_allowed = address.allow_plain_http;
-        Ok(Self { https: url.scheme() == "https", base: address.server, host, plain_allowed, http, speaks: Mutex::default() })
+        Ok(Self {
+            https: url.scheme() == "https",
+            here: is_here(&url),
+            plain_allowed: address.allow_plain_http,
+            base: address.server,
+            host,
+            http,
+            speaks: Mutex::default(),
+            looked: Mutex::default(),
+        })
     }
 
     /// Host and port, for people.
@@ -98,11 +110,12 @@ impl Server {
 
     /// Whether bytes may go to this address: never less protected than the way to the server itself.
     pub(crate) fn may_send_to(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default();
+        let here = is_here(url);
         match url.scheme() {
-            "https" => !host.is_empty(),
             // A server elsewhere has no business with what listens on this computer.
-            "http" => !self.https && (imagepic_net::is_loopback(host) || self.plain_allowed),
+            _ if here && !self.here => false,
+            "https" => url.has_host(),
+            "http" => !self.https && (here || self.plain_allowed),
             _ => false,
         }
     }
@@ -131,6 +144,7 @@ impl Server {
     }
 
     async fn look(&self) -> Result<Speaks> {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let answer = self.ask(self.request(Method::GET, "capabilities", None)?, ANSWER).await?;
         if answer.status().is_redirection() {
             return Err(self.moved(&answer));
@@ -183,6 +197,18 @@ impl Server {
             Speaks::Ours(found) => Some(found),
             Speaks::Old => None,
         })
+    }
+
+    /// As [`ours`](Self::ours), asked anew where it was asked longer ago than that: what a server offers changes.
+    ///
+    /// # Errors
+    /// As [`speaks`](Self::speaks).
+    pub(crate) async fn ours_since(&self, age: Duration) -> Result<Option<Arc<Capabilities>>> {
+        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_none_or(|at| at.elapsed() >= age) {
+            self.forget();
+        }
+        self.ours().await
     }
 
     /// Posts a question and gives the `data` of its answer.
@@ -268,12 +294,23 @@ pub(crate) fn unanswered(failure: Failure, host: &str) -> Error {
         Failure::Dns(_) => (Code::Unreachable, say::dns(host)),
         Failure::Connect(..) | Failure::Broken(_) => (Code::Unreachable, say::unreachable(host)),
         Failure::Proxy(_) => (Code::Unreachable, say::proxy(host)),
-        Failure::Timeout => (Code::Timeout, say::timeout(host)),
+        Failure::Timeout | Failure::ConnectTimeout(_) => (Code::Timeout, say::timeout(host)),
         Failure::Tls(reason) => (Code::Tls, say::tls(host, reason)),
         Failure::NotTls => (Code::Tls, say::not_tls(host)),
         Failure::CaFile(path) => (Code::Tls, say::ca_file(host, path)),
     };
     Error::new(code, text).at("server").because(failure)
+}
+
+/// Whether an address is this computer's by what is written there. The unspecified address leads here, too.
+fn is_here(url: &Url) -> bool {
+    let ours = |address: std::net::IpAddr| address.is_loopback() || address.is_unspecified();
+    match url.host() {
+        Some(url::Host::Domain(name)) => imagepic_net::is_loopback(name),
+        Some(url::Host::Ipv4(address)) => ours(address.into()),
+        Some(url::Host::Ipv6(address)) => ours(address.to_canonical()),
+        None => false,
+    }
 }
 
 /// Host and port of an address; never what may stand beside them.

@@ -202,3 +202,40 @@ fn a_token_is_used_as_long_as_it_says_whatever_the_clock_shows() {
         assert_eq!(life(odd), UNKNOWN_LIFE, "{odd}");
     }
 }
+
+#[test]
+fn what_is_granted_goes_nowhere_less_protected_and_to_nothing_of_this_computer_but_from_here() {
+    let server = |address: &str| {
+        let address = TeamAddress {
+            server: address.to_owned(),
+            phone: String::new(),
+            // Confirmed by a person, for this server.
+            allow_plain_http: true,
+            ca_file: None,
+        };
+        Server::open(&address, &Proxy::None).expect("an address")
+    };
+    let may = |server: &Server, url: &str| server.may_send_to(&url::Url::parse(url).expect("an address"));
+    let own = [
+        "http://127.0.0.1:9000/b/k",
+        "http://localhost/b",
+        "http://[::1]:1/",
+        "http://0.0.0.0:80/",
+        "http://[::ffff:127.0.0.1]/",
+    ];
+    for (at, other_http, other_https, here_http, here_https) in [
+        ("https://images.example", false, true, false, false),
+        ("http://images.example", true, true, false, false),
+        ("http://127.0.0.1:3100", true, true, true, true),
+        ("https://localhost:3443", false, true, false, true),
+    ] {
+        let server = server(at);
+        assert_eq!(may(&server, "http://store.example/b/k"), other_http, "{at}");
+        assert_eq!(may(&server, "https://store.example/b/k"), other_https, "{at}");
+        for url in own {
+            assert_eq!(may(&server, url), here_http, "{at}: {url}");
+            assert_eq!(may(&server, &url.replacen("http", "https", 1)), here_https, "{at}: {url} in TLS");
+        }
+        assert!(!may(&server, "ftp://store.example/b"), "{at}");
+    }
+}

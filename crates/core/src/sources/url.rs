@@ -212,7 +212,7 @@ fn failed(url: &Url, failure: &Failure) -> Error {
     let (host, address) = (host(url), shown(url));
     let (code, text): (Code, Text) = match failure {
         Failure::Dns(_) => (Code::Unreachable, words::name_unknown(host)),
-        Failure::Timeout => (Code::Timeout, words::too_slow(host, address)),
+        Failure::Timeout | Failure::ConnectTimeout(_) => (Code::Timeout, words::too_slow(host, address)),
         Failure::Tls(reason) => (Code::Tls, words::not_secure(host, reason)),
         Failure::NotTls => (Code::Tls, words::not_secure(host, failure)),
         Failure::Proxy(proxy) => (Code::Unreachable, words::proxy(address, proxy)),

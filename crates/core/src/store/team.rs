@@ -5,12 +5,12 @@
 
 mod browse;
 mod bytes;
+mod detour;
 mod old;
 mod send;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use ::bytes::Bytes;
@@ -25,21 +25,25 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
+use detour::Detour;
+
 use super::{Bucket, Details, Link, News, Object, Page, Progress, Put, Rule, Store, Stored};
 use crate::account::{About, Account, Answered, Server, Speaks, Trouble, fault};
 use crate::destination::LinkPolicy;
 use crate::error::{Code, Error, Result};
 
+/// So often at most a server is asked for the public address of a bucket it named none for.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// A team server's objects. Clones of the account share its token.
 pub(crate) struct TeamStore {
     account: Arc<Account>,
-    /// The bucket's own address cannot be reached from here: bytes go through the server.
-    roundabout: AtomicBool,
+    detour: Detour,
 }
 
 impl TeamStore {
-    pub(crate) const fn new(account: Arc<Account>) -> Self {
-        Self { account, roundabout: AtomicBool::new(false) }
+    pub(crate) fn new(account: Arc<Account>) -> Self {
+        Self { detour: Detour::noted_at(account.note("detour")), account }
     }
 
     fn server(&self) -> &Server {
@@ -87,7 +91,7 @@ impl TeamStore {
 
     fn grants(&self, found: &Capabilities) -> bool {
         found.routes.iter().any(|route| route.eq_ignore_ascii_case("object/presignedPutObject"))
-            && !self.roundabout.load(Ordering::Relaxed)
+            && !self.detour.is_taken()
     }
 
     fn old_cannot(&self) -> Error {
@@ -96,7 +100,12 @@ impl TeamStore {
 
     /// Whether anybody can read what lies in the bucket, by what the server says of itself.
     pub(crate) async fn public_base(&self, bucket: &str) -> Result<Option<String>> {
-        let base = self.server().ours().await?.and_then(|found| found.public_bases.get(bucket).cloned());
+        let of = |found: Option<Arc<Capabilities>>| found.and_then(|found| found.public_bases.get(bucket).cloned());
+        let base = match of(self.server().ours().await?) {
+            // Made since, perhaps.
+            None if matches!(self.server().known(), Some(Speaks::Ours(_))) => of(self.server().ours_since(MINUTE).await?),
+            base => base,
+        };
         Ok(base.filter(|base| Url::parse(base).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))))
     }
 

@@ -5,10 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use imagepic_api::Code as Said;
 use imagepic_api::object::{Address, Grant, PresignPut};
-use imagepic_net::Failure;
 use imagepic_words::{store as say, team as words};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use std::sync::atomic::Ordering;
 use url::Url;
 
 use super::bytes::{Digests, Sending, digests, etag_in_parts, form};
@@ -115,13 +113,19 @@ impl TeamStore {
         }
     }
 
-    /// Puts the bytes where the grant says; `false` where nobody can be reached there.
+    /// Puts the bytes where the grant says; `false` where nobody can be reached there, or nothing may be sent there.
     async fn use_grant(&self, put: &Put, grant: Grant, progress: &Progress) -> Result<bool> {
         let odd = |address: &str| Error::new(Code::StoreRefused, words::grant_odd(self.server().host(), address));
         let url = Url::parse(&grant.url).map_err(|_| odd("?"))?;
         let host = shown(&url);
-        if grant.method != "PUT" || !self.server().may_send_to(&url) {
+        if grant.method != "PUT" {
             return Err(odd(&format!("{}://{host}", url.scheme())));
+        }
+        if !self.server().may_send_to(&url) {
+            // A store that is not meant for this client, such as one without TLS behind a server with it.
+            tracing::info!(scheme = url.scheme(), %host, "imagepic sends nothing to the bucket's own address; bytes go through the team server");
+            self.detour.take();
+            return Ok(false);
         }
         let mut request = Request::builder().method(Method::PUT).uri(&grant.url);
         for (name, value) in &grant.headers {
@@ -142,9 +146,9 @@ impl TeamStore {
         let request = request.body(body).map_err(|error| self.server().unsayable(error))?;
         let answer = match self.server().http().ask(request, LARGEST).await {
             Ok(answer) => answer,
-            Err(failure @ (Failure::Dns(_) | Failure::Connect(..))) => {
+            Err(failure) if failure.is_before_sending() => {
                 tracing::info!(%failure, "the bucket's own address cannot be reached; bytes go through the team server");
-                self.roundabout.store(true, Ordering::Relaxed);
+                self.detour.take();
                 return Ok(false);
             }
             Err(failure) => return Err(unanswered(failure, &host)),
