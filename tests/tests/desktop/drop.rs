@@ -19,6 +19,26 @@ async fn a_dropped_file_is_a_link_a_moment_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes half a minute: cargo xtask test --all"]
+async fn a_hundred_drops_make_a_hundred_links_no_loop_no_double() {
+    let desktop = Desktop::start().await;
+    // Whatever the app puts on the clipboard itself must not come back as an upload.
+    set(&desktop, "capture.clipboard", "automatic");
+    let app = desktop.launch(&["--show", "drop-zone"]).await;
+    let mut last: Option<String> = None;
+    for number in 0..100 {
+        let picture = pictures::png(3000 + number, 48, 32);
+        let file = desktop.file(&format!("drop {number:03}.png"), &picture);
+        drop_on_zone(&desktop, &[file]).await;
+        let link = link_on_clipboard(&desktop, last.as_deref()).await;
+        gives_back_png(&link, &picture).await;
+        last = Some(link);
+    }
+    assert_eq!(desktop.keys(BUCKET).len(), 100);
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_dropped_files_are_twenty_links_in_their_order() {
     let desktop = Desktop::start().await;
     let app = desktop.launch(&["--show", "drop-zone"]).await;
