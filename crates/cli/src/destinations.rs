@@ -102,6 +102,7 @@ fn list(engine: &Engine, args: &ArgMatches, out: &mut Out) -> u8 {
             let address = match &destination.kind {
                 Kind::ThisComputer => String::new(),
                 Kind::S3(address) => format!("  {}", address.endpoint),
+                Kind::Team(address) if address.phone.is_empty() => format!("  {}", address.server),
                 Kind::Team(address) => format!("  {} ({})", address.server, address.phone),
             };
             out.line(&format!("{mark} {}{address}", place(destination)));

@@ -96,7 +96,11 @@ pub(crate) async fn add(engine: &Engine, args: &ArgMatches, out: &Out) -> Result
     };
     let saved = engine.destinations().save(Draft { destination, secret: None }).await?;
     let signed_in = engine.accounts().signed_in(&address).await;
-    out.tell(&if signed_in { say::did_add_signed_in(&saved.name) } else { say::did_add(&saved.name, &saved.name) });
+    out.tell(&match (signed_in, address.phone.trim().is_empty()) {
+        (true, _) => say::did_add_signed_in(&saved.name),
+        (false, true) => say::did_add_without_phone(&saved.name, &saved.name),
+        (false, false) => say::did_add(&saved.name, &saved.name),
+    });
     Ok(WELL)
 }
 

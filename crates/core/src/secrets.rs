@@ -69,13 +69,29 @@ pub fn account(address: &S3Address) -> String {
 pub struct SystemSecrets {
     keychain: Keychain,
     file: SealedFile,
+    /// There once something of this home went to a keychain: one that does not answer yet, at log-in say, is waited for. Without it
+    /// nothing can be in one, and what is not in the file was never saved.
+    used: std::path::PathBuf,
 }
 
 impl SystemSecrets {
     /// The secrets of `home`. Asks nobody anything yet.
     #[must_use]
     pub fn of(home: &Home) -> Self {
-        Self { keychain: Keychain::new(format!("imagepic-{}", home.id()), keychain::DEADLINE), file: SealedFile::of(home) }
+        Self {
+            keychain: Keychain::new(format!("imagepic-{}", home.id()), keychain::DEADLINE),
+            file: SealedFile::of(home),
+            used: home.data().join("secrets.in-keychain"),
+        }
+    }
+
+    /// Notes that the keychain holds something of this home.
+    fn uses_keychain(&self) {
+        if !self.used.exists()
+            && let Err(error) = std::fs::write(&self.used, b"")
+        {
+            tracing::warn!(%error, "a keychain that does not answer yet will not be waited for");
+        }
     }
 
     fn fault(failure: Failure) -> Error {
@@ -94,6 +110,7 @@ impl Secrets for SystemSecrets {
         let broken = match self.file.get(account).await {
             Ok(Some(secret)) => {
                 if self.keychain.set(account, &secret).await.is_ok() {
+                    self.uses_keychain();
                     tracing::info!("a secret moved from the file to the keychain");
                     self.file.delete(account).await?;
                 }
@@ -104,11 +121,14 @@ impl Secrets for SystemSecrets {
             Err(error) => Some(error),
         };
         match (self.keychain.get(account).await, broken) {
-            (Ok(Some(secret)), _) => Ok(Some(secret)),
+            (Ok(Some(secret)), _) => {
+                self.uses_keychain();
+                Ok(Some(secret))
+            }
             (_, Some(error)) => Err(error),
             (Ok(None), None) => Ok(None),
-            // A home whose secrets are in the file misses this one; another's is in a keychain that is not there yet, at log-in say.
-            (Err(Failure::Missing), None) if !self.file.is_empty() => Ok(None),
+            // A home whose secrets are in the file misses this one, and so does one that never had any.
+            (Err(Failure::Missing), None) if !self.used.exists() || !self.file.is_empty() => Ok(None),
             (Err(Failure::Missing), None) => Err(Error::new(Code::KeychainLocked, words::absent()).at("secret")),
             (Err(failure), None) => Err(Self::fault(failure)),
         }
@@ -117,6 +137,7 @@ impl Secrets for SystemSecrets {
     async fn set(&self, account: &str, secret: &SecretString) -> Result<SecretsPlace> {
         match self.keychain.set(account, secret).await {
             Ok(()) => {
+                self.uses_keychain();
                 self.file.delete(account).await?;
                 Ok(SecretsPlace::Keychain)
             }

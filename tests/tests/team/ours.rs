@@ -166,6 +166,7 @@ async fn the_console_registers_uploads_changes_the_password_and_signs_out() {
     assert!(said(&again).contains("Signed out of"), "{}", said(&again));
     let none = imagepic(home, &["destinations", "test", "studio"], "");
     assert!(!none.status.success() && said(&none).contains("✗ sign-in"), "{}", said(&none));
+    assert!(said(&none).contains("Nobody is signed in") && said(&none).contains("imagepic login"), "{}", said(&none));
 
     // Whoever runs the server wants another password of everybody.
     run(&["accounts", "require-change", "--data", server.data.to_str().expect("plain"), PHONE], "");
@@ -180,6 +181,53 @@ async fn the_console_registers_uploads_changes_the_password_and_signs_out() {
         let text = std::fs::read_to_string(home.join(file)).unwrap_or_default();
         assert!(!text.contains(secret), "a password in {file}");
     }
+}
+
+/// By the names others drive it by: the number is given by whoever signs in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_was_added_without_a_number_takes_that_of_whoever_signs_in() {
+    let server = Team::start().await;
+    server.register(PHONE, PASSWORD).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let run = |arguments: &[&str], input: &str| {
+        let output = imagepic(home, arguments, input);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        output
+    };
+    let url = server.url.as_str();
+    let added =
+        run(&["destinations", "add", "team", "--name", "studio", "--server", url, "--bucket", "images", "--folder", "shots"], "");
+    assert!(said(&added).contains("imagepic login --to \"studio\" --phone"), "{}", said(&added));
+    run(&["destinations", "use", "studio"], "");
+    let file = home.join("a.png");
+    std::fs::write(&file, picture(b"console")).expect("a file");
+    let file = file.to_str().expect("plain");
+    // Nobody ever signed in, and there is no keychain that could be waited for.
+    for arguments in [&["destinations", "test", "studio"][..], &["upload", file]] {
+        let nobody = imagepic(home, arguments, "");
+        assert!(!nobody.status.success(), "{arguments:?}");
+        let words = said(&nobody);
+        assert!(words.contains("Nobody is signed in") && words.contains("imagepic login"), "{arguments:?}: {words}");
+        assert!(!words.contains("eychain"), "{words}");
+    }
+    let told = run(&["history", "--json"], "");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("Nobody is signed in") && !told.contains("eychain"), "{told}");
+
+    run(&["login", "--to", "studio", "--phone", PHONE, "--password-stdin"], PASSWORD);
+    let settings = std::fs::read_to_string(home.join("settings.toml")).expect("settings");
+    assert!(settings.contains(PHONE) && !settings.contains(PASSWORD), "{settings}");
+    run(&["destinations", "test", "studio"], "");
+    let link = run(&["upload", file], "");
+    let link = String::from_utf8(link.stdout).expect("text");
+    assert!(fetch(link.trim()).await.starts_with(b"\x89PNG"));
+    run(&["passwd", "--password-stdin"], &format!("{PASSWORD}\n{OTHER}\n"));
+    run(&["logout"], "");
+    let out = imagepic(home, &["upload", file], "");
+    assert!(!out.status.success() && said(&out).contains("Nobody is signed in"), "{}", said(&out));
+    run(&["cancel", "--all", "--to", "studio"], "");
+    run(&["destinations", "remove", "studio"], "");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,7 +27,7 @@ fn server(make: Make) -> Arg {
 /// `imagepic destinations add team`
 pub(super) fn add(make: Make) -> Command {
     let longest = i64::from(imagepic_core::destination::LONGEST_PRESIGN);
-    let examples = ["destinations add team --name team --server https://images.example.com --phone 13800138000 --bucket assets"];
+    let examples = ["destinations add team --name team --server https://images.example.com --bucket assets"];
     let command = make
         .shown("team", team::about_add(), &examples)
         .arg(make.option("name", "NAME", words::option_name()).required(true))
@@ -37,7 +37,7 @@ pub(super) fn add(make: Make) -> Command {
         .arg(make.option("public-base", "URL", words::option_public_base()).conflicts_with("presign"))
         .arg(make.number(make.option("presign", "SECONDS", words::option_presign()), 1, longest));
     let command = super::images::images(make, command);
-    address(make, command).mut_arg("phone", |arg| arg.required(true))
+    address(make, command)
 }
 
 /// `imagepic register|login|passwd|logout`

@@ -109,7 +109,7 @@ impl Account {
 
     async fn renew(&self, held: &mut Held) -> Result<Token> {
         if self.phone.is_empty() {
-            return Err(Error::new(Code::SignInNeeded, words::phone_missing()).at("phone"));
+            return Err(Error::new(Code::SignInNeeded, words::nobody(self.server.host())).at("phone"));
         }
         let ours = self.server.ours().await?.is_some();
         let mut was_in = false;

@@ -91,14 +91,35 @@ impl Accounts {
         self.login(address, form.password, false).await
     }
 
-    /// Signs in. `keep`: the password goes to the keychain, for a server that cannot renew a sign-in.
+    /// Signs in. `keep`: the password goes to the keychain, for a server that cannot renew a sign-in. Destinations of the server that
+    /// have no phone number yet take this one.
     ///
     /// # Errors
-    /// `WrongPassword` at `password`, `BadRequest` with the field; `NotTeamServer`; `KeychainLocked`; the network's.
+    /// `WrongPassword` at `password`, `BadRequest` with the field; `NotTeamServer`; `KeychainLocked`; the network's; those of settings
+    /// that cannot be written.
     pub async fn login(&self, address: &TeamAddress, password: SecretString, keep: bool) -> Result<()> {
         self.account(address)?.login(&password, keep).await?;
+        self.named(address).await?;
         self.told(address);
         Ok(())
+    }
+
+    /// Destinations of the server that were added without a phone number have one by now.
+    async fn named(&self, address: &TeamAddress) -> Result<()> {
+        let TeamAddress { server, phone, .. } = address.checked()?;
+        let lacks = move |kind: &Kind| matches!(kind, Kind::Team(theirs) if theirs.phone.is_empty() && theirs.server == server);
+        if !self.inner.hub.settings().destinations.iter().any(|destination| lacks(&destination.kind)) {
+            return Ok(());
+        }
+        let change = move |settings: &mut crate::settings::Settings| {
+            for destination in settings.destinations.iter_mut().filter(|destination| lacks(&destination.kind)) {
+                if let Kind::Team(theirs) = &mut destination.kind {
+                    theirs.phone.clone_from(&phone);
+                }
+            }
+            Ok(())
+        };
+        self.inner.change_settings(change).await
     }
 
     /// Changes the password, which ends every session elsewhere; here it goes on.
@@ -169,6 +190,9 @@ impl Accounts {
 
     /// No destination uses the address any more: nothing of it is kept.
     pub(super) async fn forget_unused(&self, address: &TeamAddress) -> Result<()> {
+        if address.phone.is_empty() {
+            return Ok(());
+        }
         let same = |other: &TeamAddress| other.server == address.server && other.phone == address.phone;
         let settings = self.inner.hub.settings();
         if settings.destinations.iter().any(|other| matches!(&other.kind, Kind::Team(theirs) if same(theirs))) {
@@ -237,7 +261,7 @@ impl Accounts {
         self.probe(address).await?;
         good.extend([RungName::Address, RungName::Tls]);
         tell(RungName::Key);
-        let account = self.account(address)?;
+        let account = self.inner.stores.account(address)?;
         account.token().await?;
         good.push(RungName::Key);
         tell(RungName::Bucket);

@@ -134,8 +134,13 @@ async fn inner_keychain() {
     let secrets = SystemSecrets::of(&home);
     daemon_is_there(&secrets).await;
     assert_eq!(shown(secrets.get(ACCOUNT).await.expect("none yet")), None);
+    assert!(!secrets.used.exists(), "nothing is there that was to be waited for");
     assert_eq!(secrets.set(ACCOUNT, &SecretString::from("hunter2")).await.expect("saved"), SecretsPlace::Keychain);
+    assert!(secrets.used.exists());
+    // Of a home from before there was such a note.
+    std::fs::remove_file(&secrets.used).expect("there");
     assert_eq!(shown(secrets.get(ACCOUNT).await.expect("there")), Some("hunter2".to_owned()));
+    assert!(secrets.used.exists());
     assert!(!home.data().join("secrets.json").exists());
 
     let (_other_dir, other) = self::home();
@@ -189,6 +194,8 @@ fn a_keychain_that_is_not_there_yet_is_waited_for_and_no_secret_is_called_missin
 async fn inner_absent() {
     let (_dir, home) = home();
     let secrets = SystemSecrets::of(&home);
+    assert_eq!(shown(secrets.get(ACCOUNT).await.expect("nothing was ever saved")), None);
+    secrets.uses_keychain();
     assert_eq!(secrets.get(ACCOUNT).await.expect_err("nobody to ask").code, Code::KeychainLocked);
     secrets.set("other", &SecretString::from("hunter2")).await.expect("saved in the file");
     assert_eq!(shown(secrets.get(ACCOUNT).await.expect("the file is where secrets are")), None);

@@ -90,8 +90,7 @@ impl TeamStore {
     }
 
     fn grants(&self, found: &Capabilities) -> bool {
-        found.routes.iter().any(|route| route.eq_ignore_ascii_case("object/presignedPutObject"))
-            && !self.detour.is_taken()
+        found.routes.iter().any(|route| route.eq_ignore_ascii_case("object/presignedPutObject")) && !self.detour.is_taken()
     }
 
     fn old_cannot(&self) -> Error {
