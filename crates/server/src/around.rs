@@ -30,6 +30,10 @@ const OLD: [&str; 10] = [
 ];
 /// So often at most the store and the accounts are asked whether they are there.
 const FRESH: Duration = Duration::from_secs(2);
+/// So long the store's buckets are believed to be those it named.
+const NAMED: Duration = Duration::from_secs(30);
+/// Buckets that are told of where none are configured.
+const MOST_BUCKETS: usize = 1000;
 /// Longer than that is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -44,7 +48,11 @@ async fn capabilities(State(app): State<App>) -> Good<Capabilities> {
     let config = &app.config;
     let below = app.routes.iter().filter_map(|path| path.strip_prefix("/imagepic/"));
     let ours = below.filter(|route| route.contains('/') && !OLD.contains(route));
-    let offered = config.buckets.iter().flatten().map(String::as_str).chain(config.public_base.buckets());
+    // Whose rule holds for every bucket means those there are, where none are named.
+    let there =
+        if config.buckets.is_none() && config.public_base.is_for_all() { app.named.buckets(&app).await } else { Arc::default() };
+    let named = config.buckets.iter().flatten().map(String::as_str);
+    let offered = named.chain(config.public_base.buckets()).chain(there.iter().map(String::as_str));
     Good(Capabilities {
         server: "imagepic".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -110,6 +118,32 @@ fn not_ready(code: Code, reason: &str) -> Refusal {
 /// What was seen last, and when; one request at a time looks.
 #[derive(Clone, Default)]
 pub(crate) struct Readiness(Arc<Mutex<Option<(Instant, Ready)>>>);
+
+/// The store's buckets, as it named them last; one request at a time asks.
+#[derive(Clone, Default)]
+pub(crate) struct Named(Arc<Mutex<Option<Names>>>);
+
+/// Names, and until when they are believed.
+type Names = (Instant, Arc<[String]>);
+
+impl Named {
+    /// Those it names now, or where it does not answer those it named before.
+    async fn buckets(&self, app: &App) -> Arc<[String]> {
+        let mut seen = self.0.lock().await;
+        match &*seen {
+            Some((until, names)) if Instant::now() < *until => Arc::clone(names),
+            before => {
+                let asked = tokio::time::timeout(PATIENCE, app.objects.store.buckets()).await;
+                let (names, life) = match asked {
+                    Ok(Ok(all)) => (all.into_iter().map(|bucket| bucket.name).take(MOST_BUCKETS).collect(), NAMED),
+                    _ => (before.as_ref().map(|(_, names)| Arc::clone(names)).unwrap_or_default(), FRESH),
+                };
+                *seen = Some((Instant::now() + life, Arc::clone(&names)));
+                names
+            }
+        }
+    }
+}
 
 /// No such route.
 pub(crate) async fn nothing_here() -> Refusal {

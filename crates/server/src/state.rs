@@ -7,7 +7,7 @@ use imagepic_bucket::BucketService;
 use imagepic_net::Http;
 use tokio_util::sync::CancellationToken;
 
-use crate::around::Readiness;
+use crate::around::{Named, Readiness};
 use crate::config::Config;
 use crate::data::{self, Embedded};
 use crate::failure::OpenError;
@@ -37,6 +37,7 @@ pub struct Parts {
     pub(crate) news: News,
     pub(crate) metrics: Metrics,
     pub(crate) ready: Readiness,
+    pub(crate) named: Named,
     /// Cancelled when the server is asked to stop: what waits for news ends then.
     pub(crate) stopping: CancellationToken,
     /// Every path there is, as the contract spells it.
@@ -78,6 +79,7 @@ pub async fn open(mut config: Config) -> Result<App, OpenError> {
         news,
         metrics: Metrics::default(),
         ready: Readiness::default(),
+        named: Named::default(),
         stopping: CancellationToken::new(),
         routes: document.paths.paths.keys().cloned().collect(),
         mounted,

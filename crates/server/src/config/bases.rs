@@ -32,6 +32,12 @@ impl PublicBases {
         Some(format!("{}/", base.trim_end_matches('/')))
     }
 
+    /// Whether every bucket has one.
+    #[must_use]
+    pub const fn is_for_all(&self) -> bool {
+        self.every.is_some()
+    }
+
     /// The buckets that have a base of their own.
     pub fn buckets(&self) -> impl Iterator<Item = &str> {
         self.by_bucket.keys().map(String::as_str)
