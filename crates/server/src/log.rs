@@ -122,6 +122,11 @@ mod tests {
                 "{\"ms\":12,\"bytes\":1048576000,\"time\":\"2026-11-22T07:27:33.627Z\"}",
             ),
             ("really? yes", "really? yes"),
+            // A line of ours that is to arrive as it is.
+            (
+                "nobody can log in to an account: it has no usable password",
+                "nobody can log in to an account: it has no usable password",
+            ),
             // Digits of other scripts are several bytes each.
             ("13\u{967}\u{967}\u{967}", "13\u{967}\u{967}\u{967}"),
         ] {

@@ -125,7 +125,7 @@ impl People {
                 Ok(Some(document)) => match oddity(&document.fields) {
                     Some(Oddity::ClearPassword) => clear += 1,
                     Some(Oddity::NoPassword) => {
-                        tracing::warn!(file, "an account has no usable password: nobody can log in to it");
+                        tracing::warn!(file, "nobody can log in to an account: it has no usable password");
                     }
                     Some(Oddity::NumericPhone) | None => {}
                 },

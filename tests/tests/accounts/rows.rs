@@ -1,10 +1,11 @@
 //! Rows of the contract about people that the old service had not, and those where it had no answer: every route and every reason.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use imagepic_tests::contract::row;
 use imagepic_tests::servers::postgres;
-use imagepic_tests::within;
+use imagepic_tests::{eventually, within};
 use serde_json::{Value, json};
 
 use crate::serve::{Answer, KEY, Served, accounts, claims, forge, now, old_accounts};
@@ -155,8 +156,20 @@ async fn a_change_keeps_the_person_and_ends_every_session_and_no_token_tells_the
 async fn accounts_of_the_old_service_go_on_working() {
     let data = tempfile::tempdir().expect("a folder");
     let (folder, _) = old_accounts(data.path());
+    let path = |phone: &str| folder.join(format!("auth_{phone}.json"));
+    let phones = (0..6).map(|i| format!("1380013800{i}"));
+    for phone in phones.clone() {
+        let mode = if phone.ends_with('5') { 0o444 } else { 0o644 };
+        std::fs::set_permissions(path(&phone), std::fs::Permissions::from_mode(mode)).expect("ours");
+    }
     let server = Served::start(data.path(), &[("IMAGEPIC_ANONYMOUS_READS", "true")]).await;
-    let text = |phone: &str| std::fs::read_to_string(folder.join(format!("auth_{phone}.json"))).expect("a file");
+    for phone in phones {
+        let mode = std::fs::metadata(path(&phone)).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "nobody else reads {phone}, whose password may be in clear text");
+    }
+    let told = "nobody can log in to an account: it has no usable password";
+    eventually("the list for a password is told of", async || server.said().contains(told).then_some(())).await;
+    let text = |phone: &str| std::fs::read_to_string(path(phone)).expect("a file");
     assert!(text(PHONE).contains(PASSWORD), "in clear, as it was left");
     server.token(PHONE, PASSWORD).await;
     assert!(!text(PHONE).contains(PASSWORD) && text(PHONE).contains("$argon2id$"), "replaced at the log-in");

@@ -103,6 +103,24 @@ fn private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// What the old service left can be read by everybody on the computer, clear passwords and all.
+fn close_to_others(folder: &Path) {
+    #[cfg(unix)]
+    for phone in phones_in(folder).unwrap_or_default() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = folder.join(format!("auth_{phone}.json"));
+        let open = |data: &fs::Metadata| data.is_file() && data.permissions().mode() & 0o777 != 0o600;
+        if fs::symlink_metadata(&path).is_ok_and(|data| open(&data))
+            && let Err(error) = fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
+        {
+            let file = format!("auth_{phone}.json");
+            tracing::warn!(file, %error, "others on this computer can read an account's file");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+}
+
 impl FolderHome {
     /// Opens, and makes it if it is not there. Fails where another server holds it.
     pub(crate) fn open(root: &Path, opener: Opener) -> Result<Self, String> {
@@ -113,6 +131,7 @@ impl FolderHome {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder).map_err(|error| fail(&error))?;
+        close_to_others(&folder);
         let lock_file = folder.join(".imagepic.lock");
         let server = match opener {
             Opener::Console => {

@@ -412,6 +412,7 @@ async fn an_import_in_place_hashes_everything_after_a_copy_and_an_export_goes_in
     for phone in [PHONE, "13800138001", "13800138003"] {
         assert!(world.file(phone)["upwd"].as_str().expect("text").starts_with("$argon2id$"), "{phone}");
     }
+    assert!(world.file("13800138002")["upwd"].is_null(), "nor does a list keep its words in clear text");
     world.login(PHONE, "abc12345").await.expect("in");
     assert_eq!(world.keeper.import(&world.folder()).await.expect("again").brought, 0);
     let to = world.data.path().join("out");

@@ -85,7 +85,18 @@ enum Done {
     Left(Left),
 }
 
-/// Hashes a clear password, gives a `ver` where there is none; tells whether anything was to do.
+/// Takes away what stands in a password's place and cannot be hashed: an array has it in clear text. Tells whether there was any.
+fn emptied(fields: &mut Map<String, Value>) -> bool {
+    match fields.get_mut("upwd") {
+        None | Some(Value::Null) => false,
+        Some(kept) => {
+            *kept = Value::Null;
+            true
+        }
+    }
+}
+
+/// Hashes a clear password, takes one away that nobody can log in with, gives a `ver` where there is none; tells whether anything was to do.
 async fn harden(keeper: &Keeper, fields: &mut Map<String, Value>) -> bool {
     let mut changed = false;
     if oddity(fields) == Some(Oddity::ClearPassword)
@@ -94,6 +105,9 @@ async fn harden(keeper: &Keeper, fields: &mut Map<String, Value>) -> bool {
         let hash = keeper.hash(&Zeroizing::new(clear.clone())).await;
         fields.insert("upwd".to_owned(), Value::from(hash));
         changed = true;
+    }
+    if oddity(fields) == Some(Oddity::NoPassword) {
+        changed |= emptied(fields);
     }
     if fields.get("ver").and_then(Value::as_str).is_none() {
         fields.insert("ver".to_owned(), Value::from(tokens::random()));
@@ -113,14 +127,13 @@ async fn in_place(keeper: &Keeper, name: &str) -> Result<Done, KeeperError> {
             Err(StoreError::Broken { why, .. }) => return Ok(Done::Left(Left::Broken(why))),
             Err(error) => return Err(error.into()),
         };
-        if oddity(&document.fields) == Some(Oddity::NoPassword) {
-            return Ok(Done::Left(Left::NoPassword));
-        }
+        let no_password = oddity(&document.fields) == Some(Oddity::NoPassword);
+        let done = |done| if no_password { Done::Left(Left::NoPassword) } else { done };
         if !harden(keeper, &mut document.fields).await {
-            return Ok(Done::Unchanged);
+            return Ok(done(Done::Unchanged));
         }
         match keeper.accounts.update(document).await {
-            Ok(_) => return Ok(Done::Brought),
+            Ok(_) => return Ok(done(Done::Brought)),
             // Somebody logged in meanwhile, and may have hashed it: look again.
             Err(StoreError::Changed) => {}
             Err(error) => return Err(error.into()),
