@@ -99,6 +99,11 @@ impl Served {
         self.url.trim_start_matches("http://")
     }
 
+    /// All it has written to standard error.
+    pub(crate) fn said(&self) -> String {
+        self.team.lock().expect("nobody panicked with it").said()
+    }
+
     /// As a power cut would.
     pub(crate) fn kill_now(&self) {
         self.team.lock().expect("nobody panicked with it").kill();
@@ -139,6 +144,21 @@ impl Served {
             request = request.header(*name, *value);
         }
         Self::answer(request).await.expect("an answer")
+    }
+
+    /// Puts a file; `None` where the server was gone before it answered.
+    pub(crate) async fn try_put(&self, token: &str, bucket: &str, folder: &str, name: &str, bytes: Vec<u8>) -> Option<Answer> {
+        let file = reqwest::multipart::Part::bytes(bytes).file_name(name.to_owned());
+        let request = self.post("object/putObject").multipart(reqwest::multipart::Form::new().part("file", file));
+        Self::answer(request.header(AUTHORIZATION, token).header("bucket", bucket).header("folder", folder)).await
+    }
+
+    /// The news of a bucket, as they come.
+    pub(crate) async fn listen(&self, token: &str, bucket: &str) -> reqwest::Response {
+        let url = format!("{}/imagepic/notification/listen?bucketName={bucket}", self.url);
+        let answer = self.client.get(url).header(AUTHORIZATION, token).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        answer
     }
 
     pub(crate) async fn with_token(&self, path: &str, token: Option<&str>, body: Value) -> Answer {
