@@ -48,17 +48,19 @@ enum Attempt {
     Overtaken,
 }
 
-/// A refused look has no body that says why, and a key may write and not read: the put that follows is told the reason.
-fn seen(looked: Result<Option<Object>>) -> Result<Option<Object>> {
+/// A refused look has no body that says why, and a key may write and not read: the put that follows is told the reason. This computer's
+/// bucket is not busy: it answers so about an object whose bytes are gone from the disk, and a put mends that.
+fn seen(row: &Row, looked: Result<Option<Object>>) -> Result<Option<Object>> {
     match looked {
         Err(error) if error.code == Code::Forbidden => Ok(None),
+        Err(error) if error.code == Code::StoreBusy && row.destination == THIS_COMPUTER => Ok(None),
         looked => looked,
     }
 }
 
 /// The object of a twin that is done, if it is still what it was.
 async fn twin_is_there(store: &dyn Store, row: &Row, twin: Twin) -> Result<Option<Confirmed>> {
-    let there = seen(store.stat(&row.bucket, &twin.key).await)?;
+    let there = seen(row, store.stat(&row.bucket, &twin.key).await)?;
     let same = |object: Object| object.size == row.size && same_object(&object, &row.prepared, twin.etag.as_deref());
     let confirmed = Confirmed { key: twin.key.clone(), etag: twin.etag.clone(), reused: true, created: false };
     Ok(there.is_some_and(same).then_some(confirmed))
@@ -160,7 +162,7 @@ impl Queue {
             }
         }
         if job.look_first
-            && let Some(object) = seen(store.stat(&row.bucket, &row.key).await)?
+            && let Some(object) = seen(row, store.stat(&row.bucket, &row.key).await)?
             && self.is_ours(row, &object, None).await?
         {
             return self.found(store.as_ref(), row, object).await;

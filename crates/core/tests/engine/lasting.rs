@@ -63,6 +63,38 @@ async fn what_the_store_confirmed_just_before_a_power_cut_is_found_there_and_not
     engine.close().await;
 }
 
+fn blobs(home: &Path) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(home.join("bucket/blobs")).expect("bytes");
+    folders
+        .flat_map(|folder| std::fs::read_dir(folder.expect("a folder").path()).expect("files"))
+        .map(|file| file.expect("a file").path())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_given_again_after_the_disk_lost_its_bytes_has_a_link_that_opens() {
+    let place = Place::new();
+    let engine = place.open(Role::Desktop).await;
+    let picture = image(1, 400_000);
+    let upload = async || {
+        let batch = engine.uploads().submit(vec![bytes(picture.clone(), Some("a.png"))], quietly()).await.expect("taken");
+        engine.uploads().finished(batch.id).await.expect("finished")
+    };
+    let first = upload().await;
+    assert_eq!(get(&first.text).await.0, 200);
+    for file in blobs(place.home.data()) {
+        std::fs::remove_file(file).expect("removed");
+    }
+    assert_eq!(get(&first.text).await.0, 500, "nothing is given out as a picture");
+    let again = upload().await;
+    let (status, _, body) = get(&again.text).await;
+    assert_eq!((status, body), (200, picture.clone()), "{:?}", again.uploads);
+    let third = upload().await;
+    assert!(third.uploads[0].reused, "it is there now");
+    assert_eq!(get(&third.text).await.0, 200);
+    engine.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_whose_bytes_only_memory_held_is_sent_from_where_it_lies() {
     let (place, remote) = (Place::new(), Remote::start().await);
