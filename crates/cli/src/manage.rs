@@ -2,11 +2,11 @@
 
 use clap::ArgMatches;
 use imagepic_core::autostart::{self, Autostart};
-use imagepic_core::engine::{BucketHost, Engine};
+use imagepic_core::engine::{BucketHost, Engine, HostStatus};
 use imagepic_core::home::Home;
 use imagepic_core::settings::file::SettingsFile;
 use imagepic_core::{Code, Error, Result};
-use imagepic_words::{Lang, console as words};
+use imagepic_words::{Lang, Text, console as words};
 use serde_json::json;
 
 use crate::out::{Out, size};
@@ -79,6 +79,7 @@ pub(crate) async fn bucket(engine: &Engine, args: &ArgMatches, out: &mut Out) ->
                     "folder": folder,
                     "objects": holds.0,
                     "bytes": holds.1,
+                    "port_taken": status.port_taken,
                 }));
             } else {
                 let lang = out.lang;
@@ -90,7 +91,7 @@ pub(crate) async fn bucket(engine: &Engine, args: &ArgMatches, out: &mut Out) ->
                         let by = if status.resident { words::bucket_by_tray(pid) } else { words::bucket_by_host(pid) };
                         out.line(&by.to(lang));
                     }
-                    _ => out.line(&words::bucket_stopped().to(lang)),
+                    _ => out.line(&not_served(&status).to(lang)),
                 }
             }
             Ok(if status.running { WELL } else { FAILED })
@@ -103,8 +104,9 @@ pub(crate) async fn bucket(engine: &Engine, args: &ArgMatches, out: &mut Out) ->
             Ok(WELL)
         }
         Some(("stop", _)) => {
-            if !host.status().await.running {
-                out.tell(&words::bucket_stopped());
+            let status = host.status().await;
+            if !status.running {
+                out.tell(&not_served(&status));
                 return Ok(WELL);
             }
             let stopped = host.stop().await?;
@@ -113,6 +115,11 @@ pub(crate) async fn bucket(engine: &Engine, args: &ArgMatches, out: &mut Out) ->
         }
         _ => Ok(USAGE),
     }
+}
+
+/// Why nobody serves, and what changes that.
+fn not_served(status: &HostStatus) -> Text {
+    status.port_taken.map_or_else(words::bucket_stopped, words::bucket_port_taken)
 }
 
 /// What an upload starts in the background.

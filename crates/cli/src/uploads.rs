@@ -89,7 +89,7 @@ async fn links(engine: &Engine, uploads: &[Upload], out: &Out) -> Vec<Made> {
         let place = &upload.place;
         if place.only_here && !host.running {
             if told.insert(place.destination.clone()) {
-                out.tell(&words::links_not_served());
+                out.tell(&host.port_taken.map_or_else(words::links_not_served, words::links_port_taken));
             }
             links.push(None);
             continue;

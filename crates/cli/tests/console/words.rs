@@ -186,6 +186,34 @@ fn bucket_status_tells_where_it_is_and_what_it_holds() {
 }
 
 #[test]
+fn a_bucket_whose_port_another_program_has_does_not_promise_to_come_back_by_itself() {
+    let home = Home::new();
+    home.write("a.png", &png(56));
+    home.run(&["upload", "a.png"]).ends(0);
+    let port = home.run(&["bucket", "status", "--json"]).ends(0).json();
+    assert!(port["port_taken"].is_null(), "{port}");
+    let port = port["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
+    home.run(&["bucket", "stop"]).ends(0);
+    let taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+    let status = home.run(&["bucket", "status", "--json"]).ends(1).json();
+    assert_eq!((status["running"].as_bool(), status["port_taken"].as_u64()), (Some(false), Some(port.into())));
+    let port_named = port.to_string();
+    for told in [
+        home.run(&["bucket", "status"]).ends(1).out,
+        home.run(&["bucket", "stop"]).ends(0).err,
+        home.run(&["history"]).ends(0).err,
+        home.run(&["bucket", "start"]).ends(1).err,
+    ] {
+        assert!(told.contains("another program") && told.contains(&port_named), "{told}");
+        assert!(!told.contains("until the tray app"), "{told}");
+    }
+    drop(taken);
+    assert!(home.run(&["bucket", "status"]).ends(1).out.contains("until the tray app"));
+    home.run(&["bucket", "start"]).ends(0);
+    home.run(&["bucket", "stop"]).ends(0);
+}
+
+#[test]
 fn a_folder_of_hundreds_asks_at_a_terminal_and_goes_where_nobody_can_answer() {
     let home = Home::new();
     for seed in 0..=200_u8 {

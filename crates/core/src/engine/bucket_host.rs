@@ -16,6 +16,9 @@ use crate::watching::{self, Heard};
 /// Pauses between tries to serve, first and longest.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// So long an answer of this computer itself is waited for.
+const KNOCK: Duration = Duration::from_millis(500);
+
 /// Who serves this computer's bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostStatus {
@@ -29,6 +32,8 @@ pub struct HostStatus {
     pub port: Option<u16>,
     /// The tray app runs: it serves the bucket, or will in a moment.
     pub resident: bool,
+    /// Nobody serves, and cannot: another program listens on this port, which the bucket's links name.
+    pub port_taken: Option<u16>,
 }
 
 /// Handle to the host.
@@ -48,16 +53,28 @@ impl BucketHost {
                 pid: Some(std::process::id()),
                 port: hosting.port().await,
                 resident: self.inner.role == Role::Desktop,
+                port_taken: None,
             };
         }
         let resident = hosting.resident_lives();
+        let port_taken = if hosting.other().is_none() { self.port_taken().await } else { None };
+        // One that begins listens a moment before it says so.
         match hosting.other() {
             Some((owner, port)) => {
                 let pid = crate::hosting::pid(&owner);
-                HostStatus { running: true, here: false, pid, port: Some(port), resident }
+                HostStatus { running: true, here: false, pid, port: Some(port), resident, port_taken: None }
             }
-            None => HostStatus { running: false, here: false, pid: None, port: None, resident },
+            None => HostStatus { running: false, here: false, pid: None, port: None, resident, port_taken },
         }
+    }
+
+    /// The bucket's port, where somebody listens on it.
+    async fn port_taken(&self) -> Option<u16> {
+        let dir = self.inner.home.bucket();
+        let stored = crate::queue::blocking(move || Ok(imagepic_bucket::keys::stored_port(&dir).ok().flatten())).await;
+        let port = stored.ok().flatten()?;
+        let knock = tokio::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port));
+        matches!(tokio::time::timeout(KNOCK, knock).await, Ok(Ok(_))).then_some(port)
     }
 
     /// Whether this process started a host in the background that serves now. Of several that begin at once only one did.
