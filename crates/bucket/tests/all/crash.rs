@@ -56,7 +56,8 @@ pub(crate) fn start(dir: &Path, keys: &Path, wrap: &[&str]) -> (Process, u16, u3
             command
         }
     };
-    let mut process = Process(command.args(child).env(DIR, dir).env(KEYS, keys).stdout(Stdio::piped()).spawn().unwrap());
+    let spawned = command.args(child).env(DIR, dir).env(KEYS, keys).stdout(Stdio::piped()).spawn();
+    let mut process = Process(spawned.unwrap_or_else(|e| panic!("{wrap:?}: {e}; `cargo xtask setup` installs what tests need")));
     let lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
     for line in lines.map_while(Result::ok) {
         if let Some((port, pid)) = line.split_once("listens on ").and_then(|(_, rest)| rest.split_once(" as ")) {

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
 use secrecy::ExposeSecret as _;
+use sha2::Digest as _;
 
 use crate::common::{BUCKET, Home, bytes};
 
@@ -152,6 +154,12 @@ async fn the_aws_command_line_does_its_usual_work() {
     let put =
         ["s3api", "put-object", "--bucket", "images", "--key", "once", "--body", body.to_str().unwrap(), "--if-none-match", "*"];
     aws(&put).await;
+    // It leaves the computing of this one to the bucket.
+    let sum = ["--bucket", "images", "--key", "summed"];
+    aws(&[&["s3api", "put-object", "--body", body.to_str().unwrap(), "--checksum-algorithm", "SHA512"][..], &sum].concat()).await;
+    let told = aws(&[&["s3api", "head-object", "--checksum-mode", "ENABLED"][..], &sum].concat()).await;
+    let right = base64::engine::general_purpose::STANDARD.encode(sha2::Sha512::digest(bytes(83_000)));
+    assert!(told.contains(&format!("\"ChecksumSHA512\": \"{right}\"")), "{told}");
     let link = aws(&["s3", "presign", "s3://images/once", "--expires-in", "60"]).await;
     _ = rustls::crypto::ring::default_provider().install_default();
     let answer = reqwest::get(link.trim()).await.unwrap();
