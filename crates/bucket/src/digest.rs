@@ -67,6 +67,17 @@ impl Algorithm {
         Self::ALL.into_iter().find(|a| a.name().eq_ignore_ascii_case(name))
     }
 
+    /// The algorithm a client asks for.
+    ///
+    /// # Errors
+    /// It is none that is known here.
+    pub(crate) fn named(name: &str) -> Result<Self, S3Error> {
+        Self::parse(name).ok_or_else(|| {
+            let text = format!("\"{name}\" is no checksum algorithm that is known here. Known are {}.", names());
+            refuse(S3ErrorCode::InvalidRequest, text)
+        })
+    }
+
     pub(crate) fn header(self) -> &'static str {
         match self {
             Self::Crc32 => "x-amz-checksum-crc32",
@@ -274,12 +285,9 @@ impl Claims {
         }
         let mut wanted: BTreeSet<Algorithm> = sums.keys().chain(&trailing).copied().collect();
         for name in ["x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm"] {
-            let Some(value) = headers.get(name) else { continue };
-            let algorithm = value.to_str().ok().and_then(Algorithm::parse).ok_or_else(|| {
-                let text = format!("The algorithm that {name} names is not known here. Known are {}.", names());
-                refuse(S3ErrorCode::InvalidRequest, text)
-            })?;
-            wanted.insert(algorithm);
+            let asked =
+                headers.get(name).map(|value| Algorithm::named(&String::from_utf8_lossy(value.as_bytes()))).transpose()?;
+            wanted.extend(asked);
         }
         Ok(Self { md5, sums, trailing, wanted, length, proven: None })
     }

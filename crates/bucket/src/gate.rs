@@ -39,11 +39,9 @@ const SIGNATURE: [&str; 7] = [
     "X-Amz-Security-Token",
 ];
 
-/// Said of the way here, of the sender, or without effect where there are no versions, no locks and no bills. Claims about the bytes
-/// are looked at with the bytes.
+/// Said of the way here, of the sender, or without effect where there are no versions, no locks and no bills.
 const ANY: &[&str] = &[
     "x-amz-bypass-governance-retention",
-    "x-amz-checksum-*",
     "x-amz-content-sha256",
     "x-amz-date",
     "x-amz-decoded-content-length",
@@ -76,6 +74,10 @@ const SOURCE: &[&str] = &[
     "x-amz-copy-source-if-unmodified-since",
     "x-amz-source-expected-bucket-owner",
 ];
+/// Looked at with the bytes.
+const SUMS: &[&str] = &["x-amz-checksum-*"];
+/// Which checksum is to be made.
+const SUM_WISHES: &[&str] = &["x-amz-checksum-algorithm", "x-amz-checksum-type"];
 const CONDITIONS: &[&str] = &["if-match", "if-none-match"];
 
 /// Headers that are no business of S3 alone and would be a promise all the same: without them something else is written.
@@ -97,7 +99,7 @@ const SERVED: [Operation; 24] = [
     operation("GetBucketLocation", &["location"], &[]),
     operation("GetBucketVersioning", &["versioning"], &[]),
     operation("GetBucketPolicy", &["policy"], &[]),
-    operation("PutBucketPolicy", &["policy"], &[&["x-amz-confirm-remove-self-bucket-access"]]),
+    operation("PutBucketPolicy", &["policy"], &[SUMS, &["x-amz-confirm-remove-self-bucket-access"]]),
     operation("DeleteBucketPolicy", &["policy"], &[]),
     operation(
         "ListObjects",
@@ -106,7 +108,18 @@ const SERVED: [Operation; 24] = [
     ),
     operation(
         "ListObjectsV2",
-        &["continuation-token", "delimiter", "encoding-type", "fetch-owner", "list-type", "max-keys", "prefix", "start-after"],
+        // "metadata" asks MinIO for more than a listing of S3 has; its clients send it to everybody.
+        &[
+            "continuation-token",
+            "delimiter",
+            "encoding-type",
+            "fetch-owner",
+            "list-type",
+            "max-keys",
+            "metadata",
+            "prefix",
+            "start-after",
+        ],
         &[&["x-amz-optional-object-attributes"]],
     ),
     operation(
@@ -114,16 +127,20 @@ const SERVED: [Operation; 24] = [
         &["delimiter", "encoding-type", "key-marker", "max-uploads", "prefix", "upload-id-marker", "uploads"],
         &[],
     ),
-    operation("DeleteObjects", &["delete"], &[]),
+    operation("DeleteObjects", &["delete"], &[SUMS]),
     operation("GetObject", &[], &[]),
     operation("HeadObject", &[], &[]),
-    operation("PutObject", &[], &[WISHES, CONDITIONS]),
-    operation("CopyObject", &[], &[WISHES, CONDITIONS, SOURCE, &["x-amz-metadata-directive", "x-amz-tagging-directive"]]),
+    operation("PutObject", &[], &[WISHES, CONDITIONS, SUMS]),
+    operation(
+        "CopyObject",
+        &[],
+        &[WISHES, CONDITIONS, SOURCE, SUM_WISHES, &["x-amz-metadata-directive", "x-amz-tagging-directive"]],
+    ),
     operation("DeleteObject", &["versionId"], &[&["if-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size"]]),
-    operation("CreateMultipartUpload", &["uploads"], &[WISHES]),
-    operation("UploadPart", &["partNumber", "uploadId"], &[]),
+    operation("CreateMultipartUpload", &["uploads"], &[WISHES, SUM_WISHES]),
+    operation("UploadPart", &["partNumber", "uploadId"], &[SUMS]),
     operation("UploadPartCopy", &["partNumber", "uploadId"], &[SOURCE, &["x-amz-copy-source-range"]]),
-    operation("CompleteMultipartUpload", &["uploadId"], &[CONDITIONS, &["x-amz-mp-object-size"]]),
+    operation("CompleteMultipartUpload", &["uploadId"], &[CONDITIONS, SUMS, &["x-amz-mp-object-size"]]),
     operation("AbortMultipartUpload", &["uploadId"], &[]),
     operation("ListParts", &["max-parts", "part-number-marker", "uploadId"], &[]),
 ];

@@ -108,6 +108,11 @@ impl WriteIf {
         Self::new(read(header::IF_MATCH)?, read(header::IF_NONE_MATCH)?.as_ref())
     }
 
+    /// Whether there is anything to check.
+    pub(crate) fn is_any(&self) -> bool {
+        self.absent || self.matches.is_some()
+    }
+
     /// Checked in the transaction that writes.
     pub(crate) fn check(&self, present: Option<&Object>) -> S3Result<()> {
         if self.absent && present.is_some() {

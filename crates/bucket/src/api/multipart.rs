@@ -7,7 +7,7 @@ use s3s::{S3ErrorCode, S3Request, S3Result};
 
 use super::condition::{ReadIf, WriteIf};
 use super::download::Reading;
-use super::object::{announced, check_key, checksum_type, meta_of, readable, source};
+use super::object::{announced, check_key, check_present, checksum_type, meta_of, source};
 use super::upload::{LARGEST, Written, receive, write_local};
 use super::{Api, check_wishes, i64_of, now, timestamp};
 use crate::digest::{Algorithm, Claims, Identity, Sums, claimed, join_sums, multipart_etag, set_sums, sums_of};
@@ -30,13 +30,7 @@ impl Api {
         check_wishes!(&input);
         check_key(&input.key)?;
         let mut meta: Meta = meta_of!(input);
-        let algorithm = match &input.checksum_algorithm {
-            Some(name) => Some(
-                Algorithm::parse(name.as_str())
-                    .ok_or_else(|| refuse(S3ErrorCode::InvalidRequest, "Checksum algorithm provided is unsupported."))?,
-            ),
-            None => None,
-        };
+        let algorithm = input.checksum_algorithm.as_ref().map(|name| Algorithm::named(name.as_str())).transpose()?;
         if let Some(algorithm) = algorithm.filter(|a| !a.in_parts()) {
             return Err(unsupported(&format!("{} checksums of uploads in parts", algorithm.name())));
         }
@@ -179,7 +173,7 @@ impl Api {
                 let row = assemble(started.meta, &chosen, &claimed, size)?;
                 let id = index::bucket_id(conn, &bucket)?;
                 blobs.check(row.pieces.iter().copied())?;
-                condition.check(readable(&blobs, index::find_object(conn, id, &key)?).as_ref())?;
+                check_present(conn, &blobs, (id, &key), &condition)?;
                 let kept: Vec<_> = row.pieces.iter().map(|p| p.blob).collect();
                 index::drop_upload(conn, &upload, &kept, effects)?;
                 index::put_object(conn, id, &key, &row, effects)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use rusqlite::Connection;
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -12,7 +13,7 @@ use super::download::Reading;
 use super::upload::{LARGEST, Written, receive};
 use super::{Api, check_version, check_wishes, i64_of, now, seconds, timestamp};
 use crate::blobs::Blobs;
-use crate::digest::{Claims, Sums, set_sums, with_sums};
+use crate::digest::{Algorithm, Claims, Sums, set_sums, with_sums};
 use crate::fail::{Fail, Try, refuse, sentence, unsupported};
 use crate::index::{self, Meta, Object as Row, Piece};
 
@@ -149,10 +150,14 @@ fn told(found: &Found, wanted: bool) -> &Sums {
     if wanted && found.range.is_none() { &found.row.meta.sums } else { &NONE }
 }
 
-/// An object that stands in the way of a condition; one whose bytes are gone does not: nobody can have it, and whoever puts it again
-/// mends it.
-pub(super) fn readable(blobs: &Blobs, present: Option<Row>) -> Option<Row> {
-    present.filter(|row| blobs.are_whole(&row.pieces))
+/// Checks the conditions of a write on what is at its key. An object whose bytes are gone does not stand in the way: nobody can have it,
+/// and whoever puts it again mends it.
+pub(super) fn check_present(conn: &Connection, blobs: &Blobs, place: (i64, &str), condition: &WriteIf) -> Try<()> {
+    if !condition.is_any() {
+        return Ok(());
+    }
+    let present = index::find_object(conn, place.0, place.1)?.filter(|row| blobs.are_whole(&row.pieces));
+    Ok(condition.check(present.as_ref())?)
 }
 
 pub(super) fn checksum_type(composite: bool) -> ChecksumType {
@@ -187,7 +192,7 @@ impl Api {
         self.writer
             .change(vec![fresh], move |conn, effects| {
                 let id = index::bucket_id(conn, &bucket)?;
-                condition.check(readable(&blobs, index::find_object(conn, id, &key)?).as_ref())?;
+                check_present(conn, &blobs, (id, &key), &condition)?;
                 index::refer(conn, [piece.blob])?;
                 index::put_object(conn, id, &key, &row, effects)
             })
@@ -351,6 +356,7 @@ impl Api {
                 "This copy request is illegal because it is trying to copy an object to itself without changing its metadata.";
             return Err(refuse(S3ErrorCode::InvalidRequest, text));
         }
+        let algorithm = input.checksum_algorithm.as_ref().map(|name| Algorithm::named(name.as_str())).transpose()?;
         let new_meta: Option<Meta> = if replace { Some(meta_of!(input)) } else { None };
         let (bucket, key) = (input.bucket, input.key);
         let conditions = (
@@ -378,8 +384,13 @@ impl Api {
                     )));
                 }
                 blobs.check(row.pieces.iter().copied())?;
+                if let Some(algorithm) = algorithm.filter(|a| !row.meta.sums.contains_key(a)) {
+                    // No byte is read for a copy.
+                    let what = format!("to make a {} checksum for a copy of an object that has none", algorithm.name());
+                    return Err(unsupported(&what).into());
+                }
                 let id = index::bucket_id(conn, &bucket)?;
-                condition.check(readable(&blobs, index::find_object(conn, id, &key)?).as_ref())?;
+                check_present(conn, &blobs, (id, &key), &condition)?;
                 if let Some(meta) = new_meta {
                     row.meta = Meta { sums: row.meta.sums, composite: row.meta.composite, ..meta };
                 }

@@ -231,6 +231,10 @@ async fn a_checksum_nobody_here_can_check_is_refused_and_not_passed_over() {
     home.s3.copy_object().bucket(BUCKET).key("copy").copy_source("images/k").send().await.unwrap();
     let copy = home.s3.head_object().bucket(BUCKET).key("copy").checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
     assert_eq!(copy.checksum_sha512(), head.checksum_sha512());
+    let again = home.s3.copy_object().bucket(BUCKET).key("copy").copy_source("images/k");
+    again.clone().checksum_algorithm(ChecksumAlgorithm::Sha512).send().await.unwrap();
+    let other = again.checksum_algorithm(ChecksumAlgorithm::Sha256).send().await;
+    assert_eq!(crate::common::code(other), "NotImplemented", "none is made of bytes that nobody reads");
     // Its list of parts could not name them.
     let parts = home.s3.create_multipart_upload().bucket(BUCKET).key("k").checksum_algorithm(ChecksumAlgorithm::Sha512);
     assert_eq!(crate::common::code(parts.send().await), "NotImplemented");

@@ -224,6 +224,8 @@ async fn whatever_else_a_write_carries_in_its_query_or_headers_it_is_not_done_wi
         ("GET", "/images?older-than=1", &[], "older-than"),
         ("GET", "/images/k?madeUp=", &[], "madeUp"),
         ("PUT", "/images/k", &[("x-amz-made-up", "1")], "x-amz-made-up"),
+        ("PUT", "/images/k", &[("x-amz-copy-source", "/images/k"), ("x-amz-checksum-crc32", "AAAAAA==")], "x-amz-checksum-crc32"),
+        ("POST", "/images/new?uploads=", &[("x-amz-checksum-sha256", "x")], "x-amz-checksum-sha256"),
         ("PUT", "/images/k", &[("x-amz-rename-source", "/images/k")], "x-amz-rename-source"),
         ("PUT", "/images/k", &[("x-other-copy-source", "/images/k")], "x-other-copy-source"),
         ("PUT", "/images/k", &[("x-amz-write-offset-bytes", "3000")], "x-amz-write-offset-bytes"),
