@@ -14,7 +14,7 @@ mod whole;
 
 pub use sniff::{sniff, sniff_reader};
 pub use strip::{Outcome, strip_metadata};
-pub use thumbnail::{Error, Small, thumbnail};
+pub use thumbnail::{DRAWING, Error, Small, drawing, thumbnail};
 pub use whole::breaks_off;
 
 /// What bytes are.

@@ -2,10 +2,11 @@
 //! it. What stays out: how many of these may run at once.
 //!
 //! PNG, the format of screenshots and of the worst bombs, is made small row by row and needs hardly more than one of them. Everything
-//! else is decoded whole first: no decoder at hand does otherwise.
+//! else is decoded whole first: no decoder at hand does otherwise. A drawing (SVG) is no picture to be made small: [`drawing`] says which
+//! may be shown as they are.
 
 use std::error::Error as StdError;
-use std::io::{BufRead, Cursor, Seek, SeekFrom};
+use std::io::{BufRead, Cursor, Read as _, Seek, SeekFrom};
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::metadata::Orientation;
@@ -26,7 +27,7 @@ const SIDE: u32 = 65_500;
 /// Why there is no thumbnail.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A format that is not decoded here (SVG, HEIC, AVIF, films), or no picture.
+    /// A format that is not decoded here (SVG, for which there is [`drawing`], HEIC, AVIF, films), or no picture.
     #[error("this format has no thumbnail")]
     Unsupported,
     /// More pixels than are decoded.
@@ -155,6 +156,73 @@ impl<R: BufRead + Seek> Small<R> {
 /// [`Error`].
 pub fn thumbnail(bytes: &[u8], side: u32) -> Result<Vec<u8>, Error> {
     Small::look(Cursor::new(bytes))?.make(side)
+}
+
+/// A drawing is shown as it is up to so many bytes; browsers take memory and time by its elements.
+pub const DRAWING: u64 = 256_000;
+/// Elements a drawing may come to, once each part that it draws again is counted as often as that may be.
+const ELEMENTS: u64 = 100_000;
+/// Elements that run, move, bring in a picture or page of their own, or speak of more than they hold.
+const LOUD: [&str; 14] = [
+    "script",
+    "handler",
+    "listener",
+    "foreignobject",
+    "image",
+    "feimage",
+    "iframe",
+    "embed",
+    "object",
+    "audio",
+    "video",
+    "canvas",
+    "link",
+    "meta",
+];
+
+/// The bytes of a drawing that may be shown as they are where nothing runs and nothing is fetched (an `<img>`); `None` for every other
+/// picture, and for a drawing that is large, declares entities, embeds pictures, hides characters, or draws itself over and over.
+///
+/// # Errors
+/// Those of `reader`.
+pub fn drawing(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Option<Vec<u8>>> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    reader.rewind()?;
+    if length > DRAWING || !sniff_reader(&mut *reader)?.is_some_and(|media| media.mime == "image/svg+xml") {
+        reader.rewind()?;
+        return Ok(None);
+    }
+    reader.rewind()?;
+    let mut bytes = Vec::new();
+    reader.by_ref().take(DRAWING).read_to_end(&mut bytes)?;
+    Ok(is_quiet(&bytes).then_some(bytes))
+}
+
+/// By its text, without a parser: what could mean one thing here and another in a browser is turned away.
+fn is_quiet(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let text = text.to_ascii_lowercase();
+    // A declaration could say that the bytes are to be read as other letters.
+    let declared = text.split_once("<?xml").and_then(|(_, rest)| rest.split_once("?>")).map_or("", |(declared, _)| declared);
+    let letters = declared.split_once("encoding").map_or("utf-8", |(_, value)| value.trim_start_matches([' ', '=', '\'', '"']));
+    let plain = ["utf-8", "us-ascii"].iter().any(|known| letters.starts_with(known));
+    // Entities and escapes, in which everything else could be written too; style sheets and pictures in the text itself.
+    let hidden = ["<!doctype", "<!entity", "<?xml-stylesheet", "&#", "\\", "data:", "@import"];
+    if !plain || hidden.iter().any(|part| text.contains(part)) {
+        return false;
+    }
+    let (mut elements, mut again) = (0_u64, 0_u32);
+    for part in text.split('<').skip(1) {
+        let name = part.split([' ', '\t', '\r', '\n', '>', '/']).next().unwrap_or_default();
+        let local = name.rsplit(':').next().unwrap_or_default();
+        if LOUD.contains(&local) {
+            return false;
+        }
+        elements += 1;
+        again += u32::from(local == "use");
+    }
+    // What is drawn again may hold what is drawn again: so many of them come to no more than this.
+    3_u64.checked_pow(again.div_ceil(3)).and_then(|times| times.checked_mul(elements)).is_some_and(|all| all <= ELEMENTS)
 }
 
 /// What decoders were seen to take, generously: the pixels as they come out, and what they are made from.

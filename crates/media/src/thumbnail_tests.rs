@@ -145,6 +145,65 @@ fn what_is_not_decoded_says_so() {
     assert!(matches!(thumbnail(b"", 64), Err(Error::Unsupported)));
 }
 
+/// As a drawing that may be shown, where it is one.
+fn shown(text: &str) -> Option<Vec<u8>> {
+    drawing(&mut Cursor::new(text.as_bytes())).expect("it can be read")
+}
+
+#[test]
+fn a_small_drawing_is_shown_as_it_is() {
+    for svg in [
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 2"><defs><g id="a"/></defs><use href="#a"/></svg>"##,
+        "\u{feff}<?xml version='1.0' encoding='UTF-8'?>\n<!-- drawn -->\n<svg:svg xmlns:svg='http://www.w3.org/2000/svg'><svg:title>设计 &amp; 稿</svg:title></svg:svg>",
+    ] {
+        assert_eq!(shown(svg).as_deref(), Some(svg.as_bytes()), "{svg}");
+    }
+    let rows = |count: usize| format!("<svg xmlns='http://www.w3.org/2000/svg'>{}</svg>", "<path d='M0 0h9'/>".repeat(count));
+    assert!(shown(&rows(10_000)).is_some());
+    assert!(shown(&rows(20_000)).is_none(), "too large");
+    for other in ["", "<html></html>", "<p>svg</p>", "words"] {
+        assert_eq!(shown(other), None, "{other}");
+    }
+    let png = encode(ImageFormat::Png, 3, 3);
+    let mut reader = Cursor::new(png);
+    assert_eq!(drawing(&mut reader).expect("read"), None);
+    assert_eq!(reader.position(), 0, "whoever makes it small begins at its begin");
+}
+
+#[test]
+fn a_drawing_that_means_harm_is_not_shown() {
+    let within =
+        |inside: &str| format!("<svg xmlns='http://www.w3.org/2000/svg' xmlns:x='http://www.w3.org/1999/xlink'>{inside}</svg>");
+    for inside in [
+        "<script>fetch('https://evil.example')</script>",
+        "<SCRIPT/>",
+        "<s:script xmlns:s='http://www.w3.org/2000/svg'/>",
+        "<foreignObject><body xmlns='http://www.w3.org/1999/xhtml'/></foreignObject>",
+        "<image x:href='https://evil.example/a.png'/>",
+        "<rect style='background:url(DATA:image/png;base64,AAAA)'/>",
+        "<rect style='background:url(&#100;ata:image/png;base64,AAAA)'/>",
+        r"<style>svg{background:url(\64 ata:image/png;base64,AAAA)}</style>",
+        "<style>@import 'https://evil.example/a.css'</style>",
+        "<filter id='f'><feImage x:href='file:///etc/passwd'/></filter>",
+    ] {
+        assert_eq!(shown(&within(inside)), None, "{inside}");
+    }
+    for whole in [
+        "<!DOCTYPE svg [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><svg xmlns='http://www.w3.org/2000/svg'><text>&b;</text></svg>",
+        "<!doctype svg SYSTEM 'file:///etc/passwd'><svg xmlns='http://www.w3.org/2000/svg'/>",
+        "<?xml version='1.0' encoding='UTF-7'?><svg xmlns='http://www.w3.org/2000/svg'>+ADw-script+AD4-</svg>",
+        "<?xml-stylesheet href='https://evil.example/a.css'?><svg xmlns='http://www.w3.org/2000/svg'/>",
+    ] {
+        assert_eq!(shown(whole), None, "{whole}");
+    }
+    // Each of twenty parts draws the one before it ten times.
+    let part = |number: u32| format!("<g id='p{}'>{}</g>", number + 1, format!("<use x:href='#p{number}'/>").repeat(10));
+    let bomb = within(&(0..20).map(part).collect::<String>());
+    assert!(bomb.len() < 10_000);
+    assert_eq!(shown(&bomb), None);
+    assert_eq!(drawing(&mut Cursor::new([b"<svg>".as_slice(), &[0xff], b"</svg>"].concat())).expect("read"), None, "no text");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
