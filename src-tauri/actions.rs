@@ -59,6 +59,7 @@ pub(crate) fn chosen(app: &AppHandle, action: Action) {
         Action::Watch(mode) => set::<ClipboardMode>(app, "capture.clipboard", mode),
         Action::Pause(paused) => app.state::<Shell>().engine.uploads().set_paused(paused),
         Action::Open(name) => windows::open(app, name),
+        Action::EditTemplates => windows::open_at(app, Name::Settings, "links"),
         Action::Quit => quit(app),
     }
 }
@@ -72,15 +73,16 @@ pub(crate) fn pressed(app: &AppHandle, button: Button) {
             perform(app, async move {
                 // One that fails does not keep the others; the first failure is told.
                 let mut outcome = Ok(());
-                let mut gone = Vec::new();
+                let (mut gone, mut stays) = (Vec::new(), Vec::new());
                 for id in ids {
                     let upload = engine.uploads().get(id).await;
-                    let undone = engine.uploads().undo(id).await;
-                    gone.extend(upload.ok().filter(|_| undone.is_ok()));
-                    outcome = outcome.and(undone);
+                    match engine.uploads().undo(id).await {
+                        Ok(removed) => if removed { &mut gone } else { &mut stays }.extend(upload),
+                        Err(error) => outcome = outcome.and(Err(error)),
+                    }
                 }
                 // The button took its notification with it: without a word nobody knows.
-                if let Some(said) = said::undone(&gone, engine.lang()) {
+                if let Some(said) = said::undone(&gone, &stays, engine.lang()) {
                     handle.state::<Shell>().notifier.show(said);
                 }
                 outcome

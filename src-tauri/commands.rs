@@ -311,7 +311,7 @@ async fn name_upload(shell: State<'_, Shell>, id: i64, name: Option<String>) -> 
 }
 
 #[tauri::command]
-async fn undo_upload(shell: State<'_, Shell>, id: i64) -> Answer<()> {
+async fn undo_upload(shell: State<'_, Shell>, id: i64) -> Answer<bool> {
     shell.answer(shell.engine.uploads().undo(id).await)
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
     let unlinked = done.iter().find(|upload| batch.without_link.contains(&upload.id));
     if let Some(unlinked) = unlinked {
         lines.push(words::no_link(middle_cut(&unlinked.name, LONGEST_NAME)).to(lang));
-    } else if !done.is_empty() && !batch.copied && batch.wanted {
+    } else if !done.is_empty() && !batch.copied && batch.moved_on {
         lines.push(words::moved_on().to(lang));
     } else if let [only] = done[..]
         && failed.is_empty()
@@ -199,16 +199,22 @@ pub(crate) fn unnamed(uploads: &[Upload], lang: Lang) -> Option<Notification> {
     })
 }
 
-/// These were taken back. `None` where none was.
-pub(crate) fn undone(uploads: &[Upload], lang: Lang) -> Option<Notification> {
+/// These were taken back; of those that stay, the objects are shared with other uploads, and their links open as before. `None` where there
+/// are none of either.
+pub(crate) fn undone(gone: &[Upload], stays: &[Upload], lang: Lang) -> Option<Notification> {
+    let uploads = if gone.is_empty() { stays } else { gone };
     let first = uploads.first()?;
     let name = middle_cut(&first.name, LONGEST_NAME);
     let which = if uploads.len() == 1 { name } else { words::files(name, uploads.len() - 1).to(lang) };
     Some(Notification {
         matter: Matter::Batch(first.batch),
         weight: Weight::Result,
-        title: words::undone(uploads.len()).to(lang),
-        body: format!("{which}\n{}", words::undone_where(place(&first.place)).to(lang)),
+        title: if gone.is_empty() { words::undone_not() } else { words::undone(gone.len()) }.to(lang),
+        body: match (gone.len(), stays.len()) {
+            (0, _) => format!("{which}\n{}", words::undone_shared().to(lang)),
+            (_, 0) => format!("{which}\n{}", words::undone_where(place(&first.place)).to(lang)),
+            (_, some) => format!("{which}\n{}", words::undone_some_stay(some).to(lang)),
+        },
         buttons: Vec::new(),
         picture: None,
         opens: None,

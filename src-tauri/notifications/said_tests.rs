@@ -42,7 +42,7 @@ fn upload(id: i64, name: &str, stage: Stage) -> Upload {
 }
 
 fn batch(uploads: Vec<Upload>, copied: bool) -> Settled {
-    Settled { batch: 5, uploads, refused: Vec::new(), copied, wanted: true, without_link: Vec::new(), text: String::new() }
+    Settled { batch: 5, uploads, refused: Vec::new(), copied, moved_on: !copied, without_link: Vec::new(), text: String::new() }
 }
 
 fn labels(notification: &Notification) -> Vec<&str> {
@@ -74,7 +74,7 @@ fn a_clipboard_that_moved_on_is_offered_its_link() {
 
 #[test]
 fn what_was_never_meant_for_the_clipboard_is_offered_without_a_word_of_it() {
-    let done = Settled { wanted: false, ..batch(vec![upload(1, "a.png", Stage::Done)], false) };
+    let done = Settled { moved_on: false, ..batch(vec![upload(1, "a.png", Stage::Done)], false) };
     let said = settled(&done, Format::Url, NOW, Lang::En).expect("something to say");
     assert_eq!((said.title.as_str(), said.body.as_str()), ("Uploaded", "a.png\nOpens for 7 days"));
     assert_eq!(said.buttons[0], ("Copy link".to_owned(), Button::CopyLinks(vec![1])));
@@ -205,10 +205,23 @@ fn the_question_says_what_and_where_to() {
 
 #[test]
 fn what_was_taken_back_is_named_with_the_place_it_left() {
-    let said = undone(&[upload(1, "a.png", Stage::Done), upload(2, "b.png", Stage::Done)], Lang::En).expect("something to say");
+    let said =
+        undone(&[upload(1, "a.png", Stage::Done), upload(2, "b.png", Stage::Done)], &[], Lang::En).expect("something to say");
     assert_eq!((said.title.as_str(), said.matter), ("2 uploads removed", Matter::Batch(5)));
     assert_eq!(said.body, "a.png and 1 more\nNo longer in Atelier / assets / docs/img");
-    assert_eq!(undone(&[], Lang::En), None);
+    assert_eq!(undone(&[], &[], Lang::En), None);
+    // What another upload shares is still there, and nothing else is said of it.
+    let stays = undone(&[], &[upload(1, "a.png", Stage::Done)], Lang::En).expect("something to say");
+    assert_eq!(
+        (stays.title.as_str(), stays.body.as_str()),
+        ("Not removed", "a.png\nAnother upload has the same link, and it still opens.")
+    );
+    let some =
+        undone(&[upload(1, "a.png", Stage::Done)], &[upload(2, "b.png", Stage::Done)], Lang::En).expect("something to say");
+    assert_eq!(
+        (some.title.as_str(), some.body.as_str()),
+        ("Upload removed", "a.png\nOne stays: another upload has the same link.")
+    );
 }
 
 #[test]

@@ -60,7 +60,7 @@ export interface Commands {
   retry_uploads(args: { ids: number[] }): void;
   /** `null`: as it is called. */
   name_upload(args: { id: number; name: string | null }): void;
-  undo_upload(args: { id: number }): void;
+  undo_upload(args: { id: number }): boolean;
   dismiss_uploads(args: { ids: number[] }): void;
   copy_links(args: { ids: number[]; format: Format | null }): void;
   set_paused(args: { paused: boolean }): void;

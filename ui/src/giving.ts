@@ -1,6 +1,6 @@
 // The ways to give something to imagepic that every window shares: pasting, and dragging over it.
 
-import { onBeforeUnmount, onMounted, shallowRef } from "vue";
+import { computed, onBeforeUnmount, onMounted, shallowRef } from "vue";
 import type { AskDrop, Drag } from "./contract";
 import { call, hear } from "@/ipc";
 import { quietly } from "./state/live";
@@ -23,14 +23,16 @@ export function usePaste(): void {
 /** What is dragged over this window, and the drop it has to ask about. */
 export function useDrag() {
   const drag = shallowRef<Drag | null>(null);
-  const asking = shallowRef<AskDrop | null>(null);
+  /** One after the other: each is answered for itself, and none is forgotten because another drop followed. */
+  const questions = shallowRef<AskDrop[]>([]);
+  const asking = computed(() => questions.value[0] ?? null);
   onMounted(async () => {
     await hear("drag", (now) => (drag.value = now.phase === "enter" ? now : null));
-    await hear("ask-drop", (now) => (asking.value = now));
+    await hear("ask-drop", (now) => (questions.value = [...questions.value, now]));
   });
   async function answer(upload: boolean) {
     const drop = asking.value;
-    asking.value = null;
+    questions.value = questions.value.slice(1);
     if (drop) await quietly(() => call("answer_drop", { id: drop.id, upload }));
   }
   return { drag, asking, answer };

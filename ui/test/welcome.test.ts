@@ -137,4 +137,24 @@ describe("the welcome", () => {
     expect(view.find("#field-server-said").text()).toContain("Nobody answers");
     expect(step.value).toBe(1);
   });
+
+  it("says of keys what the desktop lets it do, and of a key that it can be none", async () => {
+    const all = [{ deed: "upload_clipboard" as const, label: "Upload clipboard", keys: "", command: "imagepic-desktop --do upload-clipboard", message: null }];
+    await open("wel-here-5");
+    answers.shortcuts = () => ({ none: null, all });
+    step.value = 5;
+    await flushPromises();
+    const record = view.findAll("button").find((one) => ["Set", "Change"].includes(one.text()))!;
+    await record.trigger("click");
+    expect(sentTo("record_shortcut")).toEqual([{ recording: true }]);
+    await record.trigger("keydown", { key: "ContextMenu", code: "ContextMenu" });
+    expect(view.find("[role=alert]").text()).toContain("This key can’t be used");
+    view.unmount();
+    answers.shortcuts = () => ({ none: "On Wayland no program may take keys.", all });
+    view = mount(Welcome, { global: { plugins: [i18n] }, attachTo: document.body });
+    step.value = 5;
+    await flushPromises();
+    expect(view.text()).toContain("imagepic-desktop --do upload-clipboard");
+    expect(view.findAll("button").some((one) => ["Set", "Change"].includes(one.text()))).toBe(false);
+  });
 });

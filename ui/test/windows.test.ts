@@ -60,6 +60,15 @@ describe("the drop zone", () => {
     expect(sentTo("answer_drop")).toEqual([{ id: 3, upload: false }]);
   });
 
+  it("asks about every drop, also where another one comes before the first is answered", async () => {
+    await open(DropZone);
+    for (const id of [3, 4]) tell("ask-drop", { id, paths: [`/home/me/${id}.jpg`] });
+    await flushPromises();
+    await button("Don’t upload").trigger("click");
+    await button("Don’t upload").trigger("click");
+    expect(sentTo("answer_drop")).toEqual([{ id: 3, upload: false }, { id: 4, upload: false }]);
+  });
+
   it("asks what only a person can decide, in the well and beside an earlier result", async () => {
     answers.snapshot = scene(new URLSearchParams("state=question")).snapshot!;
     await open(DropZone);
@@ -166,6 +175,17 @@ describe("the drop zone", () => {
     expect(sentTo("undo_upload")).toEqual([{ id: 1 }, { id: 2 }]);
   });
 
+  it("says that a link still opens because another upload has it", async () => {
+    answers.undo_upload = ({ id }) => (tell("engine", { type: "gone", id }), id === 1);
+    await open(DropZone);
+    const done = [1, 2].map((id) => upload(id, `${id}.png`, 10, { stage: "done" }));
+    tell("engine", { type: "settled", batch: 1, uploads: done, refused: [], copied: true });
+    await flushPromises();
+    await button("Undo").trigger("click");
+    await flushPromises();
+    expect(view.find("[role=status].said").text()).toBe("Removed from Atelier / assets / docs/img. Not removed: another upload has the same link");
+  });
+
   it("offers links that could not take the clipboard's place", async () => {
     await open(DropZone);
     tell("engine", { type: "settled", batch: 1, uploads: [upload(1, "a.png", 10, { stage: "done" })], refused: [], copied: false });
@@ -245,8 +265,8 @@ describe("the drop zone", () => {
   it("takes several back as one, and says so", async () => {
     let second = () => {};
     answers.undo_upload = ({ id }) => {
-      if (id !== 2) return tell("engine", { type: "gone", id });
-      return new Promise<void>((done) => (second = () => (tell("engine", { type: "gone", id }), done())));
+      if (id !== 2) return tell("engine", { type: "gone", id }), true;
+      return new Promise<boolean>((done) => (second = () => (tell("engine", { type: "gone", id }), done(true))));
     };
     await open(DropZone);
     const done = [1, 2].map((id) => upload(id, `${id}.png`, 10, { stage: "done" }));

@@ -256,15 +256,15 @@ impl Uploads {
     }
 
     /// Takes an upload back: the object goes if this home put it there, no other upload shares it and it is unchanged; the clipboard
-    /// gets back what the link replaced, if the link is still there.
+    /// gets back what the link replaced, if the link is still there. Whether nothing of it is left in the bucket.
     ///
     /// # Errors
     /// `NoSuchUpload`; `StoreRefused` where the object is another one by now; the store's.
-    pub async fn undo(&self, id: i64) -> Result<()> {
+    pub async fn undo(&self, id: i64) -> Result<bool> {
         let row = self.inner.row(id).await?;
-        self.inner.queue.undo(id).await?;
+        let gone = self.inner.queue.undo(id).await?;
         self.inner.delivery.restore(row.batch).await;
-        Ok(())
+        Ok(gone)
     }
 
     /// Takes an upload off the list: a failed or cancelled one for good, a finished one only until it is looked up in the history.
@@ -359,13 +359,13 @@ impl Uploads {
         Ok(self.inner.ended(id).await?.prepared)
     }
 
-    /// A small picture, as PNG.
+    /// A small picture with its media type: PNG, or SVG that may be shown where nothing runs and nothing is fetched.
     ///
     /// # Errors
     /// `NoSuchUpload`; `NoSuchObject` where there is none: no image, or its bytes are no longer on this computer.
     pub async fn thumbnail(&self, id: i64) -> Result<(Vec<u8>, &'static str)> {
         let row = self.inner.row(id).await?;
-        Ok((self.inner.thumbnail(&row).await?, "image/png"))
+        self.inner.thumbnail(&row).await
     }
 
     /// While set, no upload starts; what is on its way goes on. A resident process remembers it for its next start.

@@ -73,9 +73,11 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes an upload back: its object is removed if this home put it there, nobody else counts on it, and it is still the same.
-    pub(crate) async fn undo(&self, id: i64) -> Result<()> {
+    /// Takes an upload back: its object is removed if this home put it there, nobody else counts on it, and it is still the same. Whether
+    /// nothing of it is left in the bucket.
+    pub(crate) async fn undo(&self, id: i64) -> Result<bool> {
         let row = self.row(id).await?;
+        let mut gone = true;
         match row.state {
             RowState::Done => {}
             RowState::Queued | RowState::Waiting => {
@@ -83,32 +85,36 @@ impl Queue {
                 // It may have been done at that very moment.
                 let now = self.row(id).await?;
                 if now.state == RowState::Done {
-                    self.remove_object(&now).await?;
+                    gone = self.remove_object(&now).await?;
                 }
             }
             RowState::Failed | RowState::Cancelled | RowState::Gone => {}
         }
         if row.state == RowState::Done {
-            self.remove_object(&row).await?;
+            gone = self.remove_object(&row).await?;
         }
-        self.go(&self.row(id).await?).await
+        self.go(&self.row(id).await?).await?;
+        Ok(gone)
     }
 
-    async fn remove_object(&self, row: &Row) -> Result<()> {
+    /// `false` where the object stays, because it was there before or another upload counts on it.
+    async fn remove_object(&self, row: &Row) -> Result<bool> {
         if !row.created {
-            return Ok(());
+            return Ok(false);
         }
         let naming = self.journal.naming(row.bucket.clone(), row.key.clone()).await?;
         if let Some(other) = self.sharer(row, &naming) {
             // The object stays for the others, and the last of them takes it along.
-            return self.journal.pass_on(other.id).await;
+            self.journal.pass_on(other.id).await?;
+            return Ok(false);
         }
         let store = self.stores.of(&row.destination).await?;
-        let Some(object) = store.stat(&row.bucket, &row.key).await? else { return Ok(()) };
+        let Some(object) = store.stat(&row.bucket, &row.key).await? else { return Ok(true) };
         if !self.may_remove(row, &naming, &object) {
             return Err(Error::new(Code::StoreRefused, errors::object_changed(&row.key)));
         }
-        store.remove(&row.bucket, &row.key).await
+        store.remove(&row.bucket, &row.key).await?;
+        Ok(true)
     }
 
     /// Whether an object is the one a row put, unchanged; `naming` are the rows that name its key.

@@ -121,9 +121,11 @@ async fn undo_removes_the_object_but_not_one_that_another_upload_shares_or_someb
     };
     let (first, second) = (give(1).await, give(1).await);
     assert_eq!(first.key, second.key);
-    engine.uploads().undo(first.id).await.expect("undone");
+    let gone = engine.uploads().undo(first.id).await.expect("undone");
+    assert!(!gone, "its link still opens");
     assert_eq!(remote.objects().await.len(), 1, "the second upload still counts on it");
-    engine.uploads().undo(second.id).await.expect("undone");
+    let gone = engine.uploads().undo(second.id).await.expect("undone");
+    assert!(gone, "it does not open any more");
     assert_eq!(remote.objects().await.len(), 0, "the last one takes it along");
     assert_eq!(engine.uploads().get(first.id).await.expect_err("gone").code, Code::NoSuchUpload);
 

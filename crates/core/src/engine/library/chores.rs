@@ -198,7 +198,7 @@ impl Inner {
 
     async fn remove_one(&self, id: i64, kind: ChoreKind) {
         let outcome = match kind {
-            ChoreKind::Delete => self.queue.undo(id).await,
+            ChoreKind::Delete => self.queue.undo(id).await.map(drop),
             ChoreKind::Forget | ChoreKind::Rename => self.queue.forget(id).await,
         };
         match outcome {

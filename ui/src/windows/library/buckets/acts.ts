@@ -1,6 +1,7 @@
 // What can be done to what lies in a bucket, as lines of a menu: everything the details offer, for one or for all that are chosen.
 
 import { shallowRef } from "vue";
+import type { Failure } from "@/bindings/Failure";
 import type { Format } from "@/bindings/Format";
 import { many, t } from "@/i18n";
 import { call } from "@/ipc";
@@ -15,7 +16,11 @@ export type Act = "open" | "copy" | `as:${Format}` | "use" | "public" | "private
 
 /** Those that are always there; templates of one’s own belong to uploads. */
 export const FORMATS = ["url", "markdown", "html", "bbcode", "css", "jsx"] as const;
-export const write = (text: string) => quietly(async () => void (await navigator.clipboard?.writeText(text)));
+export const write = (text: string) => quietly(async () => {
+  if (!navigator.clipboard) throw { code: "internal", message: t("buckets.not-copied"), field: null } satisfies Failure;
+  await navigator.clipboard.writeText(text);
+  tellNews(t("copied"));
+});
 export const use = (prefix: string) => quietly(() => call("use_destination", { id: spot.value!.destination, bucket: spot.value!.bucket, folder: bare(prefix) }));
 /** New uploads go there. */
 export const isPresent = (prefix: string): boolean => {

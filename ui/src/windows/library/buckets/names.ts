@@ -21,4 +21,9 @@ export const shown = (name: string): string =>
 const PICTURES = new Set(["png", "apng", "jpg", "jpeg", "jfif", "gif", "webp", "bmp", "ico", "tif", "tiff", "qoi"]);
 /** Larger ones are not fetched for a picture of a few pixels. */
 const LARGEST = 24 * 1024 * 1024;
-export const hasPicture = (key: string, size: number): boolean => size > 0 && size <= LARGEST && PICTURES.has(/\.([^./]+)$/.exec(key)?.[1]?.toLowerCase() ?? "");
+/** Drawings are shown as they are, larger ones not at all. */
+const DRAWING = 256_000;
+export function hasPicture(key: string, size: number): boolean {
+  const end = /\.([^./]+)$/.exec(key)?.[1]?.toLowerCase() ?? "";
+  return size > 0 && (end === "svg" ? size <= DRAWING : size <= LARGEST && PICTURES.has(end));
+}
