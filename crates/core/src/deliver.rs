@@ -118,7 +118,10 @@ impl Delivery {
         let Some(known) = known else { return };
         match self.put_together(id).await {
             Ok((mut settled, links)) => {
-                settled.copied = self.may_copy(id, &known, &settled).await && self.hand_over(id, &known, &settled.text).await;
+                let may = self.may_copy(id, &known, &settled).await;
+                // After a restart nobody knows what the clipboard held when it was taken.
+                settled.moved_on = !may && known.deliver != Deliver::No && known.held.is_some();
+                settled.copied = may && self.hand_over(id, &known, &settled.text).await;
                 if links.is_empty() {
                     self.told(id, Some(settled));
                     return;
@@ -183,8 +186,8 @@ impl Delivery {
                 self.queue.hub.emit(Event::Upload(upload.clone()));
             }
         }
-        let copied = before.copied;
-        telling.settled = Some(Settled { copied, ..now }).filter(|now| !now.uploads.is_empty() || !now.refused.is_empty());
+        let (copied, moved_on) = (before.copied, before.moved_on);
+        telling.settled = Some(Settled { copied, moved_on, ..now }).filter(|now| !now.uploads.is_empty() || !now.refused.is_empty());
     }
 
     /// A batch as it stands, and the public links of it.
@@ -213,7 +216,7 @@ impl Delivery {
             uploads: rows.iter().map(|row| hub.view(row)).collect(),
             refused: known.refused,
             copied: known.told.unwrap_or_default(),
-            wanted: rows.iter().any(|row| row.deliver != Deliver::No),
+            moved_on: false,
             without_link,
             text: lines.join("\n"),
         };

@@ -289,10 +289,10 @@ pub struct Settled {
     pub refused: Vec<Refusal>,
     /// The text with the links was put on the clipboard. `false`: it is offered ("Copy link"), the clipboard having moved on.
     pub copied: bool,
-    /// They were meant for the clipboard; what a console program left is not.
+    /// It was meant for the clipboard, which holds something else by now. `false` too where nobody knows, after a restart.
     #[serde(skip)]
     #[ts(skip)]
-    pub wanted: bool,
+    pub moved_on: bool,
     /// Those that are done and whose link could not be made just now: it is not in the text.
     #[serde(skip)]
     #[ts(skip)]

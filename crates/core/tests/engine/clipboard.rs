@@ -38,7 +38,7 @@ async fn an_image_that_was_copied_is_uploaded_and_its_link_takes_its_place_once(
     for seed in 0..10 {
         place.clipboard.copy(copied(seed));
         let done = settled(&mut events).await;
-        assert!(done.copied);
+        assert!(done.copied && !done.moved_on);
         assert_eq!(place.clipboard.text().as_deref(), Some(done.text.as_str()));
         let (status, _, body) = get(&done.text).await;
         assert_eq!((status, body), (200, image(seed, 5000)));
@@ -69,9 +69,31 @@ async fn whoever_copied_something_else_meanwhile_keeps_it() {
     place.clipboard.copy(Clip::Text);
     remote.set(Line::Open);
     let done = settled(&mut events).await;
-    assert!(!done.copied);
+    assert!(!done.copied && done.moved_on);
     assert!(!done.text.is_empty(), "the link is offered");
     assert_eq!(place.clipboard.content(), Some(Clip::Text));
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn after_a_restart_nobody_is_told_that_they_copied_something_else() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    engine.settings().set("capture.clipboard", "automatic").await.expect("set");
+    watching(&place, true).await;
+    let mut events = engine.subscribe();
+    remote.set(Line::Stuck);
+    place.clipboard.copy(copied(1));
+    while engine.snapshot().open.iter().all(|upload| upload.stage != Stage::Sending) {
+        events.recv().await.expect("an event");
+    }
+    engine.close().await;
+    remote.set(Line::Open);
+    let engine = place.open(Role::Desktop).await;
+    let mut events = engine.subscribe();
+    let done = settled(&mut events).await;
+    assert!(!done.copied && !done.moved_on, "nobody knows what the clipboard held before");
+    assert!(!done.text.is_empty(), "the link is offered");
     engine.close().await;
 }
 
