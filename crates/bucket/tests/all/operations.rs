@@ -275,6 +275,10 @@ async fn a_link_with_something_behind_it_against_caches_still_opens() {
         let got = send(&home, "GET", &format!("/images/k?{query}"), &[], b"").await;
         assert_eq!(got.status, 200, "{query}: {}", got.message);
     }
+    for header in ["if-modified-since", "x-amz-made-up"] {
+        let given = [(header, "Wed, 21 Oct 2015 07:28:00 GMT")];
+        assert_eq!(send(&home, "GET", "/images?prefix=k", &given, b"").await.status, 200, "{header}");
+    }
     home.server.set_public_read(BUCKET, "").await.unwrap();
     for query in signed.into_iter().chain(["download", "raw", "", "&"]) {
         let got = client().get(home.url(&format!("images/k?{query}"))).send().await.unwrap();
