@@ -1,10 +1,11 @@
 //! `imagepic-thumb://localhost/remote/<destination>/<bucket>/<key>/<version>`, each part encoded: small pictures of what lies at a store.
 
 use percent_encoding::percent_decode_str;
-use tauri::http::{Method, Request, Response, StatusCode, header};
+use tauri::http::{Method, Request, StatusCode};
 use tauri::{AppHandle, Manager, UriSchemeResponder};
 
 use crate::shell::Shell;
+use crate::thumbnails::{empty, shown};
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,24 +33,13 @@ pub(crate) fn answer(app: &AppHandle, asked: Asked, responder: UriSchemeResponde
     tauri::async_runtime::spawn(async move {
         let picture = browse.picture(&asked.destination, &asked.bucket, &asked.key, &asked.version).await;
         responder.respond(match picture {
-            Ok(png) => Response::builder()
-                .header(header::CONTENT_TYPE, "image/png")
-                .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-                .header(header::CACHE_CONTROL, "private, max-age=3600")
-                .body(png)
-                .unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR)),
+            Ok((bytes, content_type)) => shown(bytes, content_type),
             Err(error) => {
                 tracing::debug!(%error, "no picture of an object");
                 empty(StatusCode::NOT_FOUND)
             }
         });
     });
-}
-
-fn empty(status: StatusCode) -> Response<Vec<u8>> {
-    let mut response = Response::new(Vec::new());
-    *response.status_mut() = status;
-    response
 }
 
 #[cfg(test)]

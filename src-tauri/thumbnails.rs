@@ -1,4 +1,7 @@
 //! `imagepic-thumb://localhost/<upload>`: the only way a picture reaches a window. Bytes never cross the IPC.
+//!
+//! Pages show what comes from here as `<img>`, in which a drawing runs nothing and fetches nothing; should one be opened by itself all the
+//! same, what it may do stands in the answer.
 
 use tauri::http::{Method, Request, Response, StatusCode, header};
 use tauri::{AppHandle, Manager, UriSchemeResponder};
@@ -14,12 +17,7 @@ pub(crate) fn answer(app: &AppHandle, request: &Request<Vec<u8>>, responder: Uri
     let engine = app.state::<Shell>().engine.clone();
     tauri::async_runtime::spawn(async move {
         let response = match engine.uploads().thumbnail(id).await {
-            Ok((bytes, content_type)) => Response::builder()
-                .header(header::CONTENT_TYPE, content_type)
-                .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-                .header(header::CACHE_CONTROL, "private, max-age=3600")
-                .body(bytes)
-                .unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR)),
+            Ok((bytes, content_type)) => shown(bytes, content_type),
             Err(error) => {
                 tracing::debug!(%error, id, "no thumbnail");
                 empty(StatusCode::NOT_FOUND)
@@ -34,7 +32,18 @@ fn upload(request: &Request<Vec<u8>>) -> Option<i64> {
     (request.method() == Method::GET).then(|| path.parse().ok()).flatten()
 }
 
-fn empty(status: StatusCode) -> Response<Vec<u8>> {
+/// A small picture of this media type.
+pub(crate) fn shown(bytes: Vec<u8>, content_type: &str) -> Response<Vec<u8>> {
+    Response::builder()
+        .header(header::CONTENT_TYPE, content_type)
+        .header(header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(header::CACHE_CONTROL, "private, max-age=3600")
+        .body(bytes)
+        .unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+pub(crate) fn empty(status: StatusCode) -> Response<Vec<u8>> {
     let mut response = Response::new(Vec::new());
     *response.status_mut() = status;
     response
@@ -43,6 +52,16 @@ fn empty(status: StatusCode) -> Response<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_drawing_that_is_opened_by_itself_may_run_and_fetch_nothing() {
+        let answer = shown(b"<svg/>".to_vec(), "image/svg+xml");
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        assert_eq!((answer.status(), header(header::CONTENT_TYPE)), (StatusCode::OK, "image/svg+xml"));
+        let policy = header(header::CONTENT_SECURITY_POLICY);
+        assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"), "{policy}");
+        assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+    }
 
     #[test]
     fn only_the_number_of_an_upload_names_a_thumbnail() {

@@ -1,4 +1,4 @@
-//! Small pictures for windows, made on demand and kept in `thumbnails/`.
+//! Small pictures for windows, made on demand and kept in `thumbnails/`: PNG, and drawings as they are where they are small and quiet.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Cursor, Seek};
@@ -22,9 +22,15 @@ const KEPT_AT_MOST: usize = 2000;
 /// is decided where pictures are prepared.
 pub(super) static DECODING: Semaphore = Semaphore::const_new(2);
 
+/// Bytes and their media type.
+pub(super) type Picture = (Vec<u8>, &'static str);
+
+/// What small pictures are, by the ends of their names.
+const KINDS: [(&str, &str); 2] = [("png", "image/png"), ("svg", "image/svg+xml")];
+
 impl Inner {
     /// From the bytes that are here; where they are not, from the store.
-    pub(super) async fn thumbnail(self: &std::sync::Arc<Self>, row: &Row) -> Result<Vec<u8>> {
+    pub(super) async fn thumbnail(self: &std::sync::Arc<Self>, row: &Row) -> Result<Picture> {
         let here = self.thumbnail_here(row).await;
         let elsewhere = matches!(&here, Err(error) if matches!(error.code, Code::NoSuchObject | Code::FileChanged | Code::FileMissing | Code::FileUnreadable));
         if !elsewhere || row.state != RowState::Done || self.catalog.lacks_picture(row.id) {
@@ -38,29 +44,29 @@ impl Inner {
         picture
     }
 
-    async fn thumbnail_here(&self, row: &Row) -> Result<Vec<u8>> {
+    async fn thumbnail_here(&self, row: &Row) -> Result<Picture> {
         // By content, so that the same picture is made small once.
         // Just done: its bytes are on their way to the spool, or have come there since the row was read.
         let fresh = if row.spool.is_none() { self.queue.fresh.get(row.id) } else { None };
         let newer = if row.spool.is_none() && fresh.is_none() { self.journal.get(row.id).await? } else { None };
         let row = newer.as_ref().unwrap_or(row);
-        let kept = self.home.thumbnails().join(format!("{}.png", hex::encode(row.prepared)));
+        let stem = self.home.thumbnails().join(hex::encode(row.prepared));
         let spool = row.spool.as_ref().map(|name| self.queue.spool_file(name));
         let reference = row.reference.clone();
         let name = row.name.clone();
-        let made = kept.clone();
-        if let Some(png) = blocking(move || Ok(fs::read(&made).ok())).await? {
-            return Ok(png);
+        let made = stem.clone();
+        if let Some(picture) = blocking(move || Ok(kept(&made))).await? {
+            return Ok(picture);
         }
         let _turn = DECODING.acquire().await.map_err(|_| Error::new(Code::NoSuchObject, errors::no_thumbnail(&name)))?;
         blocking(move || {
             // Another one may have wanted the same.
-            if let Ok(png) = fs::read(&kept) {
-                return Ok(png);
+            if let Some(picture) = kept(&stem) {
+                return Ok(picture);
             }
             let none = || Error::new(Code::NoSuchObject, errors::no_thumbnail(&name));
             if let Some(bytes) = fresh {
-                return small(Cursor::new(&bytes), &kept).ok_or_else(none);
+                return small(Cursor::new(&bytes), &stem).ok_or_else(none);
             }
             let source = match (&reference, spool) {
                 (Some(reference), _) => {
@@ -74,21 +80,31 @@ impl Inner {
             if file.metadata().map_err(|error| none().because(error))?.len() > DECODED_AT_MOST {
                 return Err(none());
             }
-            small(BufReader::new(file), &kept).ok_or_else(none)
+            small(BufReader::new(file), &stem).ok_or_else(none)
         })
         .await
     }
 }
 
-/// Makes and keeps one.
-pub(super) fn small(picture: impl BufRead + Seek, kept: &Path) -> Option<Vec<u8>> {
-    let png = crate::prepare::thumbnail(picture)?;
+/// What is kept under this name, which has no end yet.
+pub(super) fn kept(stem: &Path) -> Option<Picture> {
+    KINDS.into_iter().find_map(|(end, kind)| Some((fs::read(stem.with_extension(end)).ok()?, kind)))
+}
+
+/// Makes one and keeps it under this name, which has no end yet.
+pub(super) fn small(mut picture: impl BufRead + Seek, stem: &Path) -> Option<Picture> {
+    let drawing = imagepic_media::drawing(&mut picture).inspect_err(|error| tracing::debug!(%error, "no thumbnail")).ok()?;
+    let [png, svg] = KINDS;
+    let (bytes, (end, kind)) = match drawing {
+        Some(drawing) => (drawing, svg),
+        None => (crate::prepare::thumbnail(picture)?, png),
+    };
     // Can be made again at any time, so a failure to keep it is no failure.
-    match crate::home::write_whole(kept, &png) {
-        Ok(()) => kept.parent().map_or((), |folder| prune(folder, KEPT_AT_MOST)),
+    match crate::home::write_whole(&stem.with_extension(end), &bytes) {
+        Ok(()) => stem.parent().map_or((), |folder| prune(folder, KEPT_AT_MOST)),
         Err(error) => tracing::debug!(%error, "a thumbnail was not kept"),
     }
-    Some(png)
+    Some((bytes, kind))
 }
 
 /// Removes the oldest files of a folder that has more than `most`, and a quarter more, so that not every new one counts them down.

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use super::{Browse, media_type};
-use crate::engine::thumbnails::{DECODING, small};
+use crate::engine::thumbnails::{DECODING, Picture, kept, small};
 use crate::error::{Code, Error, Result};
 use crate::queue::blocking;
 
@@ -28,39 +28,39 @@ impl Default for Pictures {
 }
 
 impl Browse {
-    /// A small picture of an object, as PNG. `version` is whatever tells its contents apart (ETag or date): pictures are kept by it.
+    /// A small picture of an object with its media type: PNG, or SVG that may be shown where nothing runs and nothing is fetched. `version` is whatever tells its contents apart (ETag or date): pictures are kept by it.
     ///
     /// # Errors
     /// `NoSuchObject` where there is none: no image, too large, damaged, gone; the store's.
-    pub async fn picture(&self, destination: &str, bucket: &str, key: &str, version: &str) -> Result<Vec<u8>> {
+    pub async fn picture(&self, destination: &str, bucket: &str, key: &str, version: &str) -> Result<(Vec<u8>, &'static str)> {
         let none = || Error::new(Code::NoSuchObject, words::no_preview(key));
-        if !matches!(
-            media_type(key),
-            "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/bmp" | "image/x-icon" | "image/tiff" | "image/qoi"
-        ) {
-            return Err(none());
-        }
+        let most = match media_type(key) {
+            "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/bmp" | "image/x-icon" | "image/tiff"
+            | "image/qoi" => LARGEST,
+            "image/svg+xml" => imagepic_media::DRAWING,
+            _ => return Err(none()),
+        };
         let id = self.id(destination)?;
         let mut digest = Sha256::new();
         for part in [id.as_str(), bucket, key, version] {
             digest.update(part.as_bytes());
             digest.update([0]);
         }
-        let kept = self.inner.home.thumbnails().join(format!("{}.png", hex::encode(digest.finalize())));
+        let stem = self.inner.home.thumbnails().join(hex::encode(digest.finalize()));
         let pictures = &self.inner.browsed.pictures;
         let closed = |_| Error::new(Code::Cancelled, words::no_preview(key));
         let held = {
-            let kept = kept.clone();
-            blocking(move || Ok(std::fs::read(kept).ok())).await?
+            let stem = stem.clone();
+            blocking(move || Ok(kept(&stem))).await?
         };
-        if let Some(png) = held {
-            return Ok(png);
+        if let Some(picture) = held {
+            return Ok(picture);
         }
         // Held until it is decoded: whoever scrolls fast would fill the memory with what waits for that.
         let _turn = pictures.fetching.acquire().await.map_err(closed)?;
-        let bytes = self.inner.stores.of(&id).await?.read(bucket, key, LARGEST).await?;
+        let bytes = self.inner.stores.of(&id).await?.read(bucket, key, most).await?;
         let _decoding = DECODING.acquire().await.map_err(closed)?;
-        let png = blocking(move || Ok(small(Cursor::new(&bytes), &kept))).await?;
-        png.ok_or_else(none)
+        let picture: Option<Picture> = blocking(move || Ok(small(Cursor::new(&bytes), &stem))).await?;
+        picture.ok_or_else(none)
     }
 }
