@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use imagepic_core::Code;
 use imagepic_core::destination::Destination;
-use imagepic_core::engine::{Browse, Folder, Known, time_of_day};
+use imagepic_core::engine::{Browse, Folder, Known, moment};
 
 /// What was last seen longer ago than this is said to be old.
 const OLD: Duration = Duration::from_secs(2 * 3600);
@@ -15,9 +15,9 @@ const OLD: Duration = Duration::from_secs(2 * 3600);
 pub(super) enum Worth {
     /// As good as new.
     Fresh,
-    /// Seen at this time of day, and not since.
+    /// Seen then, and not since: a time of today, or a day and its time.
     Old(String),
-    /// It did not answer when it was last asked, for this reason; seen at this time of day, if ever.
+    /// It did not answer when it was last asked, for this reason; seen then, if ever.
     Troubled(Code, Option<String>),
 }
 
@@ -53,8 +53,8 @@ impl Seen {
     fn of(known: Known, now: SystemTime) -> Self {
         let at = known.as_of.and_then(|at| u64::try_from(at).ok()).map(|at| UNIX_EPOCH + Duration::from_millis(at));
         let worth = match (&known.trouble, at) {
-            (Some(trouble), at) => Worth::Troubled(trouble.code, at.map(time_of_day)),
-            (None, Some(at)) if now.duration_since(at).is_ok_and(|age| age > OLD) => Worth::Old(time_of_day(at)),
+            (Some(trouble), at) => Worth::Troubled(trouble.code, at.map(|at| moment(at, now))),
+            (None, Some(at)) if now.duration_since(at).is_ok_and(|age| age > OLD) => Worth::Old(moment(at, now)),
             _ => Worth::Fresh,
         };
         Self { known, worth }
@@ -99,10 +99,15 @@ mod tests {
             let since = (now - Duration::from_secs(ago)).duration_since(UNIX_EPOCH).expect("after 1970");
             i64::try_from(since.as_millis()).ok()
         };
+        // Whole milliseconds, as they are kept.
+        let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(at(0).expect("a time")).expect("after 1970"));
         let worth = |known: Known| Seen::of(known, now).worth;
         assert_eq!(worth(Known { as_of: at(60), ..Known::default() }), Worth::Fresh);
         assert_eq!(worth(Known::default()), Worth::Fresh, "nothing is known yet, which is no fault");
-        assert!(matches!(worth(Known { as_of: at(3 * 3600), ..Known::default() }), Worth::Old(time) if time.len() == 5));
+        let said = |ago: u64| Worth::Old(moment(now - Duration::from_secs(ago), now));
+        assert_eq!(worth(Known { as_of: at(3 * 3600), ..Known::default() }), said(3 * 3600));
+        let Worth::Old(days) = worth(Known { as_of: at(50 * 3600), ..Known::default() }) else { panic!("it is old") };
+        assert_eq!(days.len(), "2026-11-21 10:32".len(), "the day is said: {days}");
         let text = imagepic_words::store::unreachable("s3.example");
         let trouble = Some(imagepic_core::error::Fault { code: Code::Unreachable, text });
         assert!(matches!(

@@ -126,7 +126,7 @@ fn the_newest_images_of_a_folder_copy_their_links() {
 fn what_is_old_says_since_when_and_what_does_not_answer_says_so() {
     let at = SystemTime::now() - Duration::from_secs(5 * 3600);
     let as_of = i64::try_from(at.duration_since(UNIX_EPOCH).expect("after 1970").as_millis()).ok();
-    let time = imagepic_core::engine::time_of_day(at);
+    let time = imagepic_core::engine::moment(at, SystemTime::now());
     let old = Known { as_of, ..known(&["assets"], vec![]) };
     let menu = made(&place("assets", ""), old.clone());
     assert_eq!(labels(below(&menu, &["✓ Atelier"])), format!("(As of {time})|--|✓ assets >|"));

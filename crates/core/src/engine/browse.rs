@@ -281,9 +281,15 @@ impl Browse {
             return Err(Error::new(Code::BadRequest, words::too_many_chosen(keys.len(), MOST_LINKS)));
         }
         let (format, own) = self.inner.format(format)?;
+        let uploads = self.inner.uploads_by_key(&self.id(destination)?, bucket, keys.to_vec()).await;
         let mut lines = Vec::with_capacity(keys.len());
         for key in keys {
             let link = self.link(destination, bucket, key).await?;
+            // What this home uploaded it knows more of than any listing tells: width, height and what it was called.
+            if let Some(row) = uploads.get(key) {
+                lines.push(crate::deliver::line(row, &link.url, format, &own));
+                continue;
+            }
             let content_type = media_type(key);
             let target = Target { url: &link.url, name: name(key), content_type, width: None, height: None, density: 1 };
             lines.push(text(&target, format, &own));
@@ -404,8 +410,34 @@ fn millis(at: SystemTime) -> Option<i64> {
     at.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok())
 }
 
-/// "10:32", where this computer is.
+/// When something was, where this computer is: "10:32" where that is today by `now`, "2026-11-21 10:32" on any other day.
 #[must_use]
-pub fn time_of_day(at: SystemTime) -> String {
-    chrono::DateTime::<chrono::Local>::from(at).format("%H:%M").to_string()
+pub fn moment(at: SystemTime, now: SystemTime) -> String {
+    moment_by_clocks(
+        chrono::DateTime::<chrono::Local>::from(at).naive_local(),
+        chrono::DateTime::<chrono::Local>::from(now).naive_local(),
+    )
+}
+
+fn moment_by_clocks(at: chrono::NaiveDateTime, now: chrono::NaiveDateTime) -> String {
+    at.format(if at.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_another_day_is_never_taken_for_one_of_today() {
+        let at = |text: &str| text.parse::<chrono::NaiveDateTime>().expect("a time");
+        let now = at("2026-11-23T00:05:00");
+        for (seen, said) in [
+            ("2026-11-23T00:01:30", "00:01"),
+            ("2026-11-22T23:59:59", "2026-11-22 23:59"),
+            ("2025-11-23T00:05:00", "2025-11-23 00:05"),
+            ("2026-11-24T00:00:00", "2026-11-24 00:00"),
+        ] {
+            assert_eq!(moment_by_clocks(at(seen), now), said);
+        }
+    }
 }

@@ -30,7 +30,7 @@ use tokio_util::task::TaskTracker;
 
 pub use accounts::{AccountView, Accounts, Registering, TEAM_RUNGS, TeamServer};
 pub use browse::{
-    AccessView, Browse, Closing, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Sum, time_of_day,
+    AccessView, Browse, Closing, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Sum, moment,
 };
 pub use bucket_host::{BucketHost, HostStatus};
 pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};

@@ -8,6 +8,7 @@ use imagepic_core::destination::{Destination, Names};
 use imagepic_core::engine::{Draft, Engine, Known, Picked, Role};
 use imagepic_core::error::Code;
 use imagepic_core::event::{Event, JobPhase, Stage, Upload};
+use imagepic_core::link::Format;
 use imagepic_core::store::{Body, Put, Store as _};
 use sha2::{Digest as _, Sha256};
 
@@ -123,6 +124,49 @@ async fn what_was_just_uploaded_is_among_the_newest_without_asking_the_store() {
     let text = engine.browse().copy_link("Team", BUCKET, &key).await.expect("copied");
     assert_eq!(place.clipboard.text().as_deref(), Some(text.as_str()));
     assert_eq!(get(&text).await.0, 200);
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_link_of_an_own_upload_has_its_size_wherever_it_is_copied_and_that_of_a_strangers_object_has_none() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    put(&remote, "docs/strange.png").await;
+    let engine = place.with(&remote).await;
+    // 16 × 9 pixels of a screen on which two by two make one.
+    let capture = bytes(image(3, 3000), Some("shot@2x.png"));
+    let batch = engine.uploads().submit(vec![capture], quietly()).await.expect("taken");
+    let settled = engine.uploads().settled(batch.id).await.expect("settled");
+    let key = settled.uploads[0].key.clone();
+    let browse = engine.browse();
+    let keys = [key.clone(), "docs/strange.png".to_owned()];
+    let text = browse.link_text("Team", BUCKET, &keys, Some(Format::Html)).await.expect("links");
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].contains(r#"width="8""#) && lines[0].contains(r#"alt="shot""#), "{text}");
+    assert!(lines[1].contains("/docs/strange.png") && !lines[1].contains("width"), "{text}");
+    // Another upload under the same key in another bucket is not this one.
+    let text = browse.link_text("Team", "other", &keys[..1], Some(Format::Html)).await.expect("a link");
+    assert!(!text.contains("width"), "{text}");
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_drawing_is_its_own_small_picture_and_one_that_could_do_something_has_none() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let good = br#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle r="3"/></svg>"#.to_vec();
+    let bad = br#"<svg xmlns="http://www.w3.org/2000/svg"><script>fetch("https://evil.example")</script></svg>"#.to_vec();
+    for (svg, name, shown) in [(good, "logo.svg", true), (bad, "evil.svg", false)] {
+        let batch = engine.uploads().submit(vec![bytes(svg.clone(), Some(name))], quietly()).await.expect("taken");
+        let settled = engine.uploads().settled(batch.id).await.expect("settled");
+        let (id, key) = (batch.uploads[0], &settled.uploads[0].key);
+        // Twice: as it is made, and as it was kept.
+        for _ in 0..2 {
+            let own = engine.uploads().thumbnail(id).await.ok();
+            let there = engine.browse().picture("Team", BUCKET, key, "1").await.ok();
+            let wanted = shown.then(|| (svg.clone(), "image/svg+xml"));
+            assert_eq!((&own, &there), (&wanted, &wanted), "{name}");
+        }
+    }
     engine.close().await;
 }
 

@@ -24,6 +24,8 @@ const FAR: Duration = Duration::from_secs(60 * 60);
 const CALM: Duration = Duration::from_secs(3);
 /// Pauses after a destination could not be reached: the first and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10 * 60));
+/// A wall clock that differs by more from a steady one shows that the computer slept.
+const CLOCKS: Duration = Duration::from_secs(20);
 /// Images of a place that are remembered.
 const NEWEST: usize = 10;
 /// Folders of a place that are remembered; a menu shows a few and says that there are more.
@@ -98,16 +100,40 @@ pub struct Known {
     pub trouble: Option<Fault>,
 }
 
+/// A moment by both clocks: one that never jumps, and stands still while the computer sleeps, and the one on the wall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment {
+    pub(super) steady: Instant,
+    pub(super) wall: SystemTime,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self { steady: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// How long ago that was: by the wall where that says more. A clock that was set back says nothing.
+    pub(super) fn since(self, earlier: Self) -> Duration {
+        let steady = self.steady.saturating_duration_since(earlier.steady);
+        self.wall.duration_since(earlier.wall).unwrap_or_default().max(steady)
+    }
+
+    /// Whether the computer slept since then, by more than clocks are ever set right.
+    pub(super) fn slept_since(self, earlier: Self) -> bool {
+        self.since(earlier).saturating_sub(self.steady.saturating_duration_since(earlier.steady)) > CLOCKS
+    }
+}
+
 #[derive(Debug)]
 struct Kept<T> {
     value: Option<Arc<T>>,
-    tried: Instant,
+    tried: Moment,
     doubted: bool,
 }
 
 impl<T: PartialEq> Kept<T> {
     fn now(value: Option<T>) -> Self {
-        Self { value: value.map(Arc::new), tried: Instant::now(), doubted: false }
+        Self { value: value.map(Arc::new), tried: Moment::now(), doubted: false }
     }
 }
 
@@ -123,7 +149,8 @@ struct Of {
 struct Trouble {
     fault: Fault,
     tries: u32,
-    until: Instant,
+    at: Moment,
+    pause: Duration,
 }
 
 /// Something to ask.
@@ -296,20 +323,23 @@ impl Cache {
         .collect()
     }
 
-    /// What is to be asked of a destination at this moment, and when there will be more.
-    pub(super) fn due(&self, destination: &Destination, present: bool, now: Instant) -> (Vec<Want>, Instant) {
+    /// What is to be asked of a destination at this moment, and after how long there will be more.
+    pub(super) fn due(&self, destination: &Destination, present: bool, now: Moment) -> (Vec<Want>, Duration) {
         let all = lock(&self.known);
         let none = Of::default();
         let of = all.get(&destination.id).unwrap_or(&none);
-        if let Some(trouble) = of.trouble.as_ref().filter(|trouble| trouble.until > now) {
-            return (Vec::new(), trouble.until);
+        if let Some(trouble) = &of.trouble {
+            let left = trouble.pause.saturating_sub(now.since(trouble.at));
+            if !left.is_zero() {
+                return (Vec::new(), left);
+            }
         }
-        let (mut due, mut next) = (Vec::new(), now + FAR);
-        let mut see = |want: Want, tried: Option<(Instant, bool)>, lasts: Duration| match tried {
+        let (mut due, mut next) = (Vec::new(), FAR);
+        let mut see = |want: Want, tried: Option<(Moment, bool)>, lasts: Duration| match tried {
             None => due.push(want),
             Some((tried, doubted)) => {
-                let at = tried + if doubted { CALM } else { lasts };
-                if at <= now { due.push(want) } else { next = next.min(at) }
+                let left = if doubted { CALM } else { lasts }.saturating_sub(now.since(tried));
+                if left.is_zero() { due.push(want) } else { next = next.min(left) }
             }
         };
         let near = if present { NEAR } else { FAR };
@@ -335,7 +365,7 @@ impl Of {
                 let tries = self.trouble.as_ref().map_or(0, |trouble| trouble.tries + 1);
                 let pause = PAUSE.0.saturating_mul(1 << tries.min(8)).min(PAUSE.1);
                 let known = self.trouble.as_ref().is_some_and(|trouble| trouble.fault.text == error.text);
-                self.trouble = Some(Trouble { fault: error.fault(), tries, until: Instant::now() + pause });
+                self.trouble = Some(Trouble { fault: error.fault(), tries, at: Moment::now(), pause });
                 !known
             }
         }
@@ -381,7 +411,7 @@ fn merged<T: PartialEq>(before: Option<Kept<T>>, answer: Option<T>) -> (Kept<T>,
             let differs = before.as_deref() != Some(&now);
             (Kept::now(Some(now)), differs)
         }
-        None => (Kept { value: before, tried: Instant::now(), doubted: false }, false),
+        None => (Kept { value: before, tried: Moment::now(), doubted: false }, false),
     }
 }
 

@@ -17,6 +17,12 @@ fn destination() -> Destination {
     Destination { folder: "docs/img".to_owned(), ..Destination::this_computer("Here".to_owned()) }
 }
 
+/// After so long, the computer being awake all the time.
+fn after(time: Duration) -> Moment {
+    let now = Moment::now();
+    Moment { steady: now.steady + time, wall: now.wall + time }
+}
+
 fn places(due: &[Want]) -> Vec<String> {
     let place = |want: &Want| match want {
         Want::Buckets => "*".to_owned(),
@@ -29,30 +35,54 @@ fn places(due: &[Want]) -> Vec<String> {
 fn what_a_menu_shows_is_asked_for_once_and_again_when_it_is_old() {
     let (cache, destination) = (Cache::default(), destination());
     let id = destination.id.as_str();
-    let (due, _) = cache.due(&destination, true, Instant::now());
+    let (due, _) = cache.due(&destination, true, Moment::now());
     assert_eq!(places(&due), ["*", "images:", "images:docs/", "images:docs/img/!"]);
     cache.keep_buckets(id, Ok(vec!["images".to_owned(), "other".to_owned()]));
     for prefix in ["", "docs/", "docs/img/"] {
         cache.keep_place(id, "images", prefix, Ok(listing(&[], &[])));
     }
     cache.keep_place(id, "images", "docs/", Ok(listing(&["docs/img/", "docs/video/", "docs//"], &[])));
-    let (due, _) = cache.due(&destination, true, Instant::now());
+    let (due, _) = cache.due(&destination, true, Moment::now());
     assert_eq!(places(&due), ["images:docs/video/", "other:"], "what a listing brought, without what has no name");
     for want in due {
         let Want::Place(bucket, prefix, _) = want else { continue };
         cache.keep_place(id, &bucket, &prefix, Ok(listing(&[], &[])));
     }
-    let (due, next) = cache.due(&destination, true, Instant::now());
-    assert!(due.is_empty() && next > Instant::now() + NEAR / 2, "{due:?}");
-    let (due, _) = cache.due(&destination, true, Instant::now() + NEAR);
+    let (due, next) = cache.due(&destination, true, Moment::now());
+    assert!(due.is_empty() && next > NEAR / 2, "{due:?}");
+    let (due, _) = cache.due(&destination, true, after(NEAR));
     assert_eq!(places(&due), ["*", "images:", "images:docs/", "images:docs/img/!"], "the way first, the rest has time");
+}
+
+#[test]
+fn what_a_computer_slept_through_is_not_taken_for_fresh() {
+    let (cache, destination) = (Cache::default(), destination());
+    let id = destination.id.as_str();
+    cache.keep_buckets(id, Ok(vec!["images".to_owned()]));
+    for prefix in ["", "docs/", "docs/img/"] {
+        cache.keep_place(id, "images", prefix, Ok(listing(&[], &[])));
+    }
+    let awake = Moment::now();
+    // The steady clock stands still meanwhile.
+    let woken = Moment { wall: awake.wall + NEAR, ..awake };
+    assert!(cache.due(&destination, true, awake).0.is_empty());
+    assert_eq!(cache.due(&destination, true, woken).0.len(), 4);
+    assert!(woken.slept_since(awake) && !after(NEAR).slept_since(Moment::now()));
+    // A clock that is set back makes nothing old, and does not keep anything fresh for ever.
+    let back = |time| Moment { wall: awake.wall - 2 * NEAR, ..after(time) };
+    assert!(cache.due(&destination, true, back(Duration::ZERO)).0.is_empty() && !back(NEAR).slept_since(awake));
+    assert_eq!(cache.due(&destination, true, back(NEAR)).0.len(), 4);
+    // Nor is the pause after an outage longer for it.
+    cache.keep_place(id, "images", "", Err(Error::new(Code::Unreachable, imagepic_words::store::unreachable("s3.example"))));
+    assert!(cache.due(&destination, true, awake).0.is_empty());
+    assert!(!cache.due(&destination, true, Moment { wall: awake.wall + NEAR + PAUSE.1, ..awake }).0.is_empty());
 }
 
 #[test]
 fn a_destination_that_is_not_in_use_is_asked_little() {
     let (cache, destination) = (Cache::default(), destination());
     cache.keep_buckets(&destination.id, Ok((0..200).map(|number| format!("b{number}")).collect()));
-    let (due, _) = cache.due(&destination, false, Instant::now());
+    let (due, _) = cache.due(&destination, false, Moment::now());
     assert_eq!(due.len(), 3 + OTHER_TOPS, "{due:?}");
 }
 
@@ -69,9 +99,9 @@ fn an_outage_keeps_what_was_known_and_is_not_asked_about_all_the_time() {
     assert_eq!((&known.folders, known.as_of), (&before.folders, before.as_of));
     assert!(known.trouble.is_some());
     assert!(!cache.keep_place(id, "images", "", Err(out())), "that is none");
-    let (due, next) = cache.due(&destination, true, Instant::now());
-    assert!(due.is_empty() && next > Instant::now() + PAUSE.0 / 2, "{due:?}");
-    assert!(!cache.due(&destination, true, Instant::now() + PAUSE.1).0.is_empty());
+    let (due, next) = cache.due(&destination, true, Moment::now());
+    assert!(due.is_empty() && next > PAUSE.0 / 2, "{due:?}");
+    assert!(!cache.due(&destination, true, after(PAUSE.1)).0.is_empty());
     assert!(cache.keep_place(id, "images", "", Ok(listing(&["docs/"], &[]))), "it answers again");
     assert!(cache.known(id).trouble.is_none());
 }
@@ -82,7 +112,7 @@ fn credentials_that_may_not_list_are_no_outage() {
     cache.keep_buckets(&destination.id, Err(Error::new(Code::Forbidden, imagepic_words::store::forbidden("s3.example", "AK"))));
     let known = cache.known(&destination.id);
     assert_eq!((known.buckets, known.trouble), (None, None));
-    assert!(!cache.due(&destination, true, Instant::now()).0.contains(&Want::Buckets), "and not asked again at once");
+    assert!(!cache.due(&destination, true, Moment::now()).0.contains(&Want::Buckets), "and not asked again at once");
 }
 
 #[test]
@@ -98,12 +128,12 @@ fn what_was_uploaded_is_the_newest_at_once_and_its_folders_are_there() {
     let newest: Vec<_> = place("docs/img/").newest.iter().map(|object| (object.key.clone(), object.modified)).collect();
     assert_eq!(newest, [("docs/img/new.png".to_owned(), Some(5)), ("docs/img/old.png".to_owned(), Some(2))]);
     assert_eq!((place("docs/img/").images, place("").folders.clone()), (2, vec!["a/".to_owned(), "docs/".to_owned()]));
-    assert!(!cache.due(&destination, true, Instant::now()).0.contains(&Want::Place(
+    assert!(!cache.due(&destination, true, Moment::now()).0.contains(&Want::Place(
         "images".to_owned(),
         "docs/img/".to_owned(),
         true
     )));
-    assert!(cache.due(&destination, true, Instant::now() + CALM).0.contains(&Want::Place(
+    assert!(cache.due(&destination, true, after(CALM)).0.contains(&Want::Place(
         "images".to_owned(),
         "docs/img/".to_owned(),
         true

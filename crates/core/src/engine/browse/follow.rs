@@ -3,6 +3,7 @@
 //!
 //! What other programs do to objects is not seen, and what a store tells of itself says nothing of where an object went.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _};
@@ -33,6 +34,16 @@ impl Inner {
         let stores = self.one_store(id);
         rows.retain(|row| row.state == RowState::Done && stores.iter().any(|store| store.id == row.destination));
         Ok(rows)
+    }
+
+    /// What this home uploaded of these keys, the newest where a name was used again.
+    pub(super) async fn uploads_by_key(&self, id: &str, bucket: &str, keys: Vec<String>) -> HashMap<String, Row> {
+        let rows = self.uploads_of(id, bucket, keys).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, bucket, "links are made without the sizes of own uploads");
+            Vec::new()
+        });
+        // The journal gives them oldest first.
+        rows.into_iter().map(|row| (row.key.clone(), row)).collect()
     }
 
     /// An object has been copied to another key and is about to leave the old one.

@@ -6,16 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use tokio::time::Instant;
-
-use super::cache::Want;
+use super::cache::{Moment, Want};
 use super::{Folder, ListedObject, gather};
 use crate::destination::Destination;
 use crate::engine::Inner;
 use crate::error::Result;
 use crate::journal::{Row, RowState};
 use crate::store::Store;
+use futures::StreamExt as _;
 
 /// The tray comes first at a start.
 const FIRST: Duration = Duration::from_millis(1500);
@@ -28,6 +26,22 @@ const ROUNDS: usize = 5;
 /// Entries that are looked at for the newest where uploads go, and elsewhere.
 const DEEP: usize = 5000;
 const SHALLOW: usize = 1000;
+
+/// A computer that was woken is noticed after this.
+const STEP: Duration = Duration::from_secs(30);
+
+/// Sleeps so long, or until it turns out that the computer slept: timers stand still then, and what is shown grows old.
+async fn rest(time: Duration) {
+    let begun = Moment::now();
+    loop {
+        let now = Moment::now();
+        let left = time.saturating_sub(now.since(begun));
+        if left.is_zero() || now.slept_since(begun) {
+            return;
+        }
+        tokio::time::sleep(left.min(STEP)).await;
+    }
+}
 
 impl Inner {
     /// Begins to keep menus true, until the engine closes.
@@ -51,7 +65,7 @@ impl Inner {
             };
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = tokio::time::sleep_until(next) => {}
+                () = rest(next) => {}
                 () = self.browsed.wake.notified() => {}
                 changed = settings.changed() => if changed.is_err() { return },
             }
@@ -59,20 +73,20 @@ impl Inner {
         }
     }
 
-    /// Asks everything that is due; when there will be more.
-    async fn refresh(self: &Arc<Self>) -> Instant {
+    /// Asks everything that is due; after how long there will be more.
+    async fn refresh(self: &Arc<Self>) -> Duration {
         let settings = self.hub.settings();
         let current = settings.current().id.clone();
         let each = settings.destinations.iter().map(|destination| self.refresh_one(destination, destination.id == current));
         // Side by side: one that does not answer holds up no other.
         let nexts = futures::future::join_all(each).await;
-        nexts.into_iter().min().unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+        nexts.into_iter().min().unwrap_or(Duration::from_secs(3600))
     }
 
-    async fn refresh_one(self: &Arc<Self>, destination: &Destination, present: bool) -> Instant {
+    async fn refresh_one(self: &Arc<Self>, destination: &Destination, present: bool) -> Duration {
         let mut changed = false;
         for _ in 0..ROUNDS {
-            let (due, next) = self.browsed.due(destination, present, Instant::now());
+            let (due, next) = self.browsed.due(destination, present, Moment::now());
             if due.is_empty() {
                 self.tell_listing(destination, changed);
                 return next;
@@ -96,7 +110,7 @@ impl Inner {
             }
         }
         self.tell_listing(destination, changed);
-        self.browsed.due(destination, present, Instant::now()).1.max(Instant::now() + GATHER)
+        self.browsed.due(destination, present, Moment::now()).1.max(GATHER)
     }
 
     /// One request, or the few of one place; whether what a menu shows differs now.
