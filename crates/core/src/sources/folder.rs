@@ -73,11 +73,16 @@ pub(crate) enum End {
     Missing,
 }
 
-/// The folder as it is to be watched: there, a folder and no link, and not one that feeds itself.
+/// The folder as it is to be watched: there, a folder and no link, not one that feeds itself, and not the person's home.
 ///
 /// # Errors
 /// `FileMissing`, `FileUnreadable`, `BadRequest`.
 pub(crate) fn admitted(home: &Home, path: &Path, recursive: bool) -> Result<PathBuf> {
+    admitted_to(std::env::home_dir().as_deref(), home, path, recursive)
+}
+
+/// As [`admitted`], where `person` is the home of whoever watches.
+fn admitted_to(person: Option<&Path>, home: &Home, path: &Path, recursive: bool) -> Result<PathBuf> {
     let refused = |text| Error::new(Code::BadRequest, text);
     let data = fs::symlink_metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
@@ -92,6 +97,12 @@ pub(crate) fn admitted(home: &Home, path: &Path, recursive: bool) -> Result<Path
         return Err(refused(words::folder_is_file(path.display())));
     }
     let real = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
+    // Programs of every kind put images there that nobody means to publish.
+    let person =
+        person.filter(|person| person.is_absolute()).map(|person| fs::canonicalize(person).unwrap_or_else(|_| person.into()));
+    if real.parent().is_none() || person.is_some_and(|person| person.starts_with(&real)) {
+        return Err(refused(words::folder_is_everything(path.display())));
+    }
     for own in [home.data(), home.settings_dir()] {
         let own = fs::canonicalize(own).unwrap_or_else(|_| own.to_owned());
         if real.starts_with(&own) || (recursive && own.starts_with(&real)) {

@@ -59,6 +59,35 @@ fn a_folder_that_would_feed_itself_is_refused_however_it_is_reached() {
 }
 
 #[test]
+fn the_home_of_a_person_and_what_holds_it_are_not_watched_and_folders_within_are() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = fs::canonicalize(dir.path()).expect("a path");
+    let home = Home::at(base.join("elsewhere/imagepic"));
+    let person = base.join("people/me");
+    fs::create_dir_all(person.join("Pictures")).expect("made");
+    fs::create_dir_all(base.join("people/me too")).expect("made");
+    std::os::unix::fs::symlink(base.join("people"), base.join("home")).expect("a link");
+    // As the system names it, which need not be where it lies.
+    let named = base.join("home/me");
+    for recursive in [false, true] {
+        for path in [person.clone(), base.join("people"), base.clone(), PathBuf::from("/"), base.join("home/me")] {
+            let error = admitted_to(Some(&named), &home, &path, recursive).expect_err("everything would be uploaded");
+            let said = (error.code, error.text.key());
+            assert_eq!(said, (Code::BadRequest, "sources.folder_is_everything"), "{}", path.display());
+        }
+        for path in [person.join("Pictures"), base.join("people/me too")] {
+            assert_eq!(admitted_to(Some(&named), &home, &path, recursive).expect("one that may be"), path);
+        }
+    }
+    assert_eq!(
+        admitted_to(None, &home, Path::new("/"), false).expect_err("all of it").text.key(),
+        "sources.folder_is_everything"
+    );
+    let yours = std::env::home_dir().expect("a home");
+    assert_eq!(admitted(&home, &yours, false).expect_err("the home").text.key(), "sources.folder_is_everything");
+}
+
+#[test]
 fn nothing_is_reached_through_a_link() {
     let dir = tempfile::tempdir().expect("a folder");
     let base = fs::canonicalize(dir.path()).expect("a path");
