@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use imagepic_core::event::State;
+use imagepic_core::settings::shortcuts::Deed;
 use imagepic_words::{Lang, tray as words};
 use tauri::tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent};
 use tauri::{AppHandle, Manager};
@@ -33,6 +34,9 @@ use shown::Shown;
 const BREATH: Duration = Duration::from_millis(200);
 /// The least time between two menus: while many uploads end, each would take the menu away from under a person who reads it.
 const MENU_BREATH: Duration = Duration::from_secs(1);
+
+/// What is said of time (another day, an old list, a link that ends) is looked at after this where nothing else changes.
+const TICK: Duration = Duration::from_secs(60);
 
 /// What the tray keeps between two changes.
 #[derive(Default)]
@@ -138,19 +142,21 @@ fn present(shell: &Shell) -> Present {
     let engine = &shell.engine;
     let (now, lang) = (engine.snapshot(), engine.lang());
     let destinations = engine.destinations().list();
-    let places = places::known(&engine.browse(), &destinations, std::time::SystemTime::now());
+    let at = std::time::SystemTime::now();
+    let places = places::known(&engine.browse(), &destinations, at);
+    let keys = crate::shortcuts::working(shell, Deed::UploadClipboard);
     let mut entries = menu::names(&now.open, lang);
     entries.extend(menu::offer(now.offer.as_ref(), lang));
     entries.extend(menu::questions(&now.questions));
     let above = entries.len();
-    entries.extend(menu::menu(&now, &destinations, &places, lang));
+    entries.extend(menu::menu(&now, &destinations, &places, &menu::Outside { lang, at, keys }));
     Present { state: now.state, ink: *lock(&shell.tray.ink), line: now.line, lang, entries, above }
 }
 
-/// Brings the tray up to date after each change, at most once a breath, until the app ends.
+/// Brings the tray up to date after each change, at most once a breath and at least once a tick, until the app ends.
 async fn keep_up(app: AppHandle) {
     loop {
-        app.state::<Shell>().tray.changed.notified().await;
+        let _ = tokio::time::timeout(TICK, app.state::<Shell>().tray.changed.notified()).await;
         let handle = app.clone();
         let (done, finished) = tokio::sync::oneshot::channel::<()>();
         let queued = app.run_on_main_thread(move || {

@@ -80,9 +80,14 @@ impl Name {
 
 /// Opens the window, or brings it to the front. From any thread.
 pub(crate) fn open(app: &AppHandle, name: Name) {
+    open_at(app, name, "");
+}
+
+/// As [`open`], at a part of its page, which the page knows by this word.
+pub(crate) fn open_at(app: &AppHandle, name: Name, part: &'static str) {
     let handle = app.clone();
     let done = app.run_on_main_thread(move || {
-        if let Err(error) = open_here(&handle, name) {
+        if let Err(error) = open_here(&handle, name, part) {
             tracing::error!(%error, window = name.label(), "the window could not be opened");
         }
     });
@@ -96,12 +101,15 @@ pub(crate) fn is_open(app: &AppHandle, name: Name) -> bool {
     app.get_webview_window(name.label()).is_some()
 }
 
-fn open_here(app: &AppHandle, name: Name) -> tauri::Result<()> {
+fn open_here(app: &AppHandle, name: Name, part: &'static str) -> tauri::Result<()> {
     if name == Name::DropZone {
         // It asks itself.
         app.state::<Shell>().notifier.withdraw(Matter::Names);
     }
     if let Some(window) = app.get_webview_window(name.label()) {
+        if !part.is_empty() {
+            window.eval(format!("location.hash = '{part}'"))?;
+        }
         window.unminimize()?;
         window.show()?;
         return window.set_focus();
@@ -110,7 +118,8 @@ fn open_here(app: &AppHandle, name: Name) -> tauri::Result<()> {
     let lang = shell.engine.lang();
     let chosen = shell.engine.settings().get().general.theme;
     let form = name.form();
-    let page = WebviewUrl::App(PathBuf::from(format!("{}.html", name.label())));
+    let part = if part.is_empty() { String::new() } else { format!("#{part}") };
+    let page = WebviewUrl::App(PathBuf::from(format!("{}.html{part}", name.label())));
     let window = WebviewWindowBuilder::new(app, name.label(), page)
         .title(name.title().to(lang))
         .inner_size(form.size.0, form.size.1)

@@ -2,7 +2,10 @@
 //!
 //! What stays out: how a menu is drawn (`super::shown`) and where the lists of buckets and folders come from (`super::places`).
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use imagepic_core::destination::Destination;
+use imagepic_core::engine::moment;
 use imagepic_core::error::Waiting;
 use imagepic_core::event::{Offer, Question, Snapshot, Upload};
 use imagepic_core::link::Format;
@@ -17,6 +20,7 @@ use crate::windows::Name as Window;
 /// The longest sentence in a menu, in characters, and how many questions it asks at once.
 const LONGEST_TEXT: usize = 90;
 const MOST_QUESTIONS: usize = 6;
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// One line of a menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,18 +104,31 @@ pub(crate) enum Action {
     Pause(bool),
     /// Opens a window.
     Open(Window),
+    /// Opens the settings where templates of one's own are made.
+    EditTemplates,
     /// Ends imagepic.
     Quit,
 }
 
+/// What a menu tells besides uploads and places.
+#[derive(Debug, Clone)]
+pub(super) struct Outside {
+    pub(super) lang: Lang,
+    /// What time it is: another day is said with its date.
+    pub(super) at: SystemTime,
+    /// Keys that upload the clipboard from anywhere; empty where there are none.
+    pub(super) keys: String,
+}
+
 /// The menu of this moment, below its state line: that one changes far more often, and is changed in place.
-pub(super) fn menu(now: &Snapshot, destinations: &[Destination], places: &Places, lang: Lang) -> Vec<Entry> {
+pub(super) fn menu(now: &Snapshot, destinations: &[Destination], places: &Places, outside: &Outside) -> Vec<Entry> {
+    let lang = outside.lang;
     let item = |text: Text, action| Entry::Item(text.to(lang), action);
     let mut entries = vec![
-        item(words::upload_clipboard(), Action::UploadClipboard),
+        Entry::Item(with_keys(words::upload_clipboard().to(lang), &outside.keys), Action::UploadClipboard),
         item(words::upload_files(), Action::UploadFiles),
         Entry::Separator,
-        Entry::Menu(words::recent().to(lang), recent(&now.recent, lang)),
+        Entry::Menu(words::recent().to(lang), recent(&now.recent, outside)),
         Entry::Menu(words::upload_to().to(lang), upload_to(&now.place, destinations, places, lang)),
         Entry::Menu(words::link_as().to(lang), formats(now, lang)),
         Entry::Separator,
@@ -170,11 +187,32 @@ pub(super) fn names(open: &[Upload], lang: Lang) -> Vec<Entry> {
     }
 }
 
-fn recent(uploads: &[Upload], lang: Lang) -> Vec<Entry> {
+/// The system draws no keys of ours at the end of a line.
+fn with_keys(label: String, keys: &str) -> String {
+    if keys.is_empty() { label } else { format!("{label} ({keys})") }
+}
+
+/// When it was uploaded or, where its link ends within a day, when that is.
+fn when(upload: &Upload, outside: &Outside) -> String {
+    let at = |millis: i64| UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+    let lang = outside.lang;
+    match upload.expires_at.map(|ends| at(ends).duration_since(outside.at)) {
+        Some(Err(_)) => words::link_ended().to(lang),
+        Some(Ok(left)) if left < HOUR => words::link_ends_soon().to(lang),
+        Some(Ok(left)) if left < HOUR * 24 => words::link_ends_in(left.as_secs() / HOUR.as_secs()).to(lang),
+        _ => moment(at(upload.done_at.unwrap_or(upload.taken_at)), outside.at),
+    }
+}
+
+fn recent(uploads: &[Upload], outside: &Outside) -> Vec<Entry> {
+    let lang = outside.lang;
     if uploads.is_empty() {
         return vec![Entry::Words(words::recent_none().to(lang))];
     }
-    let item = |upload: &Upload| Entry::Item(middle_cut(&upload.name, LONGEST_NAME), Action::CopyLink(upload.id));
+    let item = |upload: &Upload| {
+        let label = format!("{} · {}", middle_cut(&upload.name, LONGEST_NAME), when(upload, outside));
+        Entry::Item(label, Action::CopyLink(upload.id))
+    };
     let mut entries: Vec<_> = uploads.iter().map(item).collect();
     if Window::Library.exists() {
         entries.push(Entry::Separator);
@@ -185,7 +223,13 @@ fn recent(uploads: &[Upload], lang: Lang) -> Vec<Entry> {
 
 fn formats(now: &Snapshot, lang: Lang) -> Vec<Entry> {
     let entry = |format: &Format| Entry::Check(format_name(*format).to(lang), *format == now.format, Action::Format(*format));
-    now.formats.iter().map(entry).collect()
+    let own = now.formats.iter().position(|format| matches!(format, Format::Own(_)));
+    let mut entries: Vec<_> = now.formats.iter().map(entry).collect();
+    if let Some(own) = own {
+        entries.insert(own, Entry::Separator);
+    }
+    entries.extend([Entry::Separator, Entry::Item(words::edit_templates().to(lang), Action::EditTemplates)]);
+    entries
 }
 
 /// What people call a format.

@@ -46,6 +46,16 @@ fn upload(id: i64, name: &str) -> Upload {
     }
 }
 
+/// English, at the moment the uploads were done, without keys.
+fn outside(lang: Lang) -> Outside {
+    Outside { lang, at: UNIX_EPOCH + Duration::from_millis(1), keys: String::new() }
+}
+
+/// The time of the uploads, where this computer is.
+fn time() -> String {
+    moment(UNIX_EPOCH, UNIX_EPOCH)
+}
+
 fn snapshot() -> Snapshot {
     Snapshot {
         state: State::Idle,
@@ -124,16 +134,18 @@ fn choose<'a>(entries: &'a [Entry], way: &[&str]) -> Option<&'a Action> {
 
 #[test]
 fn the_menu_has_everything_in_its_order_in_english() {
-    let menu = menu(&snapshot(), &destinations(), &places(), Lang::En);
+    let menu = menu(&snapshot(), &destinations(), &places(), &outside(Lang::En));
+    let time = time();
     assert_eq!(
         drawn(&menu),
-        "\
+        format!(
+            "\
 Upload clipboard
 Upload files…
 --
 Recent >
-  checkout-empty-state.png
-  登录页-深色@2x.png
+  checkout-empty-state.png · {time}
+  登录页-深色@2x.png · {time}
   --
   All uploads…
 Upload to >
@@ -183,6 +195,8 @@ Link as >
   [ ] BBCode
   [ ] CSS url()
   [ ] JSX
+  --
+  Edit templates…
 --
 Watch clipboard >
   [ ] Off
@@ -196,6 +210,7 @@ Settings…
 --
 Quit
 "
+        )
     );
 }
 
@@ -204,7 +219,7 @@ fn the_menu_speaks_chinese_where_the_settings_do() {
     let mut now = snapshot();
     now.recent.clear();
     now.paused = true;
-    let menu = menu(&now, &destinations()[1..], &Places::default(), Lang::ZhCn);
+    let menu = menu(&now, &destinations()[1..], &Places::default(), &outside(Lang::ZhCn));
     assert_eq!(
         drawn(&menu),
         "\
@@ -231,6 +246,8 @@ fn the_menu_speaks_chinese_where_the_settings_do() {
   [ ] BBCode
   [ ] CSS url()
   [ ] JSX
+  --
+  编辑模板…
 --
 监听剪贴板 >
   [ ] 关闭
@@ -249,16 +266,41 @@ fn the_menu_speaks_chinese_where_the_settings_do() {
 
 #[test]
 fn choosing_does_what_the_line_says() {
-    let menu = menu(&snapshot(), &destinations(), &places(), Lang::En);
+    let menu = menu(&snapshot(), &destinations(), &places(), &outside(Lang::En));
     let folder =
         Action::Use { destination: "atelier".to_owned(), bucket: Some("assets".to_owned()), folder: Some("docs/img".to_owned()) };
     assert_eq!(choose(&menu, &["Upload to", "✓ Atelier", "✓ assets", "✓ docs", "img", "Upload here"]), Some(&folder));
     let other = Action::Use { destination: THIS_COMPUTER.to_owned(), bucket: None, folder: None };
     assert_eq!(choose(&menu, &["Upload to", "This computer", "Upload to images"]), Some(&other));
-    assert_eq!(choose(&menu, &["Recent", "登录页-深色@2x.png"]), Some(&Action::CopyLink(6)));
+    assert_eq!(choose(&menu, &["Recent", &format!("登录页-深色@2x.png · {}", time())]), Some(&Action::CopyLink(6)));
     assert_eq!(choose(&menu, &["Link as", "JSX"]), Some(&Action::Format(Format::Jsx)));
     assert_eq!(choose(&menu, &["Watch clipboard", "Automatic"]), Some(&Action::Watch(ClipboardMode::Automatic)));
     assert_eq!(choose(&menu, &["Pause"]), Some(&Action::Pause(true)));
+    assert_eq!(choose(&menu, &["Link as", "Edit templates…"]), Some(&Action::EditTemplates));
+}
+
+#[test]
+fn recent_uploads_say_when_they_were_and_when_their_links_end() {
+    let hours = |count: i64| count * 3_600_000;
+    let at = |hours: u64| Outside { at: UNIX_EPOCH + Duration::from_secs(hours * 3600), ..outside(Lang::En) };
+    let said = |ends: Option<i64>, now: u64| when(&Upload { expires_at: ends, ..upload(1, "a.png") }, &at(now));
+    assert_eq!(said(Some(hours(6)), 1), "link ends in 5 h");
+    assert_eq!(said(Some(hours(2) - 1), 1), "link ends within the hour");
+    assert_eq!(said(Some(hours(1) - 1), 1), "link has ended");
+    assert_eq!(said(Some(hours(25)), 1), said(None, 1), "that is far away");
+    assert_eq!(said(None, 0), time());
+    // Three days later the day is said.
+    assert_eq!(said(None, 72).len(), "2026-11-21 10:32".len());
+}
+
+#[test]
+fn own_templates_stand_apart_and_keys_are_named_where_there_are_some() {
+    let mut now = snapshot();
+    now.formats.push(Format::named("custom:Docusaurus").expect("a name"));
+    let menu = menu(&now, &[], &Places::default(), &Outside { keys: "Ctrl+Alt+U".to_owned(), ..outside(Lang::En) });
+    let drawn = drawn(&menu);
+    assert!(drawn.contains("  [ ] JSX\n  --\n  [ ] Docusaurus\n  --\n  Edit templates…\n"), "{drawn}");
+    assert!(drawn.starts_with("Upload clipboard (Ctrl+Alt+U)\n"), "{drawn}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 use zbus::{Connection, Proxy, connection, interface};
@@ -173,6 +174,24 @@ impl Tray {
         children.into_iter().filter_map(line).collect()
     }
 
+    /// How long the panel waits for the menu when somebody opens it: the middle one of `times`.
+    ///
+    /// # Panics
+    /// When the item does not answer.
+    pub async fn opens_in(&self, times: usize) -> Duration {
+        let menu = self.menu_proxy().await;
+        let mut took = Vec::with_capacity(times);
+        for _ in 0..times.max(1) {
+            let begun = Instant::now();
+            menu.call_method("AboutToShow", &(0_i32,)).await.ok();
+            let layout: Layout = menu.call("GetLayout", &(0_i32, -1_i32, Vec::<String>::new())).await.expect("it can be read");
+            took.push(begun.elapsed());
+            assert!(!layout.1.2.is_empty(), "an empty menu");
+        }
+        took.sort();
+        took[took.len() / 2]
+    }
+
     /// The whole menu as indented text.
     pub async fn menu_text(&self) -> String {
         let mut text = String::new();
@@ -180,7 +199,7 @@ impl Tray {
         text
     }
 
-    /// Waits for a line on the way of these labels; each is the whole label or its beginning followed by `…`.
+    /// Waits for a line on the way of these labels; each is the whole label or its beginning followed by `…` or ` · `.
     pub async fn wait_for(&self, way: &[&str]) -> Line {
         let found = eventually_or(async || find(&self.menu().await, way)).await;
         match found {
@@ -206,20 +225,23 @@ impl Tray {
 }
 
 async fn eventually_or<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     loop {
         let answer = ask().await;
         if answer.is_some() || start.elapsed() > crate::wait::PATIENCE {
             return answer;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
     }
 }
 
 fn find(lines: &[Line], way: &[&str]) -> Option<Line> {
     let (first, rest) = way.split_first()?;
-    let line =
-        lines.iter().find(|line| line.label == *first || line.label.strip_suffix('…').is_some_and(|label| label == *first))?;
+    let is = |label: &str| {
+        let rest = label.strip_prefix(first);
+        rest.is_some_and(|rest| rest.is_empty() || rest == "…" || rest.starts_with(" · "))
+    };
+    let line = lines.iter().find(|line| is(&line.label))?;
     if rest.is_empty() { Some(line.clone()) } else { find(&line.children, rest) }
 }
 

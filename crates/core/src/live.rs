@@ -21,6 +21,8 @@ use crate::settings::Settings;
 use crate::sources::asking::Asked;
 use crate::sources::fetches::Fetch;
 
+/// Characters of a reason in the line of state.
+const LONGEST_REASON: usize = 80;
 /// "Recent" in the tray.
 const RECENT: usize = 10;
 /// Batches that are remembered after they have settled, for whoever still asks.
@@ -286,6 +288,7 @@ impl Live {
         let mut bytes = (self.burst_bytes, self.burst_bytes);
         let mut waiting: HashMap<Waiting, u64> = HashMap::new();
         let mut signed_out = false;
+        let mut reasons: Vec<&imagepic_words::Text> = Vec::new();
         for entry in self.entries.values() {
             match entry.stage() {
                 Stage::Sending => {
@@ -301,7 +304,10 @@ impl Live {
                     signed_out |= entry.row.fault.as_ref().is_some_and(|fault| fault.code == crate::error::Code::SignInNeeded);
                     *waiting.entry(entry.row.waiting.unwrap_or(Waiting::Network)).or_default() += 1;
                 }
-                Stage::Failed => failed += 1,
+                Stage::Failed => {
+                    failed += 1;
+                    reasons.extend(entry.row.fault.as_ref().map(|fault| &fault.text));
+                }
                 Stage::Done | Stage::Cancelled => {}
             }
         }
@@ -334,12 +340,27 @@ impl Live {
             return (State::Waiting, text.to(lang));
         }
         if failed > 0 {
-            return (State::Failed, status::failed(failed).to(lang));
+            // Of several only what they have in common.
+            let why =
+                reasons.first().filter(|first| reasons.len() as u64 == failed && reasons.iter().all(|other| other == *first));
+            let text =
+                why.map_or_else(|| status::failed(failed), |why| status::failed_because(failed, first_sentence(&why.to(lang))));
+            return (State::Failed, text.to(lang));
         }
         let place = place_of(settings.current());
         let parts = [place.name.as_str(), place.bucket.as_str(), place.folder.as_str()];
         let place = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" / ");
         (State::Idle, status::ready(place).to(lang))
+    }
+}
+
+/// What is said before anything is recommended, short enough for a line of a menu and without the stop at its end.
+fn first_sentence(text: &str) -> String {
+    let end = [". ", "。", "\n"].into_iter().filter_map(|stop| text.find(stop)).min().unwrap_or(text.len());
+    let first = text[..end].trim_end_matches('.');
+    match first.char_indices().nth(LONGEST_REASON) {
+        Some((cut, _)) => format!("{}…", &first[..cut]),
+        None => first.to_owned(),
     }
 }
 
@@ -439,6 +460,13 @@ pub(crate) mod tests {
         }
     }
 
+    fn fault(bucket: &str) -> crate::error::Fault {
+        crate::error::Fault {
+            code: crate::error::Code::NoSuchBucket,
+            text: imagepic_words::store::no_such_bucket(bucket, "s3.example"),
+        }
+    }
+
     fn line(live: &Live) -> (State, String) {
         live.state(&Settings::default(), Lang::En)
     }
@@ -467,6 +495,15 @@ pub(crate) mod tests {
         let mut live = Live::default();
         live.put(row(1, RowState::Failed, None), false);
         assert_eq!(line(&live), (State::Failed, "1 failed".to_owned()));
+        live.entries.get_mut(&1).expect("it is open").row.fault = Some(fault("images"));
+        assert_eq!(line(&live).1, "1 failed: There is no bucket images at s3.example");
+        assert_eq!(live.state(&Settings::default(), Lang::ZhCn).1.matches('。').count(), 0);
+        live.put(Row { fault: Some(fault("images")), ..row(8, RowState::Failed, None) }, false);
+        assert_eq!(line(&live).1, "2 failed: There is no bucket images at s3.example");
+        live.put(Row { fault: Some(fault("other")), ..row(9, RowState::Failed, None) }, false);
+        assert_eq!(line(&live).1, "3 failed");
+        let long = first_sentence(&"截".repeat(500));
+        assert_eq!(long.chars().count(), LONGEST_REASON + 1);
         live.put(row(2, RowState::Waiting, Some(Waiting::Network)), true);
         live.put(row(3, RowState::Waiting, Some(Waiting::Network)), true);
         assert_eq!(line(&live), (State::Waiting, "2 waiting for the network".to_owned()));
