@@ -90,6 +90,18 @@ async fn whoever_listens_hears_of_every_change_that_was_asked_for() {
     );
 }
 
+/// No list of buckets is configured: only the store knows which there are.
+#[tokio::test]
+async fn nobody_listens_in_vain_for_a_bucket_that_does_not_exist() {
+    let team = Team::start().await;
+    team.register(PHONE, PASSWORD).await;
+    let token = team.login(PHONE, PASSWORD).await;
+    let none = Listening::begin_at(&team, &token, "bucketName=nowhere-at-all").await;
+    assert_eq!(none.status(), 404);
+    assert_eq!(none.json::<Value>().await.expect("JSON")["error"], "no_such_bucket");
+    Listening::at(&team, &token, "bucketName=images").await;
+}
+
 #[tokio::test]
 async fn nobody_listens_without_a_token_too_often_or_beyond_its_end() {
     let place = Place::with(Store::Embedded, |setup, _| setup.set("IMAGEPIC_LISTENERS", 2)).await;

@@ -41,13 +41,23 @@ async fn bytes_come_whole_in_ranges_and_under_conditions(store: Store) {
     let tail = get(&place, Method::GET, key, &[("range", "bytes=-5")]).await;
     assert_eq!((tail.status().as_u16(), tail.bytes().await.expect("a part").as_ref()), (206, &bytes[299_995..]));
     assert_eq!(get(&place, Method::GET, key, &[("range", "bytes=400000-")]).await.status(), 416);
-    for odd in ["bytes=0-1,5-6", "lines=1-2", "nonsense"] {
+    for odd in ["bytes=0-1,5-6", "lines=1-2", "nonsense", "bytes=a-b", "bytes=-", "bytes=--5", "bytes=1-2-3"] {
         assert_eq!(get(&place, Method::GET, key, &[("range", odd)]).await.status(), 200, "{odd}");
     }
     assert_eq!(get(&place, Method::GET, key, &[("if-none-match", &etag)]).await.status(), 304);
     assert_eq!(get(&place, Method::GET, key, &[("if-modified-since", &modified)]).await.status(), 304);
     assert_eq!(get(&place, Method::GET, key, &[("if-match", "\"other\"")]).await.status(), 412);
     assert_eq!(get(&place, Method::GET, key, &[("if-match", &etag)]).await.status(), 200);
+    for odd in ["null", "yesterday", "", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+        for condition in ["if-modified-since", "if-unmodified-since"] {
+            let answer = get(&place, Method::GET, key, &[(condition, odd)]).await;
+            assert_eq!(answer.status(), 200, "{condition} that is no date is passed over: {odd}");
+        }
+    }
+    for odd in [("if-none-match", "nonsense"), ("if-none-match", "\"a, b"), ("range", "bytes=99999999999999999999999-")] {
+        let answer = get(&place, Method::GET, key, &[odd]).await;
+        assert!(answer.status().as_u16() < 500, "{odd:?}: {}", answer.status());
+    }
     let same = [("range", "bytes=0-9"), ("if-range", etag.as_str())];
     assert_eq!(get(&place, Method::GET, key, &same).await.status(), 206);
     assert_eq!(get(&place, Method::GET, key, &[("range", "bytes=0-9"), ("if-range", "\"other\"")]).await.status(), 200);

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::NoBucket;
 use crate::answer::Refusal;
 use crate::news::{Filter, Heard, Listener};
-use crate::objects::faults::Voice;
+use crate::objects::faults::{Voice, refusal};
 use crate::objects::fields;
 use crate::people::{Caller, caller};
 use crate::state::App;
@@ -40,13 +40,14 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     path = "/imagepic/notification/listen",
     tag = "notification",
     params(
-        ("bucketName" = String, Query, description = "Where"),
+        ("bucketName" = String, Query, description = "Where", example = "images"),
         ("prefix" = Option<String>, Query, description = "Only keys that begin so"),
         ("suffix" = Option<String>, Query, description = "Only keys that end so"),
         ("events" = Option<String>, Query, description = "`s3:ObjectCreated`, `s3:ObjectRemoved` or both, with a comma; all by default")
     ),
     responses(
         (status = 200, body = Changed, content_type = "text/event-stream"),
+        (status = 400, description = "A field that is missing or none"),
         NoBucket,
         (status = 429, description = "This person listens too often already; `Retry-After`")
     )
@@ -60,6 +61,8 @@ async fn listen(State(app): State<App>, who: Caller, headers: HeaderMap, RawQuer
     let events = query.remove("events").unwrap_or_default();
     let events = events.split(',').map(str::trim).filter(|event| !event.is_empty()).map(event).collect::<Option<Vec<_>>>();
     let events = events.ok_or_else(|| bad("events may hold s3:ObjectCreated and s3:ObjectRemoved"))?;
+    let known = app.objects.store.known_bucket(&bucket).await;
+    known.map_err(|error| refusal(&error, &bucket, None, Voice::Fitting))?;
     let mut text = |name: &str| query.remove(name).unwrap_or_default();
     let filter = Filter { bucket, prefix: text("prefix"), suffix: text("suffix"), events };
     let seat = app.news.subscribe(&who.phone, app.config.limits.listeners, filter);

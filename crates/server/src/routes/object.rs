@@ -9,7 +9,7 @@ use imagepic_api::object::{
     Address, Changed, Copy, Happened, List, Listed, PresignGet, RemoveMany, Removed, Slice, Stat, Stored,
 };
 use imagepic_api::{Code, Envelope};
-use imagepic_s3::LONGEST_LINK;
+use imagepic_s3::{Kind, LONGEST_LINK};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 use utoipa_axum::router::OpenApiRouter;
@@ -106,9 +106,15 @@ async fn listed(app: &App, input: &Input) -> Result<Listing, Refusal> {
     if cursor.is_some() || limit.is_some() {
         let limit = u16::try_from(limit.unwrap_or(1000)).ok().filter(|limit| (1..=1000).contains(limit));
         let limit = limit.ok_or_else(|| bad("the field limit must be from 1 to 1000"))?;
-        let slice =
-            listing::slice(&objects.store, &bucket, &prefix, cursor.as_deref().filter(|cursor| !cursor.is_empty()), limit);
-        return slice.await.map(Listing::Slice).map_err(failed);
+        let cursor = cursor.filter(|cursor| !cursor.is_empty());
+        let slice = listing::slice(&objects.store, &bucket, &prefix, cursor.as_deref(), limit).await;
+        return slice.map(Listing::Slice).map_err(|error| match error.kind {
+            // All else of the request is this server's own.
+            Kind::Refused if error.status == Some(400) && cursor.is_some() => {
+                bad("the field cursor must be next of an answer for the same place")
+            }
+            _ => failed(error),
+        });
     }
     let (from, to) = if number == -1 {
         (0, u64::MAX)
@@ -179,7 +185,11 @@ async fn stat_object(State(app): State<App>, _: Reader, input: Input) -> Answer<
     path = "/imagepic/object/presignedGetObject",
     tag = "object",
     request_body = PresignGet,
-    responses((status = 200, body = Envelope<String>), (status = 400, description = "An expiry that is not from 1 to 604800, or a name with a part that is `.` or `..`: no browser asks for such a one"))
+    responses(
+        (status = 200, body = Envelope<String>),
+        (status = 400, description = "An expiry that is not from 1 to 604800, or a name with a part that is `.` or `..`: no browser asks for such a one"),
+        NoBucket
+    )
 )]
 async fn presigned_get_object(State(app): State<App>, _: Reader, input: Input) -> Answer<String> {
     let (bucket, key) = fields::address(&input)?;
@@ -214,8 +224,8 @@ struct Upload {
     path = "/imagepic/object/putObject",
     tag = "object",
     params(
-        ("bucket" = String, Header, description = "Where"),
-        ("folder" = Option<String>, Header, description = "UTF-8 as it is; one slash at its end is dropped"),
+        ("bucket" = String, Header, description = "Where", example = "images"),
+        ("folder" = Option<String>, Header, description = "UTF-8 as it is; one slash at its end is dropped", example = "docs"),
         ("x-imagepic-encoding" = Option<String>, Header, description = "`percent` where the folder is percent-encoded"),
         ("if-none-match" = Option<String>, Header, description = "`*`: refuse where the key is taken"),
         ("x-imagepic-id" = Option<String>, Header, description = "A mark that is kept with the object (`x-amz-meta-imagepic-id`): up to 128 visible ASCII characters")
@@ -227,6 +237,7 @@ struct Upload {
         (status = 412, description = "The key is taken, and the request asked not to overwrite"),
         (status = 413, description = "Too large"),
         (status = 415, description = "The bytes are of no type this server takes"),
+        (status = 501, description = "The store cannot keep from overwriting, and the request asked for it"),
         (status = 503, description = "Too many uploads at once; `Retry-After`")
     )
 )]
@@ -369,10 +380,10 @@ async fn copy(app: App, bucket: String, key: String, target: String, size: u64, 
     let store = &app.objects.store;
     let failed = |error: &imagepic_s3::S3Error| refusal(error, &bucket, Some(&target), Voice::Fitting);
     if if_absent && store.look_at(&bucket, &target).await.map_err(|error| failed(&error))?.is_some() {
-        return Err(failed(&imagepic_s3::S3Error::new(imagepic_s3::Kind::NameTaken, "the target is taken")));
+        return Err(failed(&imagepic_s3::S3Error::new(Kind::NameTaken, "the target is taken")));
     }
     let copied = store.copy(&bucket, &key, &target).await.map_err(|error| match error.kind {
-        imagepic_s3::Kind::NoSuchKey => no_such_object(&bucket, &key),
+        Kind::NoSuchKey => no_such_object(&bucket, &key),
         _ => failed(&error),
     })?;
     Ok(Good(stored(&app, &bucket, target, size, copied)))

@@ -38,7 +38,8 @@ use crate::state::App;
         NoBucket,
         (status = 412, description = "The key is taken"),
         (status = 413, description = "Too large"),
-        (status = 415, description = "A type this server does not take")
+        (status = 415, description = "A type this server does not take"),
+        (status = 501, description = "The store cannot keep from overwriting, and the request asked for it")
     )
 )]
 pub(super) async fn presigned_put_object(State(app): State<App>, caller: Caller, input: Input) -> Answer<Grant> {

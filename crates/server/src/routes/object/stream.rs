@@ -34,16 +34,17 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
     path = "/imagepic/object/getObject",
     tag = "object",
     params(
-        ("bucketName" = String, Query, description = "Where"),
-        ("objectName" = String, Query, description = "Full key"),
+        ("bucketName" = String, Query, description = "Where", example = "images"),
+        ("objectName" = String, Query, description = "Full key", example = "docs/shot.png"),
         ("range" = Option<String>, Header, description = "One range of bytes"),
         ("if-none-match" = Option<String>, Header, description = "An ETag that is there already"),
         ("if-modified-since" = Option<String>, Header, description = "Or the time it is from")
     ),
     responses(
-        (status = 200, description = "The bytes", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 206, description = "The bytes that were asked for"),
+        (status = 200, description = "The bytes, with their own type", body = Vec<u8>, content_type = "*/*"),
+        (status = 206, description = "The bytes that were asked for", body = Vec<u8>, content_type = "*/*"),
         (status = 304, description = "As it was"),
+        (status = 400, description = "A field that is missing, or a name that is refused"),
         NoObject,
         (status = 412, description = "Not as it was wanted"),
         (status = 416, description = "No such bytes")
@@ -88,11 +89,15 @@ pub(super) async fn get_object_bytes(
     let passed = [
         ("range", range),
         ("if-none-match", text(header::IF_NONE_MATCH)),
-        ("if-modified-since", text(header::IF_MODIFIED_SINCE)),
-        ("if-unmodified-since", text(header::IF_UNMODIFIED_SINCE)),
+        ("if-modified-since", text(header::IF_MODIFIED_SINCE).filter(|date| is_date(date))),
+        ("if-unmodified-since", text(header::IF_UNMODIFIED_SINCE).filter(|date| is_date(date))),
     ];
-    let passed = passed.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let passed: Vec<_> = passed.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let asked = !passed.is_empty();
     let opened = app.objects.store.open(bucket, key, passed).await.map_err(|error| match error.kind {
+        Kind::Refused if asked && error.status == Some(400) => {
+            Refusal::new(StatusCode::BAD_REQUEST, Code::BadRequest, "a range or a condition makes no sense to the store")
+        }
         // A bucket that is missing has a code of its own in an answer to GET.
         Kind::NoSuchKey => no_such_object(bucket, key),
         _ => failed(&error),
@@ -148,7 +153,14 @@ fn guarded(mut answer: Response) -> Response {
 
 /// Several ranges may be answered with the whole (RFC 9110, 14.2); what is no range of bytes must be.
 fn is_one_range(range: &str) -> bool {
-    range.trim().strip_prefix("bytes=").is_some_and(|set| !set.contains(',') && set.contains('-'))
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let ends = range.trim().strip_prefix("bytes=").and_then(|set| set.split_once('-'));
+    ends.is_some_and(|(from, to)| number(from) && number(to) && !(from.is_empty() && to.is_empty()))
+}
+
+/// A condition with a date that is none must be passed over (RFC 9110, 13.1.3 and 13.1.4).
+fn is_date(text: &str) -> bool {
+    chrono::DateTime::parse_from_rfc2822(text.trim()).is_ok()
 }
 
 /// Strong comparison.
