@@ -21,9 +21,11 @@ pub struct Bucket {
 #[serde(rename_all = "camelCase")]
 pub struct List {
     /// Where.
+    #[cfg_attr(feature = "openapi", schema(example = "images"))]
     pub bucket_name: String,
     /// Below which prefix; one level deep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "docs/"))]
     pub prefix: Option<String>,
     /// Entries a page, 10 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +84,7 @@ pub struct Slice {
     /// Objects first, then prefixes.
     pub lists: Vec<Entry>,
     /// Give it back for more; `null` at the end.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub next: Option<String>,
 }
 
@@ -91,8 +94,10 @@ pub struct Slice {
 #[serde(rename_all = "camelCase")]
 pub struct Address {
     /// Where.
+    #[cfg_attr(feature = "openapi", schema(example = "images"))]
     pub bucket_name: String,
     /// Full key.
+    #[cfg_attr(feature = "openapi", schema(example = "docs/shot.png"))]
     pub object_name: String,
 }
 
@@ -102,8 +107,10 @@ pub struct Address {
 #[serde(rename_all = "camelCase")]
 pub struct PresignGet {
     /// Where.
+    #[cfg_attr(feature = "openapi", schema(example = "images"))]
     pub bucket_name: String,
     /// Full key.
+    #[cfg_attr(feature = "openapi", schema(example = "docs/shot.png"))]
     pub object_name: String,
     /// Seconds; 604800 by default and at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,16 +154,22 @@ pub struct Stored {
 #[serde(rename_all = "camelCase")]
 pub struct PresignPut {
     /// Where.
+    #[cfg_attr(feature = "openapi", schema(example = "images"))]
     pub bucket_name: String,
     /// Full key.
+    #[cfg_attr(feature = "openapi", schema(example = "docs/new.png"))]
     pub object_name: String,
     /// Media type, by the bytes.
+    #[cfg_attr(feature = "openapi", schema(example = "image/png"))]
     pub content_type: String,
     /// Bytes.
+    #[cfg_attr(feature = "openapi", schema(example = 67))]
     pub size: u64,
     /// Hex SHA-256 of the bytes.
+    #[cfg_attr(feature = "openapi", schema(example = "a4d4c009619311d9b83904acfd62fe3b7f918c312522bbcc6ad51cdec4fd1edf"))]
     pub sha256: String,
     /// Base64 MD5 of the bytes, as in `Content-MD5` (RFC 1864).
+    #[cfg_attr(feature = "openapi", schema(example = "qnjeaELHwPqS1f2DKfIpzw=="))]
     pub md5: String,
     /// Refuse where the key is taken; true unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,10 +200,13 @@ pub struct Grant {
 #[serde(rename_all = "camelCase")]
 pub struct Copy {
     /// Where, both of them.
+    #[cfg_attr(feature = "openapi", schema(example = "images"))]
     pub bucket_name: String,
     /// The key that is there.
+    #[cfg_attr(feature = "openapi", schema(example = "docs/shot.png"))]
     pub object_name: String,
     /// The key it shall have too.
+    #[cfg_attr(feature = "openapi", schema(example = "docs/renamed.png"))]
     pub target_name: String,
     /// Refuse where the target is taken; true unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -203,8 +219,10 @@ pub struct Copy {
 #[serde(rename_all = "camelCase")]
 pub struct RemoveMany {
     /// Where.
+    #[cfg_attr(feature = "openapi", schema(example = "images"))]
     pub bucket_name: String,
     /// Full keys, 1 to 1000.
+    #[cfg_attr(feature = "openapi", schema(example = json!(["docs/shot.png"])))]
     pub object_names: Vec<String>,
 }
 
@@ -259,6 +277,7 @@ pub struct Policy {
 #[serde(rename_all = "camelCase")]
 pub struct GetPolicy {
     /// Which bucket.
+    #[cfg_attr(feature = "openapi", schema(example = "images"))]
     pub bucket_name: String,
 }
 
@@ -268,9 +287,11 @@ pub struct GetPolicy {
 #[serde(rename_all = "camelCase")]
 pub struct SetPolicy {
     /// Which bucket.
+    #[cfg_attr(feature = "openapi", schema(example = "images"))]
     pub bucket_name: String,
     /// Below which prefix; empty for the whole bucket.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "public/"))]
     pub prefix: String,
     /// Who may read there from now on.
     pub access: Access,

@@ -87,6 +87,11 @@ pub(crate) fn complete(document: &OpenApi, server: &str) -> Value {
         {
             content.insert("application/x-www-form-urlencoded".to_owned(), fields);
         }
+        for (status, description) in common(operation) {
+            if operation["responses"].get(status).is_none() {
+                operation["responses"][status] = json!({ "description": description });
+            }
+        }
         let responses = operation["responses"].as_object_mut();
         for (status, response) in responses.into_iter().flatten() {
             let failed = !status.starts_with(['2', '3']);
@@ -103,9 +108,27 @@ pub(crate) fn complete(document: &OpenApi, server: &str) -> Value {
                 None => {}
             }
         }
-        operation["responses"]["default"] = json!({ "description": "Any other failure.", "content": in_json });
     }
     document
+}
+
+/// What any operation may be answered besides what it tells of itself, by whether it has a body and whether it asks the store.
+fn common(operation: &Value) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
+    let body = operation.get("requestBody").is_some();
+    let store = ["bucket", "object", "policy", "notification"].iter().any(|tag| operation["tags"][0] == *tag);
+    let with_body = [
+        ("400", "The body or a field of it makes no sense, or a name is refused"),
+        ("408", "The body came to a halt"),
+        ("413", "The body is too large"),
+    ];
+    let of_store = [("501", "The store cannot do this"), ("502", "The store does not answer, or refuses")];
+    let of_all = [
+        ("421", "A server that listens on one computer only was called by another name"),
+        ("500", "A fault of the server"),
+        ("503", "Too much at once; `Retry-After`"),
+    ];
+    let (with_body, of_store) = (with_body.into_iter().filter(move |_| body), of_store.into_iter().filter(move |_| store));
+    with_body.chain(of_store).chain(of_all)
 }
 
 /// References to the schemas that have a list among their fields.

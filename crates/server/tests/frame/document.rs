@@ -53,6 +53,11 @@ async fn the_document_tells_of_every_route_and_hangs_together() {
         let pointer = reference.strip_prefix('#').expect("within the document");
         assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
     }
+    // Whoever says "any other answer" has said nothing.
+    for operation in paths.values().flat_map(|item| item.as_object().into_iter().flatten()).map(|(_, operation)| operation) {
+        let told = operation["responses"].as_object().expect("answers");
+        assert!(told.contains_key("200") && told.contains_key("500") && !told.contains_key("default"), "{operation}");
+    }
     // What is told is there: none of it is "no such route".
     for (path, item) in paths {
         let method = if item.get("get").is_some() { "GET" } else { "POST" };
