@@ -1,11 +1,14 @@
-//! The team server as a program: what it prints, how it ends, what it leaves behind.
+//! The team server as a program: what it prints, how it ends, what it leaves behind; and what becomes of requests nobody sane would send.
+
+mod described;
+mod made_up;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine as _;
-use imagepic_tests::desktop::{built, root, tool};
+use imagepic_tests::desktop::{built, root};
 use imagepic_tests::pictures;
 use imagepic_tests::team::{Team, TeamSetup};
 use imagepic_tests::wait::{PATIENCE, eventually};
@@ -177,42 +180,16 @@ async fn the_program_runs_in_a_root_with_nothing_but_what_the_image_has() {
     assert!(first.starts_with("imagepic listening on http://127.0.0.1:"), "{first}{}", String::from_utf8_lossy(&ended.stderr));
 }
 
-/// Requests made up from the OpenAPI document, without a token, of a member and of an admin: no hang, no fault of the server, no answer it does not tell of.
+/// Where the store is asked which buckets there are, since none are named.
 #[tokio::test]
-#[ignore = "takes minutes: cargo xtask test --all"]
-async fn whatever_its_description_allows_finds_no_fault() {
-    let team = Team::start().await;
-    team.register(PHONE, PASSWORD).await;
-    let token = team.login(PHONE, PASSWORD).await;
-    team.register("13800138001", PASSWORD).await;
-    let promoted = Command::new(built("imagepic"))
-        .args(["accounts", "role", "13800138001", "admin"])
-        .env("IMAGEPIC_DATA", &team.data)
-        .status()
-        .expect("the program is built");
-    assert!(promoted.success());
-    let admin = team.login("13800138001", PASSWORD).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    // Whoever may do the most is tried the most.
-    for (who, authorization, examples) in
-        [("nobody", None, "60"), ("a member", Some(token), "120"), ("an admin", Some(admin), "240")]
-    {
-        let mut command = tokio::process::Command::new(tool("schemathesis"));
-        command.args([
-            "run",
-            "--checks",
-            "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-        ]);
-        // Listening never ends, and changing passwords or logging out would end what the others stand on.
-        command.args(["--exclude-path-regex", "/(listen|logout|change)$", "--max-examples", examples, "--request-timeout", "30"]);
-        command.args(["--seed", "7", "--generation-database", "none"]);
-        if let Some(token) = &authorization {
-            command.args(["--header", &format!("Authorization: {token}")]);
-        }
-        command.arg(format!("{}/imagepic/openapi.json", team.url)).current_dir(folder.path()).kill_on_drop(true);
-        let ended = tokio::time::timeout(Duration::from_secs(1200), command.output()).await.expect("it ends").expect("it starts");
-        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-        assert!(ended.status.success(), "as {who}\n{said}{}", String::from_utf8_lossy(&ended.stderr));
-    }
-    assert!(!team.said().contains("a fault of the server"), "{}", team.said());
+async fn a_rule_for_public_addresses_is_told_for_the_buckets_there_are() {
+    let told = async |rule: &str| {
+        let team = TeamSetup::default().set("IMAGEPIC_PUBLIC_BASE", rule).start().await;
+        let answer = team.http.get(format!("{}/imagepic/capabilities", team.url)).send().await.expect("an answer");
+        let answer: serde_json::Value = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
+        answer["data"]["publicBases"].clone()
+    };
+    assert_eq!(told("https://cdn.example/{bucket}").await, json!({ "images": "https://cdn.example/images/" }));
+    let named = json!({ "images": "https://cdn.example/", "other": "https://other.example/x/" });
+    assert_eq!(told("images=https://cdn.example,other=https://other.example/x").await, named);
 }
