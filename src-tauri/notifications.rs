@@ -40,6 +40,13 @@ pub(crate) struct Notification {
     pub(crate) picture: Option<i64>,
 }
 
+impl Notification {
+    /// Something went well and there is nothing left to do about it: the next of its kind may take its place.
+    pub(crate) fn is_news(&self) -> bool {
+        self.weight == Weight::Result && !self.buttons.iter().any(|(_, button)| matches!(button, Button::CopyLinks(_)))
+    }
+}
+
 /// What a notification is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Matter {

@@ -12,8 +12,11 @@ use crate::shell::Shell;
 
 /// Notifications whose buttons still do something; older ones have long left the screen.
 const MOST_KEPT: usize = 64;
-/// Urgency "normal" and "critical" of the specification; a question stays until it is answered.
+/// Urgency "normal" of the specification.
 const NORMAL: u8 = 1;
+/// How long it stays: as the daemon likes, or until somebody has seen to it.
+const AS_USUAL: i32 = -1;
+const UNTIL_ANSWERED: i32 = 0;
 
 #[zbus::proxy(
     interface = "org.freedesktop.Notifications",
@@ -55,24 +58,37 @@ const DEFAULT: &str = "default";
 #[derive(Default)]
 struct Shown {
     /// Oldest first.
-    all: VecDeque<(u32, Matter, Vec<Button>)>,
+    all: VecDeque<One>,
+}
+
+struct One {
+    id: u32,
+    matter: Matter,
+    /// The next news takes its place.
+    news: bool,
+    buttons: Vec<Button>,
 }
 
 impl Shown {
     fn id(&self, matter: Matter) -> Option<u32> {
-        self.all.iter().find(|(_, about, _)| *about == matter).map(|(id, ..)| *id)
+        self.all.iter().find(|one| one.matter == matter).map(|one| one.id)
     }
 
-    fn put(&mut self, id: u32, matter: Matter, buttons: Vec<Button>) {
-        self.all.retain(|(known, about, _)| *known != id && *about != matter);
-        self.all.push_back((id, matter, buttons));
+    /// Whose place it takes: of what was said on the same matter, or of the last news, so that ten screenshots do not leave ten of them.
+    fn place(&self, matter: Matter, news: bool) -> Option<u32> {
+        self.id(matter).or_else(|| self.all.iter().rfind(|one| one.news && news).map(|one| one.id))
+    }
+
+    fn put(&mut self, id: u32, matter: Matter, news: bool, buttons: Vec<Button>) {
+        self.all.retain(|one| one.id != id && one.matter != matter);
+        self.all.push_back(One { id, matter, news, buttons });
         if self.all.len() > MOST_KEPT {
             self.all.pop_front();
         }
     }
 
     fn pressed(&self, id: u32, key: &str) -> Option<Button> {
-        let (.., buttons) = self.all.iter().find(|(known, ..)| *known == id)?;
+        let One { buttons, .. } = self.all.iter().find(|one| one.id == id)?;
         if key == DEFAULT {
             return buttons.iter().find(|button| matches!(button, Button::Open(_))).cloned();
         }
@@ -80,7 +96,7 @@ impl Shown {
     }
 
     fn closed(&mut self, id: u32) {
-        self.all.retain(|(known, ..)| *known != id);
+        self.all.retain(|one| one.id != id);
     }
 }
 
@@ -183,13 +199,15 @@ async fn show(app: &AppHandle, daemon: &DaemonProxy<'_>, shown: &mut Shown, noti
     {
         hints.insert("image-data", picture);
     }
-    let replaces = shown.id(notification.matter).unwrap_or(0);
-    let sent = daemon.notify("imagepic", replaces, "imagepic-desktop", &notification.title, &body, &actions, hints, -1);
+    let news = notification.is_news();
+    let replaces = shown.place(notification.matter, news).unwrap_or(0);
+    let stays = if matches!(notification.matter, Matter::Question(_)) { UNTIL_ANSWERED } else { AS_USUAL };
+    let sent = daemon.notify("imagepic", replaces, "imagepic-desktop", &notification.title, &body, &actions, hints, stays);
     match in_time(sent).await {
         Ok(id) => {
             let opens = notification.opens.map(Button::Open);
             let buttons = notification.buttons.into_iter().map(|(_, button)| button).chain(opens).collect();
-            shown.put(id, notification.matter, buttons);
+            shown.put(id, notification.matter, news, buttons);
         }
         Err(error) => tracing::warn!(%error, title = notification.title, "the notification was not shown"),
     }
@@ -217,14 +235,14 @@ mod tests {
     #[test]
     fn a_newer_word_on_the_same_matter_takes_the_place_of_the_older() {
         let mut shown = Shown::default();
-        shown.put(7, Matter::Waiting, Vec::new());
-        shown.put(8, Matter::Batch(1), vec![Button::Undo(vec![3])]);
+        shown.put(7, Matter::Waiting, false, Vec::new());
+        shown.put(8, Matter::Batch(1), false, vec![Button::Undo(vec![3])]);
         assert_eq!(shown.id(Matter::Waiting), Some(7));
-        shown.put(7, Matter::Waiting, vec![Button::Retry(vec![1])]);
+        shown.put(7, Matter::Waiting, false, vec![Button::Retry(vec![1])]);
         assert_eq!(shown.pressed(7, "0"), Some(Button::Retry(vec![1])));
         assert_eq!(shown.pressed(8, "0"), Some(Button::Undo(vec![3])));
         assert_eq!((shown.pressed(8, "1"), shown.pressed(8, "default"), shown.pressed(9, "0")), (None, None, None));
-        shown.put(10, Matter::Offer, vec![Button::Undo(vec![3]), Button::Open(crate::windows::Name::Library)]);
+        shown.put(10, Matter::Offer, false, vec![Button::Undo(vec![3]), Button::Open(crate::windows::Name::Library)]);
         assert_eq!(shown.pressed(10, "default"), Some(Button::Open(crate::windows::Name::Library)));
         shown.closed(7);
         assert_eq!(shown.id(Matter::Waiting), None);
@@ -234,7 +252,7 @@ mod tests {
     fn buttons_of_long_ago_are_forgotten() {
         let mut shown = Shown::default();
         for id in 1..=200 {
-            shown.put(id, Matter::Batch(id.into()), Vec::new());
+            shown.put(id, Matter::Batch(id.into()), false, Vec::new());
         }
         assert_eq!(shown.all.len(), MOST_KEPT);
         assert_eq!(shown.id(Matter::Batch(200)), Some(200));
@@ -243,5 +261,17 @@ mod tests {
     #[test]
     fn a_file_name_cannot_put_a_link_into_a_notification() {
         assert_eq!(escaped("<a href=\"x\">a&b</a>.png"), "&lt;a href=\"x\"&gt;a&amp;b&lt;/a&gt;.png");
+    }
+
+    #[test]
+    fn news_takes_the_place_of_news_and_of_nothing_else() {
+        let mut shown = Shown::default();
+        shown.put(1, Matter::Batch(1), false, Vec::new());
+        shown.put(2, Matter::Batch(2), true, Vec::new());
+        assert_eq!(shown.place(Matter::Batch(3), true), Some(2));
+        assert_eq!(shown.place(Matter::Batch(3), false), None, "a failure pushes no result away");
+        assert_eq!(shown.place(Matter::Batch(1), true), Some(1), "what failed is replaced by how it ended");
+        shown.put(2, Matter::Batch(3), true, Vec::new());
+        assert_eq!(shown.id(Matter::Batch(2)), None);
     }
 }

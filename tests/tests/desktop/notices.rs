@@ -30,6 +30,21 @@ async fn undo_takes_the_object_out_of_the_bucket_gives_the_clipboard_back_and_sa
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_result_takes_the_place_of_the_last_one() {
+    let desktop = Desktop::start().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let mut shown = Vec::new();
+    for name in ["one.png", "two.png", "three.png"] {
+        let file = desktop.file(name, &pictures::png(name.len() as u64, 60, 60 + u32::try_from(shown.len()).expect("few")));
+        assert!(desktop.start_app(&[&file]).wait_for_end().await.success());
+        shown.push(desktop.notifications().wait_for(name, |told| told.body.contains(name)).await);
+    }
+    assert!(shown.iter().all(|told| told.summary == "Link copied"), "{shown:?}");
+    assert_eq!(shown[1..].iter().map(|told| told.replaces).collect::<Vec<_>>(), [shown[0].id; 2]);
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retry_sends_what_failed_once_its_cause_is_mended() {
     let desktop = Desktop::start().await;
     let store = Elsewhere::start(&desktop).await;
