@@ -187,7 +187,8 @@ impl Delivery {
             }
         }
         let (copied, moved_on) = (before.copied, before.moved_on);
-        telling.settled = Some(Settled { copied, moved_on, ..now }).filter(|now| !now.uploads.is_empty() || !now.refused.is_empty());
+        telling.settled =
+            Some(Settled { copied, moved_on, ..now }).filter(|now| !now.uploads.is_empty() || !now.refused.is_empty());
     }
 
     /// A batch as it stands, and the public links of it.
