@@ -3,6 +3,7 @@
 import { shallowRef } from "vue";
 import type { Failure } from "@/bindings/Failure";
 import type { Format } from "@/bindings/Format";
+import { formatName, formats } from "@/formats";
 import { many, t } from "@/i18n";
 import { call } from "@/ipc";
 import { ruled, type MenuItem } from "@/parts/menu";
@@ -14,8 +15,6 @@ import { bare, last, shown } from "./names";
 
 export type Act = "open" | "copy" | `as:${Format}` | "use" | "public" | "private" | "rename" | "move" | "key" | "details" | "delete" | "head" | `rule-${number}`;
 
-/** Those that are always there; templates of one’s own belong to uploads. */
-export const FORMATS = ["url", "markdown", "html", "bbcode", "css", "jsx"] as const;
 export const write = (text: string) => quietly(async () => {
   if (!navigator.clipboard) throw { code: "internal", message: t("buckets.not-copied"), field: null } satisfies Failure;
   await navigator.clipboard.writeText(text);
@@ -70,7 +69,7 @@ export function actsOn(all: Entry[]): MenuItem<Act>[] {
   const open = one?.folder === true && isPublic(one.key);
   return ruled<Act>([
     offered(objects > 0, { id: "copy", label: many("buckets.copy-links", objects), icon: "copy", end: "Ctrl+C" }),
-    objects > 0 ? [{ id: "head", kind: "head", label: t("buckets.copy-as") }, ...FORMATS.filter((format) => format !== mine).map((format): MenuItem<Act> => ({ id: `as:${format}`, label: t(`format.${format}`), gap: true }))] : [],
+    objects > 0 ? [{ id: "head", kind: "head", label: t("buckets.copy-as") }, ...formats.value.filter((format) => format !== mine).map((format): MenuItem<Act> => ({ id: `as:${format}`, label: formatName(format), gap: true }))] : [],
     [
       ...offered(one !== undefined, { id: "open", label: one?.folder ? t("buckets.open-folder", { name: shown(title(one)) || t("buckets.no-name") }) : t("buckets.open-in-browser"), icon: one?.folder ? "folder" : "external", end: "Enter" }),
       ...offered(one?.folder === true && !isPresent(one.key), { id: "use", label: t("buckets.use"), icon: "upload" }),

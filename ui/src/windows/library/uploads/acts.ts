@@ -1,6 +1,7 @@
 // What can be done to uploads, as lines of a menu: everything the details offer, for one or for all that are checked.
 
 import type { Format } from "@/bindings/Format";
+import { formatName } from "@/formats";
 import { many, t } from "@/i18n";
 import { call } from "@/ipc";
 import { ruled, type MenuItem } from "@/parts/menu";
@@ -8,7 +9,7 @@ import { unnamed } from "@/state/board";
 import { quietly, snapshot, tellNews } from "@/state/live";
 import { look } from "../pane";
 import { go } from "../route";
-import { cancel, copy, format, formatName, open, OPENED_AT_MOST, remove, renew, retry } from "./doing";
+import { cancel, copy, format, open, OPENED_AT_MOST, remove, renew, retry } from "./doing";
 import { check } from "./presence";
 import { counts, rows } from "./shelf";
 

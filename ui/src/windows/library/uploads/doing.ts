@@ -16,7 +16,6 @@ export const OPENED_AT_MOST = 12;
 /** The format links are copied in here; the settings' until another one is chosen. */
 const chosen = ref<Format | null>(null);
 export const format = computed<Format>({ get: () => chosen.value ?? settings.value?.settings.link.format ?? "url", set: (now) => (chosen.value = now) });
-export const formatName = (of: Format): string => (of.startsWith("custom:") ? of.slice(7) : t(`format.${of as "url"}`));
 
 /** What was deleted and can still be taken back. */
 export interface Gone {
