@@ -188,7 +188,7 @@ const LOUD: [&str; 14] = [
 pub fn drawing(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Option<Vec<u8>>> {
     let length = reader.seek(SeekFrom::End(0))?;
     reader.rewind()?;
-    if length > DRAWING || !sniff_reader(&mut *reader)?.is_some_and(|media| media.mime == "image/svg+xml") {
+    if length > DRAWING || sniff_reader(&mut *reader)?.is_none_or(|media| media.mime != "image/svg+xml") {
         reader.rewind()?;
         return Ok(None);
     }
