@@ -209,8 +209,8 @@ impl ShortcutsView {
 
 /// The keys of a deed where they are set and work; otherwise empty.
 pub(crate) fn working(shell: &Shell, deed: Deed) -> String {
-    let refused = Display::of_session().refuses().is_some()
-        || lock(&shell.shortcuts.state).refused.iter().any(|(other, _)| *other == deed);
+    let refused =
+        Display::of_session().refuses().is_some() || lock(&shell.shortcuts.state).refused.iter().any(|(other, _)| *other == deed);
     if refused { String::new() } else { shell.engine.settings().get().shortcuts.of(deed).to_owned() }
 }
 
