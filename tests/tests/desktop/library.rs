@@ -56,6 +56,17 @@ async fn an_upload_is_found_copied_deleted_and_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_drawing_is_seen_in_the_list() {
+    let desktop = Desktop::start().await;
+    let svg = r##"<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><style>path{fill:#07c}</style><path d="M9 9h70v40H9z"/></svg>"##;
+    let file = desktop.file("logo.svg", svg.as_bytes());
+    desktop.imagepic(&["upload", file.to_str().expect("plain")]).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    thumbnails(&session, 1).await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_deleted_goes_with_the_window_that_is_closed() {
     let desktop = Desktop::start().await;
     let file = desktop.file("a.png", &pictures::png(9, 50, 50));
