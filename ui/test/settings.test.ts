@@ -89,6 +89,25 @@ describe("the settings", () => {
     expect(view.find("#set-ask_name").attributes("aria-checked")).toBe("false");
   });
 
+  it("end where a switch was left, however fast it was pressed", async () => {
+    await open("general");
+    const set = answers.set_setting!;
+    const held: (() => void)[] = [];
+    answers.set_setting = (given) => new Promise((done) => held.push(() => done(set(given))));
+    const before = view.find("#set-autostart").attributes("aria-checked");
+    for (let press = 0; press < 2; press += 1) {
+      await view.find("#set-autostart").trigger("click");
+      await flushPromises();
+    }
+    expect(view.find("#set-autostart").attributes("aria-checked")).toBe(before);
+    while (held.length > 0) {
+      held.shift()!();
+      await flushPromises();
+    }
+    expect(sent().map(({ value }) => value)).toEqual([String(before !== "true"), before]);
+    expect(view.find("#set-autostart").attributes("aria-checked")).toBe(before);
+  });
+
   it("refuse a template the name of a format that is always there, at its name, in both languages", async () => {
     for (const [lang, words] of [["en", "always there (url)"], ["zh-CN", "始终存在的格式（url）"]] as const) {
       Object.assign(answers, scene(new URLSearchParams({ lang })));

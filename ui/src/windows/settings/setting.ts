@@ -32,27 +32,36 @@ export function useSetting<T extends string>(key: string | (() => string), read:
   let field: string | null = null;
   // Shown until the engine has answered, so that a switch does not jump back under the finger.
   const sent = ref<T | null>(null);
+  /** One after the other, so that what was chosen last is what holds. */
+  let turn: Promise<unknown> = Promise.resolve();
+  let latest = 0;
   // Each by itself: a list made anew would count as changed with every answer of the engine, and take the refusal away from under what
   // is refused.
   watch([() => settings.value?.language, () => named(key)], () => (error.value = null));
 
   async function send(next: T): Promise<boolean> {
     error.value = null;
-    const before = read(settings.value!.settings);
+    // What is shown, and not what the engine still holds: who clicks twice at once wants it as it was.
+    const before = (sent.value as T | null) ?? read(settings.value!.settings);
     if (next === before) return true;
     const name = named(key);
+    const mine = (latest += 1);
     sent.value = next as never;
+    const done = turn.then(() => put(name, next));
+    turn = done.catch(() => undefined);
     try {
-      await put(name, next);
+      await done;
       tellChange(t("settings.changed", { what: label() }), () => putBack(name, before));
       return true;
     } catch (reason) {
       const refused = failure(reason);
-      field = refused.field;
-      error.value = refused.message;
+      if (mine === latest) {
+        field = refused.field;
+        error.value = refused.message;
+      }
       return false;
     } finally {
-      sent.value = null;
+      if (mine === latest) sent.value = null;
     }
   }
 
