@@ -17,9 +17,7 @@ pub(crate) fn shots(arguments: &[String]) -> Done {
     // Those of windows that are no more would be looked at, too.
     let made = sh::root().join("artifacts/shots");
     std::fs::remove_dir_all(&made).ok();
-    step("pictures", || {
-        sh::run(test::nextest(false).args(["--run-ignored", "all", "shots::"]))
-    })?;
+    step("pictures", || sh::run(test::nextest(false).args(["--run-ignored", "all", "shots::"])))?;
     for name in README {
         let (from, to) = (made.join(name), sh::root().join("docs").join(name));
         std::fs::copy(&from, &to).map_err(|why| format!("{} to {}: {why}", from.display(), to.display()))?;
