@@ -58,9 +58,8 @@ pub(crate) fn test(arguments: &[String]) -> Done {
         sh::run(&mut nextest(all))
     });
     if all {
-        steps.run("a bucket of a million objects in the library", || {
-            let long = "test(=buckets::a_bucket_of_a_million_objects_is_browsed_as_fast_as_a_small_one)";
-            sh::run(nextest(all).args(["--run-ignored", "only", "-E", long]))
+        steps.run("a million objects, and a hundred drops", || {
+            sh::run(nextest(all).args(["--run-ignored", "only", "-E", MINUTES]))
         });
         steps.run("Kubernetes manifests against their schemas", manifests);
         steps.run("the team server against its own description", || {
@@ -69,6 +68,11 @@ pub(crate) fn test(arguments: &[String]) -> Done {
     }
     steps.end()
 }
+
+/// The tests that take minutes each.
+const MINUTES: &str = "test(=buckets::a_bucket_of_a_million_objects_is_browsed_as_fast_as_a_small_one) \
+                       + test(=listings::a_place_of_a_million_entries_is_listed_by_page_and_by_cursor) \
+                       + test(=drop::a_hundred_drops_make_a_hundred_links_no_loop_no_double)";
 
 /// Clippy as the compiler of what is ours: it judges and builds in one pass, so that nothing that others wrote is compiled a second
 /// time only to be looked at.
