@@ -154,6 +154,10 @@ async fn run(
                 "doctor" => doctor::run(&engine, sub, out).await,
                 _ => Ok(USAGE),
             };
+            // An upload tells it with its links.
+            if !matches!(name, "upload" | "retry" | "watch" | "bucket") && engine.bucket_host().started() {
+                out.tell(&imagepic_words::console::host_started());
+            }
             engine.close().await;
             code
         }

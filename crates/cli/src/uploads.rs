@@ -121,8 +121,8 @@ fn for_programs(upload: &Upload, link: &Made) -> serde_json::Value {
     value
 }
 
-/// The uploads that are meant: those with the given numbers, or all that stand so.
-async fn meant(engine: &Engine, args: &ArgMatches, stages: &[Stage]) -> Result<Vec<i64>> {
+/// The uploads that are meant: those with the given numbers, or all that stand so and are `open` to it.
+async fn meant(engine: &Engine, args: &ArgMatches, stages: &[Stage], open: impl Fn(&Upload) -> bool) -> Result<Vec<i64>> {
     if !args.get_flag("all") {
         return Ok(args.get_many::<i64>("id").unwrap_or_default().copied().collect());
     }
@@ -134,7 +134,7 @@ async fn meant(engine: &Engine, args: &ArgMatches, stages: &[Stage]) -> Result<V
     for stage in stages {
         let query = HistoryQuery { limit: MOST, stage: Some(*stage), ..HistoryQuery::default() };
         let found = engine.uploads().history(query).await?;
-        let wanted = |upload: &Upload| destination.as_ref().is_none_or(|id| *id == upload.place.destination);
+        let wanted = |upload: &Upload| open(upload) && destination.as_ref().is_none_or(|id| *id == upload.place.destination);
         ids.extend(found.into_iter().filter(wanted).map(|upload| upload.id));
     }
     ids.sort_unstable();
@@ -143,7 +143,7 @@ async fn meant(engine: &Engine, args: &ArgMatches, stages: &[Stage]) -> Result<V
 }
 
 pub(crate) async fn cancel(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
-    let ids = meant(engine, args, &[Stage::Waiting, Stage::Queued]).await?;
+    let ids = meant(engine, args, &[Stage::Waiting, Stage::Queued], |_| true).await?;
     if ids.is_empty() {
         out.tell(&words::nothing_open());
     }
@@ -202,7 +202,9 @@ pub(crate) async fn retry(engine: &Engine, outside: &Outside, args: &ArgMatches,
         quiet: args.get_flag("quiet"),
         json: args.get_flag("json"),
     };
-    let mut ids = meant(engine, args, &[Stage::Failed, Stage::Waiting]).await?;
+    let left = engine.uploads().left().await?;
+    let ended = |upload: &Upload| matches!(upload.stage, Stage::Failed | Stage::Waiting) || left.contains(&upload.id);
+    let mut ids = meant(engine, args, &[Stage::Failed, Stage::Waiting, Stage::Queued], ended).await?;
     if args.get_flag("all") {
         // They wait for an answer and not for another try.
         let unnamed = without_unnamed(engine, &mut ids).await?;

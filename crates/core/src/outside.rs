@@ -153,12 +153,20 @@ pub trait ClipboardPort: Send + Sync {
 }
 
 fn unavailable(error: imagepic_clipboard::Error) -> Error {
-    let reason = match &error {
+    Error::new(Code::ClipboardUnavailable, words::clipboard_unavailable(reason(&error))).because(error)
+}
+
+/// As [`unavailable`], where something was to be put there: no file takes the place of that.
+fn unwritable(error: imagepic_clipboard::Error) -> Error {
+    Error::new(Code::ClipboardUnavailable, words::clipboard_unwritable(reason(&error))).because(error)
+}
+
+fn reason(error: &imagepic_clipboard::Error) -> String {
+    match error {
         // The sentence around it says the rest.
         imagepic_clipboard::Error::Unavailable(reason) => reason.clone(),
         other => other.to_string(),
-    };
-    Error::new(Code::ClipboardUnavailable, words::clipboard_unavailable(reason)).because(error)
+    }
 }
 
 /// The session's clipboard: connected when first used, and anew after the display went away.
@@ -168,18 +176,22 @@ pub struct SystemClipboard {
 }
 
 impl SystemClipboard {
-    fn connection(&self) -> Result<Clipboard> {
+    fn connection(&self) -> Result<Clipboard, imagepic_clipboard::Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(clipboard) = open.as_ref().filter(|clipboard| !clipboard.is_closed()) {
             return Ok(clipboard.clone());
         }
-        let clipboard = Clipboard::connect().map_err(unavailable)?;
+        let clipboard = Clipboard::connect()?;
         *open = Some(clipboard.clone());
         Ok(clipboard)
     }
 
     fn with<T>(&self, act: impl FnOnce(&Clipboard) -> Result<T, imagepic_clipboard::Error>) -> Result<T> {
-        act(&self.connection()?).map_err(unavailable)
+        self.connection().and_then(|clipboard| act(&clipboard)).map_err(unavailable)
+    }
+
+    fn put(&self, act: impl FnOnce(&Clipboard) -> Result<imagepic_clipboard::Mark, imagepic_clipboard::Error>) -> Result<Mark> {
+        self.connection().and_then(|clipboard| act(&clipboard)).map(Mark::Display).map_err(unwritable)
     }
 }
 
@@ -199,11 +211,11 @@ impl ClipboardPort for SystemClipboard {
     }
 
     fn write_text(&self, text: &str) -> Result<Mark> {
-        self.with(|clipboard| clipboard.write_text(text)).map(Mark::Display)
+        self.put(|clipboard| clipboard.write_text(text))
     }
 
     fn restore(&self, content: &Content) -> Result<Mark> {
-        self.with(|clipboard| clipboard.restore(content)).map(Mark::Display)
+        self.put(|clipboard| clipboard.restore(content))
     }
 
     fn is_own(&self) -> bool {
@@ -230,7 +242,7 @@ impl ClipboardPort for SystemClipboard {
     }
 
     fn backend(&self) -> Result<String> {
-        let backend = self.connection()?.backend().clone();
+        let backend = self.connection().map_err(unavailable)?.backend().clone();
         Ok(backend.reason.map_or_else(|| backend.kind.to_string(), |reason| format!("{} ({reason})", backend.kind)))
     }
 }

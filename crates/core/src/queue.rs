@@ -233,18 +233,22 @@ impl Queue {
         self.wake();
     }
 
-    /// Takes over what nobody sends: rows without an owner, and those of processes that have ended.
-    pub(crate) async fn recover(&self) -> Result<()> {
+    /// Processes that have ended and could not let go of their rows.
+    async fn dead(&self) -> Result<Vec<String>> {
         // A process that had this process's very number and ended hard counts as ended, of course.
         let at_start = self.hub.with(|live| live.entries.values().all(|entry| !entry.own));
-        let dead: Vec<String> = self
-            .journal
-            .owners()
-            .await?
-            .into_iter()
-            .filter(|owner| if *owner == self.owner { at_start } else { !self.home.alive(owner) })
-            .collect();
-        let rows = self.journal.claim(self.owner.clone(), dead).await?;
+        let owners = self.journal.owners().await?.into_iter();
+        Ok(owners.filter(|owner| if *owner == self.owner { at_start } else { !self.home.alive(owner) }).collect())
+    }
+
+    /// What is queued and nobody sends; only a resident process takes it over by itself.
+    pub(crate) async fn left(&self) -> Result<Vec<i64>> {
+        self.journal.left(self.dead().await?).await
+    }
+
+    /// Takes over what nobody sends: rows without an owner, and those of processes that have ended.
+    pub(crate) async fn recover(&self) -> Result<()> {
+        let rows = self.journal.claim(self.owner.clone(), self.dead().await?).await?;
         for row in rows {
             tracing::info!(id = row.id, "goes on with an upload that another process left");
             self.adopt(&row);

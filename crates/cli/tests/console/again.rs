@@ -1,7 +1,9 @@
 //! Uploads that wait, failed or are over: told, stopped, tried again.
 
 use std::fs::File;
-use std::process::Stdio;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::support::*;
 
@@ -55,7 +57,15 @@ fn what_waited_is_tried_again_and_gives_its_link() {
     let id = up[0]["id"].as_i64().expect("a number").to_string();
     assert!(home.run(&["retry", &id]).ends(1).err.contains("done"), "what is done is not sent twice");
 
-    // This computer's own bucket stands in for the store that has come back.
+    comes_back(&home, "Here after all", "http://127.0.0.1:9");
+    let again = home.run(&["retry", "--all", "--as", "markdown"]).ends(0);
+    assert!(again.out.starts_with("![") && again.lines().len() == 1, "{again:?}");
+    assert!(home.run(&["retry", "--all"]).ends(0).err.contains("Nothing"));
+}
+
+/// This computer's own bucket stands in for the store that has come back.
+fn comes_back(home: &Home, name: &str, address: &str) {
+    home.run(&["ls", "This computer:images"]).ends(0);
     let settings = home.path().join("settings.toml");
     let status = home.run(&["bucket", "status", "--json"]).ends(0).json();
     let keys = std::fs::read_to_string(home.path().join("bucket/key")).expect("keys");
@@ -63,12 +73,66 @@ fn what_waited_is_tried_again_and_gives_its_link() {
     let field = |name: &str| keys[name].as_str().expect("text").to_owned();
     let (access, secret) = (field("access_key"), field("secret_key"));
     let text = std::fs::read_to_string(&settings).expect("settings");
-    let text = text.replace("http://127.0.0.1:9", status["address"].as_str().expect("an address")).replace("AKIA", &access);
+    let text = text.replace(address, status["address"].as_str().expect("an address")).replace("AKIA", &access);
     std::fs::write(&settings, text.replace("path_style = false", "path_style = true")).expect("written");
-    home.run_with(&["destinations", "edit", "Here after all", "--path-style", "--secret-key-stdin"], secret.as_bytes()).ends(0);
-    let again = home.run(&["retry", "--all", "--as", "markdown"]).ends(0);
-    assert!(again.out.starts_with("![") && again.lines().len() == 1, "{again:?}");
+    home.run_with(&["destinations", "edit", name, "--path-style", "--secret-key-stdin"], secret.as_bytes()).ends(0);
+}
+
+#[test]
+fn what_a_stopped_or_killed_call_left_goes_on_from_the_console() {
+    let home = Home::new();
+    let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let address = format!("http://{}", silent.local_addr().expect("bound"));
+    let add = ["destinations", "add", "s3", "--name", "Slow", "--endpoint", &address, "--access-key", "AKIA"];
+    home.run_with(&[&add[..], &["--bucket", "images", "--secret-key-stdin"]].concat(), b"hunter2").ends(0);
+    let mut given = Vec::new();
+    for (signal, code) in [("INT", Some(130)), ("KILL", None)] {
+        let files: Vec<String> = ["a", "b"].iter().map(|name| format!("{name}{signal}.png")).collect();
+        for file in &files {
+            let bytes = png(60 + u8::try_from(given.len()).expect("small"));
+            home.write(file, &bytes);
+            given.push(bytes);
+        }
+        let mut command = home.command(&["upload", &files[0], &files[1], "--to", "slow"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        // Bytes that wait for a store are on the disk soon; what is killed before was not taken yet.
+        let start = Instant::now();
+        while std::fs::read_dir(home.path().join("spool")).map_or(0, Iterator::count) < given.len() {
+            assert!(start.elapsed() < Duration::from_secs(60) && child.try_wait().expect("ours").is_none(), "nothing is spooled");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        while !queued(&home, given.len()) {
+            assert!(start.elapsed() < Duration::from_secs(60), "the spool is not in the journal");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if code.is_some() {
+            let busy = home.run(&["retry", "1"]).ends(1);
+            assert!(busy.err.contains("on its way"), "somebody sends it: {}", busy.err);
+            assert!(home.run(&["retry", "--all"]).ends(0).err.contains("Nothing"));
+        }
+        let killed = Command::new("sh").args(["-c", &format!("kill -{signal} {}", child.id())]).status().expect("a shell");
+        assert!(killed.success());
+        let run = Run::of(child.wait_with_output().expect("it ends"));
+        assert_eq!(run.code, code, "{run:?}");
+        assert!(code.is_none() || run.err.contains("imagepic retry --all"), "{}", run.err);
+    }
+    comes_back(&home, "Slow", &address);
+    let one = home.run(&["retry", "2"]).ends(0);
+    let mut links: Vec<String> = one.lines().into_iter().map(str::to_owned).collect();
+    let rest = home.run(&["retry", "--all", "--to", "slow"]).ends(0);
+    links.extend(rest.lines().into_iter().map(str::to_owned));
+    assert_eq!(links.len(), 4, "{rest:?}");
+    for (link, at) in links.iter().zip([1, 0, 2, 3]) {
+        opens(link, &given[at]);
+    }
     assert!(home.run(&["retry", "--all"]).ends(0).err.contains("Nothing"));
+}
+
+/// Whether so many uploads are in the journal with their bytes on the disk.
+fn queued(home: &Home, count: usize) -> bool {
+    let Ok(journal) = rusqlite::Connection::open(home.path().join("journal.sqlite")) else { return false };
+    let spooled = "SELECT count(*) FROM uploads WHERE state = 'queued' AND spool IS NOT NULL";
+    journal.query_row(spooled, [], |row| row.get::<_, i64>(0)).is_ok_and(|found| usize::try_from(found) == Ok(count))
 }
 
 #[test]

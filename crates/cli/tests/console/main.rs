@@ -280,6 +280,10 @@ fn without_a_desktop_the_clipboard_is_refused_in_words() {
     let home = Home::new();
     let run = home.run(&["upload", "--clipboard", "--json"]).ends(1);
     assert_eq!(run.json()[0]["error"]["code"], "clipboard_unavailable");
+    home.write("a.png", &png(57));
+    let copy = home.run(&["upload", "a.png", "--copy"]).ends(1);
+    opens(copy.lines()[0], &png(57));
+    assert!(copy.err.contains("Nothing was copied") && !copy.err.contains("as a file"), "{}", copy.err);
     assert!(home.run(&["doctor"]).out.contains("imagepic "));
 }
 

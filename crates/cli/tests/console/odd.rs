@@ -57,6 +57,42 @@ fn whatever_goes_wrong_with_json_there_is_one_array_with_an_error_for_each_file(
     assert_eq!(unopened.json()[0]["file"], "-", "{unopened:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_found_no_room_is_not_said_to_go_on_by_itself() {
+    use std::os::unix::fs::MetadataExt as _;
+    let home = Home::new();
+    home.write("a.png", &png(46));
+    std::fs::create_dir(home.path()).expect("a folder");
+    let root = std::fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0);
+    let script =
+        r#"mount -t tmpfs -o size=1m tmpfs "$2" && "$1" history; dd if=/dev/zero of="$2/fill" bs=1k; exec "$1" upload a.png"#;
+    let mut command = home.command(&[]);
+    let program = command.get_program().to_owned();
+    let environment: Vec<_> = command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    command = std::process::Command::new("unshare");
+    for (name, value) in environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.current_dir(home.dir.path()).arg(if root { "-m" } else { "-rm" }).args(["sh", "-c", script, "sh"]);
+    let run = Run::of(command.arg(program).arg(home.path()).output().expect("unshare starts")).ends(1);
+    assert!(run.out.is_empty() && run.err.contains("Not taken: no room left"), "{run:?}");
+    assert!(!run.err.contains("by itself"), "{}", run.err);
+}
+
+#[test]
+fn whatever_starts_the_host_of_the_bucket_says_so() {
+    let home = Home::new();
+    for command in [&["ls", "images"][..], &["stat", "images/a.png"], &["link", "images/a.png"], &["rm", "images/a.png"]] {
+        assert!(home.run(command).err.contains("Started the host"), "{command:?}");
+        assert!(!home.run(command).err.contains("Started the host"), "it is there by now");
+        home.run(&["bucket", "stop"]).ends(0);
+    }
+}
+
 #[test]
 fn of_many_calls_at_once_only_the_one_that_started_the_host_says_so() {
     let home = Home::new();

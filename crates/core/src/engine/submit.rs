@@ -262,9 +262,12 @@ impl Inner {
         let inserted = match self.journal.insert(rows).await {
             Ok(inserted) => inserted,
             Err(error) => {
-                // Not in the journal means not taken: nothing may be left behind.
+                // Not in the journal means not taken: nothing may be left behind, and nothing goes on by itself.
                 for path in spooled {
                     let _ = std::fs::remove_file(path);
+                }
+                if error.code == Code::DiskFull {
+                    return Err(Error::new(error.code, errors::disk_full_untaken(self.home.data().display())).because(error));
                 }
                 return Err(error);
             }

@@ -209,7 +209,15 @@ impl Uploads {
         self.inner.queue.cancel(id).await
     }
 
-    /// Tries again what failed, was cancelled or waits.
+    /// The uploads that are queued and nobody sends: the process that took them in has ended, and no tray app runs.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub async fn left(&self) -> Result<Vec<i64>> {
+        self.inner.queue.left().await
+    }
+
+    /// Tries again what failed, was cancelled or waits, and what nobody sends.
     ///
     /// # Errors
     /// `NoSuchUpload`; `BadRequest` for one that is done or on its way.

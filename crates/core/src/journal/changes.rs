@@ -145,20 +145,25 @@ impl Journal {
         .await
     }
 
-    /// Takes one row that failed, was cancelled or waits, to try it again. One that waits may be another process's, which lets go of it:
-    /// should both send it, the store takes the first and the second finds it.
+    /// Takes one row to try it again that failed, was cancelled or waits, or is queued and has nobody who sends it: no owner, or one of
+    /// the `dead`. One that waits may be another process's, which lets go of it: should both send it, the store takes the first and the
+    /// second finds it.
     ///
     /// # Errors
     /// The database's.
-    pub async fn reopen(&self, id: i64, owner: String) -> Result<Option<Row>> {
+    pub async fn reopen(&self, id: i64, owner: String, dead: Vec<String>) -> Result<Option<Row>> {
         let own = self.own.clone();
         self.write(move |connection| {
+            let holders = vec!["?"; dead.len()].join(", ");
+            let mut values = vec![Value::Text(owner), Value::Integer(id)];
+            values.extend(dead.into_iter().map(Value::Text));
             let changed = connection.execute(
                 &format!(
-                    "UPDATE uploads SET owner = ?2, state = 'queued', tries = 0, next_try_at = NULL, fault = NULL, waiting = NULL, changed = \
-                     {NEXT_CHANGE} WHERE id = ?1 AND state IN ('failed', 'cancelled', 'waiting')"
+                    "UPDATE uploads SET owner = ?, state = 'queued', tries = 0, next_try_at = NULL, fault = NULL, waiting = NULL, changed = \
+                     {NEXT_CHANGE} WHERE id = ? AND (state IN ('failed', 'cancelled', 'waiting') OR (state = 'queued' AND \
+                     (owner IS NULL OR owner IN ({holders}))))"
                 ),
-                params![id, owner],
+                params_from_iter(values),
             )?;
             if changed == 0 { Ok(None) } else { Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row))) }
         })

@@ -69,6 +69,21 @@ impl Journal {
         .await
     }
 
+    /// The queued rows that nobody sends: without an owner, or with one of the `dead`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn left(&self, dead: Vec<String>) -> Result<Vec<i64>> {
+        self.read(move |connection| {
+            let holders = vec!["?"; dead.len()].join(", ");
+            connection
+                .prepare(&format!("SELECT id FROM uploads WHERE state = 'queued' AND (owner IS NULL OR owner IN ({holders}))"))?
+                .query_map(rusqlite::params_from_iter(dead), |sql| sql.get(0))?
+                .collect()
+        })
+        .await
+    }
+
     /// Every file in the spool that a row still names, with the rows that are done apart (they keep it for a thumbnail only).
     ///
     /// # Errors

@@ -54,7 +54,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Tries again: what failed, was cancelled, or waits.
+    /// Tries again: what failed, was cancelled, or waits, or was left by a process that has ended.
     pub(crate) async fn retry(&self, id: i64) -> Result<()> {
         let row = self.row(id).await?;
         self.stores.forget(&row.destination);
@@ -62,7 +62,7 @@ impl Queue {
         if row.state != RowState::Done {
             self.claim_spool(&row);
         }
-        let reopened = if sending { None } else { self.journal.reopen(id, self.owner.clone()).await? };
+        let reopened = if sending { None } else { self.journal.reopen(id, self.owner.clone(), self.dead().await?).await? };
         let Some(reopened) = reopened else {
             return Err(Error::new(Code::BadRequest, errors::cannot_retry(&row.name)));
         };
