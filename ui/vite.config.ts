@@ -1,5 +1,4 @@
 import { fileURLToPath, URL } from "node:url";
-import VueI18n from "@intlify/unplugin-vue-i18n/vite";
 import vue from "@vitejs/plugin-vue";
 import { defineConfig } from "vitest/config";
 
@@ -9,22 +8,26 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 // Nothing else imports src/fake, so the product cannot contain it; scripts/check-build.mjs looks.
 export default defineConfig(({ mode }) => ({
   base: "./",
-  plugins: [
-    vue(),
-    // Messages are compiled here: the window's policy forbids making code from text at run time.
-    VueI18n({ include: at("src/locales/*.json"), runtimeOnly: true, compositionOnly: true, fullInstall: false, strictMessage: true }),
-  ],
-  define: { __VUE_OPTIONS_API__: "false" },
+  plugins: [vue()],
+  define: {
+    __VUE_OPTIONS_API__: "false",
+    __VUE_I18N_FULL_INSTALL__: "false",
+    __VUE_I18N_LEGACY_API__: "false",
+    __INTLIFY_PROD_DEVTOOLS__: "false",
+  },
   resolve: {
     alias: [
       ...(mode === "fake" || mode === "test" ? [{ find: "@/ipc", replacement: at("src/fake/ipc.ts") }] : []),
       { find: "@", replacement: at("src") },
     ],
   },
+  // Engines read the locales faster as data than as code.
+  json: { namedExports: false, stringify: true },
   build: {
     outDir: mode === "fake" ? "dist-fake" : "dist",
     target: "safari16",
-    modulePreload: { polyfill: false },
+    // WebKitGTK fetches what was preloaded a second time where it is imported.
+    modulePreload: false,
     assetsInlineLimit: 0,
     rolldownOptions: { input: ["welcome", "drop-zone", "library", "settings"].map((name) => at(`${name}.html`)) },
     reportCompressedSize: false,

@@ -1,8 +1,9 @@
-// Both languages say the same things with the same values, every key in use exists, and every key that exists is in use.
+// Both languages say the same things with the same values in sentences that can be understood, every key in use exists, and every key that exists is in use.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { baseCompile } from "@intlify/message-compiler";
 
 const here = fileURLToPath(import.meta.url);
 const src = join(dirname(here), "../src");
@@ -13,6 +14,8 @@ const places = (text) => [...new Set(text.match(/\{[^}]*\}/g) ?? [])].sort().joi
 export function problems() {
   const [en, zh] = [read("en.json"), read("zh-CN.json")];
   const found = [];
+  for (const [locale, sentences] of [["en", en], ["zh-CN", zh]])
+    for (const [key, text] of sentences) baseCompile(text, { onError: ({ message }) => found.push(`${locale}, ${key}: ${message} in “${text}”`) });
   for (const [key, text] of en) {
     const other = zh.get(key);
     if (other === undefined) found.push(`zh-CN lacks ${key}`);

@@ -15,3 +15,12 @@ export function cut(name: string, width: number, measure: (text: string) => numb
   }
   return shortened(Math.max(1, fits));
 }
+
+let pen: CanvasRenderingContext2D | null = null;
+/** How long texts are in that font, in CSS pixels; nothing where nobody draws. One canvas for all: a list has hundreds of names. */
+export function measuring(font: string): ((text: string) => number) | undefined {
+  const on = (pen ??= document.createElement("canvas").getContext("2d"));
+  if (!on) return undefined;
+  on.font = font;
+  return (text) => on.measureText(text).width;
+}

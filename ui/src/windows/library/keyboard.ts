@@ -1,6 +1,7 @@
 // Where the keyboard stands in the library: in the list as soon as it opens, beside what was removed, in the search once somebody types.
 
 import { nextTick, onActivated, onBeforeUnmount, onDeactivated, onMounted, ref, watch } from "vue";
+import { frame } from "@/state/frame";
 
 /** Nothing has the focus: the window has just been opened, or what had it is no longer there. */
 const lost = (): boolean => document.activeElement === null || document.activeElement === document.body;
@@ -23,11 +24,13 @@ export function useKeyboard(list: () => { focus: () => void } | null, search: ()
     await nextTick();
     if (shown && lost()) list()?.focus();
   }
+  // Nobody types before there is a picture, and the focus lays the page out once more.
+  const arrive = () => frame.after(() => void recover());
   watch(wanted, recover);
   watch(ready, (now) => {
     if (!now || arrived) return;
     arrived = true;
-    void recover();
+    arrive();
   }, { immediate: true });
   const typed = (event: KeyboardEvent) => {
     if (!event.defaultPrevented && isLoose(event) && !document.querySelector("dialog[open]")) search()?.focus();
@@ -36,7 +39,7 @@ export function useKeyboard(list: () => { focus: () => void } | null, search: ()
     if (shown) return;
     shown = true;
     document.addEventListener("keydown", typed);
-    void recover();
+    arrive();
   };
   const end = () => {
     shown = false;
