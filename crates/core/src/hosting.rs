@@ -112,6 +112,11 @@ impl Hosting {
         fs::read_to_string(self.resident_file()).is_ok_and(|owner| owner != self.owner && self.home.alive(&owner))
     }
 
+    /// Whether this process serves for as long as it runs, and nobody stops it.
+    pub(crate) fn is_resident(&self, owner: &str) -> bool {
+        fs::read_to_string(self.resident_file()).is_ok_and(|resident| resident == owner)
+    }
+
     fn announce(&self) {
         let said = fs::read_to_string(self.resident_file()).is_ok_and(|owner| owner == self.owner);
         if !said && let Err(error) = fs::write(self.resident_file(), &self.owner) {

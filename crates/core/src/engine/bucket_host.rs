@@ -115,16 +115,18 @@ impl BucketHost {
             hosting.stop().await;
             return Ok(true);
         }
-        if hosting.other().is_none() {
-            return Ok(true);
+        let Some((owner, _)) = hosting.other() else { return Ok(true) };
+        if hosting.is_resident(&owner) {
+            return Ok(false);
         }
         crate::home::write_whole(&hosting.stop_file(), b"stop\n")?;
         let since = std::time::Instant::now();
-        while since.elapsed() < std::time::Duration::from_secs(12) {
-            if hosting.other().is_none() {
+        while since.elapsed() < Duration::from_secs(20) {
+            // It says that it serves no more before it has let go of its port: what is under way is finished.
+            if !self.inner.home.alive(&owner) {
                 return Ok(true);
             }
-            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+            tokio::time::sleep(Duration::from_millis(25)).await;
         }
         let _ = std::fs::remove_file(hosting.stop_file());
         Ok(false)

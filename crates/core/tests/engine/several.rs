@@ -194,8 +194,34 @@ async fn a_host_in_the_background_makes_way_for_the_tray_app_and_links_stay() {
     background.await.expect("no panic").expect("it ends well");
     assert_eq!(get(&link).await.0, 200);
     assert!(console.bucket_host().status().await.resident);
+    let asked = std::time::Instant::now();
+    assert!(!console.bucket_host().stop().await.expect("told"), "the tray app serves while it runs");
+    assert!(asked.elapsed() < std::time::Duration::from_secs(5), "nobody waits for what will not be");
+    assert_eq!(get(&link).await.0, 200);
     console.close().await;
     desktop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_said_to_have_stopped_has_let_go_of_its_port() {
+    use std::io::Write as _;
+    let place = Place::new();
+    let console = place.open(Role::Console).await;
+    let background = tokio::spawn(BucketHost::serve(place.home.clone(), std::future::pending()));
+    let status = console.bucket_host().start().await.expect("served");
+    let port = status.port.expect("a port");
+    // What is under way keeps it for a moment.
+    let mut under_way = std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    write!(under_way, "PUT /images/a HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-length: 9\r\n\r\n1").expect("it reads");
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        drop(under_way);
+    });
+    assert!(console.bucket_host().stop().await.expect("told"));
+    drop(std::net::TcpListener::bind(("127.0.0.1", port)).expect("the port is free"));
+    assert!(console.bucket_host().status().await.port_taken.is_none());
+    background.await.expect("no panic").expect("it ends well");
+    console.close().await;
 }
 
 #[tokio::test]
