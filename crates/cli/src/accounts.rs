@@ -207,7 +207,9 @@ fn data(listed: &Listed) -> Value {
 }
 
 fn password(args: &ArgMatches, phone: &str, out: &Out) -> Result<SecretString, Refused> {
-    let unreadable = |error: std::io::Error| Refused(FAILED, imagepic_words::console::stdin_unreadable(error));
+    let unreadable = |error: std::io::Error| {
+        Refused(FAILED, imagepic_words::console::stdin_unreadable("").with("reason", imagepic_words::reason(&error)))
+    };
     if args.get_flag("password-stdin") {
         let mut text = String::new();
         std::io::stdin().lock().take(MOST).read_to_string(&mut text).map_err(unreadable)?;

@@ -248,16 +248,15 @@ fn fill(destination: &mut Destination, args: &ArgMatches) -> Result<()> {
 }
 
 fn secret(args: &ArgMatches, needed: bool, out: &Out) -> Result<Option<SecretString>> {
-    let unreadable = |error: std::io::Error| Error::new(Code::FileUnreadable, words::stdin_unreadable(&error)).because(error);
     if args.get_flag("secret-key-stdin") {
         let mut text = String::new();
-        std::io::stdin().lock().take(8192).read_to_string(&mut text).map_err(unreadable)?;
+        std::io::stdin().lock().take(8192).read_to_string(&mut text).map_err(crate::upload::unreadable)?;
         return Ok(Some(SecretString::from(text)));
     }
     if !needed || !std::io::stdin().is_terminal() {
         return Ok(None);
     }
     let terminal = console::Term::stderr();
-    terminal.write_str(&words::secret_prompt().to(out.lang)).map_err(unreadable)?;
-    terminal.read_secure_line().map(|line| Some(SecretString::from(line))).map_err(unreadable)
+    terminal.write_str(&words::secret_prompt().to(out.lang)).map_err(crate::upload::unreadable)?;
+    terminal.read_secure_line().map(|line| Some(SecretString::from(line))).map_err(crate::upload::unreadable)
 }

@@ -19,8 +19,10 @@ pub(crate) fn export(home: &Home, args: &ArgMatches, out: &mut Out) -> Result<u8
     let text = exchange::export(&SettingsFile::of(home).load()?)?;
     match args.get_one::<String>("file").filter(|file| *file != "-") {
         None => out.line(text.trim_end()),
-        Some(file) => std::fs::write(file, text)
-            .map_err(|error| Error::new(Code::HomeUnwritable, words::unwritable(file, &error)).because(error))?,
+        Some(file) => std::fs::write(file, text).map_err(|error| {
+            let text = words::unwritable(file, "").with("reason", imagepic_words::reason(&error));
+            Error::new(Code::HomeUnwritable, text).because(error)
+        })?,
     }
     Ok(WELL)
 }

@@ -29,7 +29,7 @@ impl Out {
             self.closed = true;
             if error.kind() != io::ErrorKind::BrokenPipe {
                 self.failed = true;
-                self.tell(&words::pipe_broken(error));
+                self.tell(&words::pipe_broken("").with("reason", imagepic_words::reason(&error)));
             }
         }
     }

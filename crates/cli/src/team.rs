@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use imagepic_core::destination::{Destination, Images, Kind, LONGEST_PRESIGN, LinkPolicy, Names, TeamAddress};
 use imagepic_core::engine::{Draft, Engine, Registering};
 use imagepic_core::{Code, Error, Result};
-use imagepic_words::{Text, console as words, team as say};
+use imagepic_words::{Text, team as say};
 use secrecy::SecretString;
 
 use crate::out::Out;
@@ -165,10 +165,9 @@ impl Given {
 }
 
 fn passwords(args: &ArgMatches, verb: &str, phone: &str, host: &str, out: &Out) -> Result<Option<Given>> {
-    let unreadable = |error: std::io::Error| Error::new(Code::FileUnreadable, words::stdin_unreadable(&error)).because(error);
     if args.get_flag("password-stdin") {
         let mut text = String::new();
-        std::io::stdin().lock().take(MOST).read_to_string(&mut text).map_err(unreadable)?;
+        std::io::stdin().lock().take(MOST).read_to_string(&mut text).map_err(crate::upload::unreadable)?;
         let lines: Vec<_> = text.lines().map(SecretString::from).collect();
         return Ok(Some(Given(lines.into_iter())));
     }
@@ -177,8 +176,8 @@ fn passwords(args: &ArgMatches, verb: &str, phone: &str, host: &str, out: &Out) 
     }
     let terminal = console::Term::stderr();
     let ask = |prompt: Text| {
-        terminal.write_str(&prompt.to(out.lang)).map_err(unreadable)?;
-        terminal.read_secure_line().map_err(unreadable)
+        terminal.write_str(&prompt.to(out.lang)).map_err(crate::upload::unreadable)?;
+        terminal.read_secure_line().map_err(crate::upload::unreadable)
     };
     let twice = |first: String| {
         let again = ask(say::prompt_again())?;

@@ -218,16 +218,18 @@ async fn hearing<T>(
     }
 }
 
+/// Standard input cannot be read.
+pub(crate) fn unreadable(error: std::io::Error) -> Error {
+    let text = words::stdin_unreadable("").with("reason", imagepic_words::reason(&error));
+    Error::new(Code::FileUnreadable, text).because(error)
+}
+
 fn input(out: &Out) -> Result<Bytes> {
     if std::io::stdin().is_terminal() {
         out.tell(&words::stdin_reading());
     }
     let mut bytes = Vec::new();
-    std::io::stdin()
-        .lock()
-        .take(LARGEST_INPUT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Error::new(Code::FileUnreadable, words::stdin_unreadable(&error)).because(error))?;
+    std::io::stdin().lock().take(LARGEST_INPUT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.is_empty() {
         return Err(Error::new(Code::Empty, words::stdin_empty()));
     }

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Everything this crate fails with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// Neither a Wayland nor an X display is named: nothing was tried.
+    #[error("no clipboard can be reached: neither WAYLAND_DISPLAY nor DISPLAY is set")]
+    NoDisplay,
     /// No display, or one that lacks what is needed; the text names each way that was tried.
     #[error("no clipboard can be reached: {0}")]
     Unavailable(String),
@@ -40,6 +43,6 @@ pub enum Error {
 impl Error {
     /// Whether the whole connection is gone, so that only connecting anew helps.
     pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed(_) | Self::Unavailable(_))
+        matches!(self, Self::Closed(_) | Self::Unavailable(_) | Self::NoDisplay)
     }
 }

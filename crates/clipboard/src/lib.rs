@@ -367,10 +367,7 @@ fn open(display: &Display, limits: &Limits) -> Result<(Arc<dyn Board>, Backend),
             Err(error) => reasons.push(error.to_string()),
         }
     }
-    if reasons.is_empty() {
-        reasons.push("neither WAYLAND_DISPLAY nor DISPLAY is set".to_owned());
-    }
-    Err(Error::Unavailable(reasons.join("; ")))
+    Err(if reasons.is_empty() { Error::NoDisplay } else { Error::Unavailable(reasons.join("; ")) })
 }
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]

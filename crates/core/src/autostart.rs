@@ -69,8 +69,10 @@ impl Autostart {
         let (Some(file), Some(folder)) = (self.file(), &self.folder) else {
             return Err(Error::new(Code::HomeUnwritable, words::nowhere()));
         };
-        let failed =
-            |error: std::io::Error| Error::new(Code::HomeUnwritable, words::unwritable(file.display(), &error)).because(error);
+        let failed = |error: std::io::Error| {
+            let text = words::unwritable(file.display(), "").with("reason", imagepic_words::reason(&error));
+            Error::new(Code::HomeUnwritable, text).because(error)
+        };
         if on {
             std::fs::create_dir_all(folder).map_err(failed)?;
             return home::write_whole(&file, self.entry(program).as_bytes());

@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use imagepic_words::home as words;
+use imagepic_words::{home as words, reason};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
@@ -251,7 +251,7 @@ pub struct Lock {
 pub fn unwritable(path: &Path, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new(Code::DiskFull, words::disk_full(path.display())),
-        _ => Error::new(Code::HomeUnwritable, words::unwritable(path.display(), reason(&error))),
+        _ => Error::new(Code::HomeUnwritable, words::unwritable(path.display(), "").with("reason", reason(&error))),
     }
     .because(error)
 }
@@ -259,7 +259,7 @@ pub fn unwritable(path: &Path, error: io::Error) -> Error {
 /// What it means that `path` of this home could not be read.
 #[must_use]
 pub fn unreadable(path: &Path, error: io::Error) -> Error {
-    Error::new(Code::HomeUnwritable, words::unreadable(path.display(), reason(&error))).because(error)
+    Error::new(Code::HomeUnwritable, words::unreadable(path.display(), "").with("reason", reason(&error))).because(error)
 }
 
 /// Writes `bytes` so that whoever reads `path` finds the old or the new content and nothing between, also after a power cut. Readable by
@@ -290,12 +290,6 @@ pub fn sync_dir(dir: &Path) {
     }
     #[cfg(not(unix))]
     let _ = dir;
-}
-
-/// The system's words without "(os error 13)".
-pub(crate) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 fn is_presence(name: &str) -> bool {

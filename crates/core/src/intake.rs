@@ -281,15 +281,9 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Error {
     let code = if error.kind() == io::ErrorKind::NotFound { Code::FileMissing } else { Code::FileUnreadable };
     let text = match code {
         Code::FileMissing => errors::file_missing(path.display()),
-        _ => errors::file_unreadable(path.display(), plain(error)),
+        _ => errors::file_unreadable(path.display(), "").with("reason", imagepic_words::reason(error)),
     };
     Error::new(code, text).because(error.to_string())
-}
-
-/// The system's words without "(os error 13)".
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 /// Bytes as people read them: `0.9 MB`, in powers of ten.

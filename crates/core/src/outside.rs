@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use imagepic_clipboard::{Clipboard, Content};
-use imagepic_words::errors as words;
+use imagepic_words::{Text, errors as words, reasons};
 
 use crate::error::{Code, Error, Result};
 use crate::home::Home;
@@ -153,19 +153,20 @@ pub trait ClipboardPort: Send + Sync {
 }
 
 fn unavailable(error: imagepic_clipboard::Error) -> Error {
-    Error::new(Code::ClipboardUnavailable, words::clipboard_unavailable(reason(&error))).because(error)
+    Error::new(Code::ClipboardUnavailable, words::clipboard_unavailable("").with("reason", reason(&error))).because(error)
 }
 
 /// As [`unavailable`], where something was to be put there: no file takes the place of that.
 fn unwritable(error: imagepic_clipboard::Error) -> Error {
-    Error::new(Code::ClipboardUnavailable, words::clipboard_unwritable(reason(&error))).because(error)
+    Error::new(Code::ClipboardUnavailable, words::clipboard_unwritable("").with("reason", reason(&error))).because(error)
 }
 
-fn reason(error: &imagepic_clipboard::Error) -> String {
+fn reason(error: &imagepic_clipboard::Error) -> Text {
     match error {
+        imagepic_clipboard::Error::NoDisplay => reasons::no_display(),
         // The sentence around it says the rest.
-        imagepic_clipboard::Error::Unavailable(reason) => reason.clone(),
-        other => other.to_string(),
+        imagepic_clipboard::Error::Unavailable(reason) => reasons::other(reason),
+        other => reasons::other(other),
     }
 }
 
@@ -253,7 +254,7 @@ pub struct NoClipboard;
 
 impl NoClipboard {
     fn none<T>() -> Result<T> {
-        Err(Error::new(Code::ClipboardUnavailable, words::clipboard_unavailable("this session has no desktop")))
+        Err(Error::new(Code::ClipboardUnavailable, words::clipboard_unavailable("").with("reason", reasons::no_display())))
     }
 }
 

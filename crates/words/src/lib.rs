@@ -6,7 +6,11 @@
 //!
 //! What stays out: choosing a language (settings do that) and the windows' own labels (`ui/src/locales`).
 
+mod reason;
+
 use serde::{Deserialize, Serialize};
+
+pub use reason::reason;
 
 include!(concat!(env!("OUT_DIR"), "/sentences.rs"));
 

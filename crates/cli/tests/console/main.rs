@@ -283,6 +283,9 @@ fn without_a_desktop_the_clipboard_is_refused_in_words() {
     home.write("a.png", &png(57));
     let copy = home.run(&["upload", "a.png", "--copy"]).ends(1);
     opens(copy.lines()[0], &png(57));
+    let chinese = home.command(&["upload", "--clipboard"]).env("LANG", "zh_CN.UTF-8").output().expect("the program starts");
+    let chinese = Run::of(chinese).ends(1).err;
+    assert!(chinese.contains("这里没有桌面") && !chinese.contains("neither"), "{chinese}");
     assert!(copy.err.contains("Nothing was copied") && !copy.err.contains("as a file"), "{}", copy.err);
     assert!(home.run(&["doctor"]).out.contains("imagepic "));
 }

@@ -93,6 +93,24 @@ fn whatever_starts_the_host_of_the_bucket_says_so() {
     }
 }
 
+/// Whoever says that it serves the bucket hangs up on everybody.
+#[test]
+fn a_host_that_ends_in_the_middle_is_not_told_as_an_address_to_be_checked() {
+    let home = Home::new();
+    home.write("a.png", &png(47));
+    home.write("b.png", &png(48));
+    home.run(&["upload", "a.png"]).ends(0);
+    home.run(&["bucket", "stop"]).ends(0);
+    let port = std::fs::read_to_string(home.path().join("bucket/port")).expect("it stays the same");
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port.trim().parse().expect("a number"))).expect("it is free");
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let lock = std::fs::File::create(home.path().join("run/999999")).expect("a claim");
+    lock.lock().expect("locked");
+    std::fs::write(home.path().join("bucket/host"), format!("999999 {}\n", port.trim())).expect("written");
+    let run = home.run(&["upload", "b.png"]).ends(1);
+    assert!(run.err.contains("what served it has ended") && !run.err.contains("Check the address"), "{}", run.err);
+}
+
 #[test]
 fn of_many_calls_at_once_only_the_one_that_started_the_host_says_so() {
     let home = Home::new();

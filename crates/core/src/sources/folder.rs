@@ -115,8 +115,8 @@ fn admitted_to(person: Option<&Path>, home: &Home, path: &Path, recursive: bool)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(Code::FileUnreadable, words::folder_unreadable(path.display(), crate::home::reason(error)))
-        .because(error.to_string())
+    let text = words::folder_unreadable(path.display(), "").with("reason", imagepic_words::reason(error));
+    Error::new(Code::FileUnreadable, text).because(error.to_string())
 }
 
 /// As [`admitted`], of a folder that is to be watched from now on: one that is not there is a mistake then.

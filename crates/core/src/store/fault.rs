@@ -27,6 +27,7 @@ fn judge(error: &S3Error, about: &Subject<'_>) -> (Code, Text) {
     match error.kind {
         Kind::Config => (Code::BadRequest, say::refused(host, reason(error))),
         Kind::Dns => (Code::Unreachable, say::dns(host)),
+        Kind::Unreachable if here => (Code::Unreachable, say::unreachable_here(host)),
         Kind::Unreachable => (Code::Unreachable, say::unreachable(host)),
         Kind::Proxy => (Code::Unreachable, say::proxy(host)),
         Kind::Timeout => (Code::Timeout, say::timeout(host)),

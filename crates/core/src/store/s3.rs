@@ -106,7 +106,8 @@ pub fn check_ca_file(file: &std::path::Path) -> Result<()> {
     let bad = |text| Error::new(Code::BadRequest, text).at("ca_file");
     // Opened first: what the system says about it is the better reason.
     if let Err(error) = std::fs::read(file) {
-        return Err(bad(words::ca_file_unreadable(file.display(), crate::home::reason(&error))).because(error));
+        let text = words::ca_file_unreadable(file.display(), "").with("reason", imagepic_words::reason(&error));
+        return Err(bad(text).because(error));
     }
     imagepic_net::check_ca_file(file).map_err(|failure| bad(words::ca_file_empty(file.display())).because(failure))
 }
