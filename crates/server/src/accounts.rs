@@ -185,6 +185,14 @@ impl Home {
         }
     }
 
+    /// The database, where several servers count failures with numbers nobody has together.
+    pub(crate) fn shared(&self) -> Option<&PostgresHome> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Postgres(home) => Some(home),
+        }
+    }
+
     /// The right to do something that nobody else over the same home does meanwhile; `None` where there is nobody else.
     pub(crate) async fn alone(&self, what: &str) -> Result<Option<Alone>, StoreError> {
         match self {

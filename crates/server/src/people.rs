@@ -354,11 +354,12 @@ impl People {
             Err(error) => return Err(store(error)),
         };
         let now = self.clock.now();
-        let wait = match &document {
-            Some(document) => throttle::wait(document, place, now),
+        // Looked up for everybody, so that the time it takes tells nothing.
+        let nobody = match self.home.shared() {
+            Some(home) => throttle::shared_wait(home, phone, place, now).await.map_err(store)?,
             None => self.throttle.wait_for_nobody(phone, place, now),
         };
-        too_often(wait)?;
+        too_often(document.as_ref().map_or(nobody, |document| throttle::wait(document, place, now)))?;
         let checked = self.passwords.check(&turn, document.as_ref().and_then(|document| document.text("upwd")), password).await;
         let Some(document) = document.filter(|_| checked != Checked::Wrong) else {
             let counted = self.failed(phone, place).await;
@@ -381,7 +382,10 @@ impl People {
             Ok(Edit::Write(()))
         });
         if counted.await?.is_none() {
-            self.throttle.failed_with_nobody(phone, place, now);
+            match self.home.shared() {
+                Some(home) => throttle::shared_failure(home, phone, place, now).await.map_err(store)?,
+                None => self.throttle.failed_with_nobody(phone, place, now),
+            }
         }
         Ok(())
     }

@@ -107,6 +107,28 @@ async fn what_is_changed_at_one_server_holds_at_the_other_with_the_next_request(
     assert_eq!(there.login("13800138000", "new12345").await.status, 429, "the count of failures is shared");
 }
 
+/// Numbers nobody has are counted between servers as well: whoever is made to wait learns nothing by it.
+#[tokio::test]
+async fn whoever_guesses_at_two_servers_is_not_told_by_their_waits_who_is_registered() {
+    let Pair { servers: [here, there], url, .. } = &pair("guesses").await;
+    assert!(here.register("13800138000", "abc12345").await.ok());
+    for phone in ["13800138000", "13900000000"] {
+        // Until the wait is longer than one more question takes.
+        loop {
+            let answer = here.login(phone, "abc99999").await;
+            match answer.retry_after {
+                None => assert_eq!(answer.error(), "wrong_credentials", "{phone}: {answer:?}"),
+                Some(4..) => break,
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            }
+        }
+        let answer = there.login(phone, "abc99999").await;
+        assert_eq!((answer.status, answer.error()), (429, "too_many_attempts"), "{phone}: {answer:?}");
+    }
+    let kept = postgres().query(url, "select count(*) || ' ' || max(count) from imagepic_miss where key not like '%139%'");
+    assert_eq!(kept, "1 7", "without the number itself");
+}
+
 /// What the workers were told before their server was gone.
 #[derive(Debug)]
 enum Told {

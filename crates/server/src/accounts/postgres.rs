@@ -1,6 +1,7 @@
 //! Accounts in PostgreSQL, for any number of replicas: one row a person, changed only if it is still as it was read.
 
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,9 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What stands in columns of its own, since it changes while the document does not.
 const BESIDE: [&str; 2] = ["sessions", "failures"];
 
+/// Failures with numbers nobody has are cleared up once in so many of them.
+const SWEEP: u32 = 256;
+/// So many of them are remembered, the newest.
+const MISSES: i64 = 65_536;
+
 /// See the module.
 pub(crate) struct PostgresHome {
     pool: PgPool,
+    missed: AtomicU32,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
@@ -61,12 +68,38 @@ impl PostgresHome {
             .run(&pool)
             .await
             .map_err(|error| format!("the account database at {place} cannot be brought up to date: {error}"))?;
-        Ok(Self { pool })
+        Ok(Self { pool, missed: AtomicU32::new(0) })
     }
 
     /// For whoever tells the replicas something.
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// How often somebody failed there, and when last; see [`Throttle`](crate::people::throttle::Throttle).
+    pub(crate) async fn misses(&self, key: &str) -> Result<Option<(u32, i64)>, StoreError> {
+        let row = sqlx::query("select count, last from imagepic_miss where key = $1").bind(key).fetch_optional(&self.pool).await;
+        let Some(row) = row.map_err(failed)? else { return Ok(None) };
+        let (count, last): (i64, i64) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+        Ok(Some((u32::try_from(count).unwrap_or(u32::MAX), last)))
+    }
+
+    /// Counts one more at `now`; what is older than `forgotten` counts no more. Both are milliseconds.
+    pub(crate) async fn missed(&self, key: &str, now: i64, forgotten: i64) -> Result<(), StoreError> {
+        let counted = sqlx::query(
+            "insert into imagepic_miss as known (key, count, last) values ($1, 1, $2) on conflict (key) do update
+             set count = case when known.last < $3 then 1 else least(known.count + 1, 1000000) end, last = $2",
+        );
+        counted.bind(key).bind(now).bind(now - forgotten).execute(&self.pool).await.map_err(failed)?;
+        if self.missed.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP) {
+            let old = sqlx::query("delete from imagepic_miss where last < $1").bind(now - forgotten);
+            old.execute(&self.pool).await.map_err(failed)?;
+            let many = sqlx::query(
+                "delete from imagepic_miss where key in (select key from imagepic_miss order by last desc offset $1)",
+            );
+            many.bind(MISSES).execute(&self.pool).await.map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// The key all replicas sign with; the first one's offer is taken.

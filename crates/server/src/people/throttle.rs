@@ -1,8 +1,9 @@
 //! Slowing down whoever guesses passwords.
 //!
 //! Failures are counted in the account by the address they came from, so that nobody can lock a colleague out, so that a restart does
-//! not forget them and so that replicas share them. Phone numbers nobody has are counted in memory in the same way: whoever is made to
-//! wait must not learn from that who is registered. Besides, each address may fail only so often, whomever it tries.
+//! not forget them and so that replicas share them. Phone numbers nobody has are counted in the same way, in memory or in the database
+//! of several replicas: whoever is made to wait must not learn from that who is registered. Besides, each address may fail only so
+//! often, whomever it tries.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -10,8 +11,9 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::accounts::Document;
+use crate::accounts::{Document, PostgresHome, StoreError};
 
 /// Wrong tries that cost nothing: people mistype.
 const FREE: u32 = 5;
@@ -68,6 +70,22 @@ pub(crate) fn place(address: IpAddr) -> String {
 
 fn failures(document: &Document) -> BTreeMap<String, Failures> {
     document.get("failures").unwrap_or_default()
+}
+
+/// What a failure with a number nobody has is kept under: the number itself may be somebody's elsewhere.
+fn key(phone: &str, place: &str) -> String {
+    hex::encode(&Sha256::digest(format!("{phone}\0{place}"))[..16])
+}
+
+/// The same as [`Throttle::wait_for_nobody`], of all replicas together.
+pub(crate) async fn shared_wait(home: &PostgresHome, phone: &str, place: &str, now: i64) -> Result<i64, StoreError> {
+    let misses = home.misses(&key(phone, place)).await?;
+    Ok(misses.map_or(0, |(count, last)| Failures { count, last }.wait(now)))
+}
+
+/// The same as [`Throttle::failed_with_nobody`], for all replicas together.
+pub(crate) async fn shared_failure(home: &PostgresHome, phone: &str, place: &str, now: i64) -> Result<(), StoreError> {
+    home.missed(&key(phone, place), now, FORGOTTEN).await
 }
 
 /// Milliseconds this place must wait before it may try that account.
