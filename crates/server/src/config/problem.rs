@@ -41,7 +41,7 @@ pub enum Problem {
     Unknown {
         /// As it was written.
         name: String,
-        /// What was given for it; `None` where the name sounds like a secret.
+        /// What was given for it; `None` where it may be a secret.
         value: Option<String>,
         /// Where.
         source: Source,

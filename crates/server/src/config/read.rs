@@ -86,11 +86,14 @@ fn unknown(name: &str, value: &str, source: &Source) -> Problem {
     let spelled = |setting: &Setting| if in_file { setting.key() } else { setting.name.to_owned() };
     let names: Vec<_> = SETTINGS.iter().map(spelled).collect();
     let near = names.iter().map(|known| (distance(name, known), known)).min().filter(|(far, _)| *far <= 3);
+    // What nobody knows may be a secret under a name that is misspelt, or that another program has for it.
+    let plain = |known: &str| SETTINGS.iter().any(|setting| !setting.secret && spelled(setting) == known);
     let lower = name.to_ascii_lowercase();
-    let private = ["key", "secret", "pass", "token", "account"].iter().any(|word| lower.contains(word));
+    let sounds = ["key", "secret", "pass", "token", "account"].iter().any(|word| lower.contains(word));
+    let shown = near.is_some_and(|(_, known)| plain(known)) && !sounds;
     Problem::Unknown {
         name: name.to_owned(),
-        value: (!private).then(|| value.to_owned()),
+        value: shown.then(|| value.to_owned()),
         source: source.clone(),
         near: near.map(|(_, known)| known.clone()),
         allowed: names.join(", "),

@@ -92,8 +92,17 @@ fn no_message_shows_a_secret() {
         refused(&[("IMAGEPIC_ACCOUNTS", "mysql://u:hunter2@host/db")]).0,
         refused(&[("IMAGEPIC_S3_SECRET_KEYS", secret)]).0,
         refused(&[("IMAGEPIC_S3_SECRET_KEY", secret)]).0,
+        refused(&[("IMAGEPIC_JWT_SECERT", secret)]).0,
+        refused(&[("IMAGEPIC_S3_SECRT_KY", secret)]).0,
+        refused(&[("IMAGEPIC_DATABASE", "postgres://u:hunter2@host/db")]).0,
     ];
-    for broken in ["jwt_secret = \"hunter2", "s3_secret_key = [[\"hunter2\"]]", "secret = \"hunter2\""] {
+    for broken in [
+        "jwt_secret = \"hunter2",
+        "s3_secret_key = [[\"hunter2\"]]",
+        "secret = \"hunter2\"",
+        "jwt_secert = \"hunter2\"",
+        "database_url = \"postgres://u:hunter2@host/db\"",
+    ] {
         std::fs::write(&file, broken).expect("a file");
         let given = Given { file: Some(file.clone()), ..given(&[]) };
         texts.push(given.config().expect_err(broken).to_string());
