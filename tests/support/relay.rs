@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// A relay before one server; it ends with the test's runtime.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub struct Relay {
     /// `http://127.0.0.1:{port}`
     pub address: String,
     broken: Arc<Mutex<Option<(String, Breaks)>>>,
+    held: Arc<Notify>,
+    mended: Arc<Notify>,
 }
 
 /// Where a line breaks.
@@ -19,6 +22,7 @@ pub struct Relay {
 enum Breaks {
     Before,
     Behind,
+    Held,
 }
 
 impl Relay {
@@ -29,7 +33,7 @@ impl Relay {
     pub async fn before(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
-        let this = Self { address, broken: Arc::default() };
+        let this = Self { address, broken: Arc::default(), held: Arc::default(), mended: Arc::default() };
         let (relay, server) = (this.clone(), server.trim_start_matches("http://").to_owned());
         tokio::spawn(async move {
             while let Ok((visitor, _)) = listener.accept().await {
@@ -54,9 +58,20 @@ impl Relay {
         *self.broken() = Some((text.to_owned(), Breaks::Behind));
     }
 
+    /// From now on these bytes wait here until everything gets through again.
+    pub fn holds(&self, text: &str) {
+        *self.broken() = Some((text.to_owned(), Breaks::Held));
+    }
+
+    /// Until such bytes wait here.
+    pub async fn has_held(&self) {
+        self.held.notified().await;
+    }
+
     /// Everything gets through again.
     pub fn mends(&self) {
         *self.broken() = None;
+        self.mended.notify_waiters();
     }
 
     fn broken(&self) -> std::sync::MutexGuard<'_, Option<(String, Breaks)>> {
@@ -76,6 +91,13 @@ impl Relay {
                 match breaks {
                     Some((_, Breaks::Before)) => return,
                     Some((_, Breaks::Behind)) => lost.store(true, Ordering::Relaxed),
+                    Some((_, Breaks::Held)) => {
+                        let mended = self.mended.notified();
+                        self.held.notify_one();
+                        if self.broken().is_some() {
+                            mended.await;
+                        }
+                    }
                     None => {}
                 }
                 if to_server.write_all(&piece[..read]).await.is_err() {

@@ -15,7 +15,7 @@ over_every_store!(
     a_key_that_is_taken_is_not_granted_away,
 );
 
-fn wish(place: &Place, key: &str, bytes: &[u8]) -> Value {
+pub(crate) fn wish(place: &Place, key: &str, bytes: &[u8]) -> Value {
     json!({
         "bucketName": place.bucket,
         "objectName": key,
@@ -28,7 +28,7 @@ fn wish(place: &Place, key: &str, bytes: &[u8]) -> Value {
 }
 
 /// Sends bytes under a grant; the store's status. `change` may lie about a header.
-async fn send(place: &Place, grant: &Value, bytes: Vec<u8>, change: impl Fn(&str, &str) -> Option<String>) -> u16 {
+pub(crate) async fn send(place: &Place, grant: &Value, bytes: Vec<u8>, change: impl Fn(&str, &str) -> Option<String>) -> u16 {
     let mut request = place.team.http.put(grant["url"].as_str().expect("an address")).body(bytes);
     for (name, value) in grant["headers"].as_object().expect("headers") {
         let value = value.as_str().expect("text");
@@ -41,7 +41,7 @@ async fn send(place: &Place, grant: &Value, bytes: Vec<u8>, change: impl Fn(&str
     request.send().await.map_or(0, |answer| answer.status().as_u16())
 }
 
-fn as_it_is(_: &str, value: &str) -> Option<String> {
+pub(crate) fn as_it_is(_: &str, value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 

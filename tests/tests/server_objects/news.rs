@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use imagepic_tests::servers::postgres;
+use imagepic_tests::relay::Relay;
+use imagepic_tests::servers::{S3Server, ceph, postgres};
 use imagepic_tests::team::Team;
 use reqwest::Response;
 use serde_json::{Value, json};
 
+use crate::grants::{as_it_is, send, wish};
 use crate::place::{END, PASSWORD, PHONE, Place, Store, file, png};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -149,6 +151,32 @@ async fn what_somebody_puts_who_does_not_wait_for_the_answer_is_told_to_the_othe
     heard.sort();
     assert_eq!(heard, (0..MANY).map(|at| format!("{at:02}.png")).collect::<Vec<_>>());
     assert_eq!(place.count("").await, MANY);
+}
+
+/// The same of what went straight to the store, where the server is about to look at it.
+#[tokio::test]
+async fn what_came_under_a_grant_is_told_to_the_others_though_nobody_waits_for_the_answer() {
+    let relay = Relay::before(&ceph().endpoint).await;
+    let place = Place::over(S3Server { endpoint: relay.address.clone(), ..ceph() }, |setup, _| setup).await;
+    let mut listening = Listening::new(&place, &format!("bucketName={}", place.bucket)).await;
+    let bytes = png(70_000);
+    let grant = place.data("object/presignedPutObject", wish(&place, "a.png", &bytes)).await;
+    assert_eq!(send(&place, &grant, bytes, as_it_is).await, 200);
+    relay.holds(&format!("HEAD /{}/a.png", place.bucket));
+    let (host, body, token) = (place.team.url.trim_start_matches("http://"), place.at("a.png").to_string(), &place.token);
+    let request = format!(
+        "POST /imagepic/object/putCompleted HTTP/1.1\r\nhost: {host}\r\nauthorization: {token}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut line = tokio::net::TcpStream::connect(host).await.expect("a connection");
+    tokio::io::AsyncWriteExt::write_all(&mut line, request.as_bytes()).await.expect("it goes out");
+    tokio::time::timeout(LONG, relay.has_held()).await.expect("the server looks");
+    drop(line);
+    // Long enough for the server to notice.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    relay.mends();
+    assert_eq!(next_key(&mut listening).await, "a.png");
 }
 
 /// Two servers over one PostgreSQL; the database comes along.

@@ -16,6 +16,7 @@ use crate::objects::faults::{Voice, refusal};
 use crate::objects::{fields, policy};
 use crate::people::{Caller, Reader};
 use crate::state::App;
+use crate::work::to_its_end;
 
 /// A policy is read, changed and written: by one replica at a time.
 const POLICIES: &str = "imagepic policies";
@@ -29,6 +30,10 @@ async fn document(app: &App, bucket: &str) -> Result<Option<Value>, Refusal> {
     let text = app.objects.store.policy(bucket).await.map_err(|error| failed(&error, bucket))?;
     let unreadable = |_| Refusal::new(StatusCode::BAD_GATEWAY, Code::StoreRefused, "the bucket's policy cannot be read");
     text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
+}
+
+fn bad(reason: &str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, Code::BadRequest, reason)
 }
 
 fn failed(error: &S3Error, bucket: &str) -> Refusal {
@@ -75,7 +80,6 @@ async fn get_bucket_policy(State(app): State<App>, _: Reader, input: Input) -> A
 )]
 async fn set_bucket_policy(State(app): State<App>, caller: Caller, input: Input) -> Answer<Nothing> {
     caller.admin()?;
-    let bad = |reason: &str| Refusal::new(StatusCode::BAD_REQUEST, Code::BadRequest, reason);
     let bucket = fields::text(&input, "bucketName")?;
     let prefix = fields::optional_text(&input, "prefix")?.unwrap_or_default();
     let access = match fields::text(&input, "access")?.as_str() {
@@ -87,6 +91,11 @@ async fn set_bucket_policy(State(app): State<App>, caller: Caller, input: Input)
         return Err(bad("the field prefix must have no control characters and at most 1024 bytes"));
     }
     app.objects.bucket(&bucket, Voice::Fitting)?;
+    // The lock must not be given back while the store still writes.
+    to_its_end(async move { change(app, caller, bucket, prefix, access).await }).await
+}
+
+async fn change(app: App, caller: Caller, bucket: String, prefix: String, access: Access) -> Answer<Nothing> {
     let _alone = app.objects.policies.lock().await;
     let _of_all_replicas = app.people.alone(POLICIES).await?;
     let before = document(&app, &bucket).await?;

@@ -23,6 +23,7 @@ use crate::objects::upload::{kept, type_refused};
 use crate::objects::{fields, listing, names};
 use crate::people::Caller;
 use crate::state::App;
+use crate::work::to_its_end;
 
 /// Permission to put one object straight to the store, for ten minutes.
 ///
@@ -105,6 +106,10 @@ pub(super) async fn put_completed(State(app): State<App>, caller: Caller, input:
     let (bucket, key) = fields::address(&input)?;
     app.objects.bucket(&bucket, Voice::Fitting)?;
     names::old_key(&key)?;
+    to_its_end(async move { completed(app, caller, bucket, key).await }).await
+}
+
+async fn completed(app: App, caller: Caller, bucket: String, key: String) -> Answer<Stored> {
     let store = &app.objects.store;
     let failed = |error: S3Error| refusal(&error, &bucket, Some(&key), Voice::Fitting);
     let found = store.look_at(&bucket, &key).await.map_err(failed)?.ok_or_else(|| no_such_object(&bucket, &key))?;
