@@ -51,6 +51,37 @@ async fn a_server_behind_tls_before_a_store_without_it_takes_the_bytes_itself() 
     }
     assert_eq!(asked(&server, "object/putObject"), 2);
     assert_eq!(asked(&server, "object/presignedPutObject"), 1, "once was enough to know");
+    shows(&desk, &server).await;
+}
+
+/// The library shows what lies there, by bytes that came through the server.
+async fn shows(desk: &Desk, server: &Team) {
+    let settings = desk.engine.settings().get();
+    let id = &settings.destinations.iter().find(|one| matches!(one.kind, Kind::Team(_))).expect("the destination").id;
+    let before = asked(server, "object/getObject");
+    let (_, kind) = desk.engine.browse().picture(id, "images", "shots/first.png", "1").await.expect("a picture");
+    assert_eq!((kind, asked(server, "object/getObject")), ("image/png", before + 1));
+}
+
+/// A server on another computer with nothing but its own bucket, whose address means that computer alone.
+#[tokio::test]
+async fn links_that_would_open_nowhere_are_not_handed_out_and_pictures_are_seen_all_the_same() {
+    let server = TeamSetup::default().set("IMAGEPIC_PUBLIC_URL", "http://team.example/below").start().await;
+    server.register(PHONE, PASSWORD).await;
+    let desk = Desk::new().await;
+    // No name leads anywhere here; through a proxy one does, and the server is the proxy.
+    desk.engine.settings().set("general.proxy", &server.url).await.expect("a proxy");
+    let there = TeamAddress { allow_plain_http: true, ..address("http://team.example") };
+    let team = Destination { kind: Kind::Team(there.clone()), bucket: "images".to_owned(), ..destination("") };
+    let saved = desk.engine.destinations().save(Draft { destination: team, secret: None }).await.expect("saved");
+    desk.engine.destinations().use_(&saved.id, None, None).await.expect("chosen");
+    desk.engine.accounts().login(&there, secret(PASSWORD), false).await.expect("signed in");
+    let id = desk.give("first.png", picture(b"first")).await;
+    desk.becomes(id, "went through", done).await;
+    shows(&desk, &server).await;
+    let error = desk.engine.uploads().link(id).await.expect_err("it opens nowhere");
+    assert_eq!((error.code, error.field), (Code::Unsupported, Some("link")), "{error}");
+    assert!(error.to_string().contains("team.example") && error.to_string().contains("IMAGEPIC_PUBLIC_URL"), "{error}");
 }
 
 /// A port at which nobody answers, not even with a refusal: its queue is full, and what comes is dropped.

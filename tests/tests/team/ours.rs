@@ -117,6 +117,26 @@ async fn what_the_server_cannot_take_fails_at_once_and_says_why() {
     assert!(failed.message.as_deref().is_some_and(|message| message.contains("elsewhere")), "{:?}", failed.message);
 }
 
+#[tokio::test]
+async fn a_server_that_takes_more_than_it_did_is_believed_without_a_restart_here() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let server = TeamSetup::default().data(&data).set("IMAGEPIC_MAX_BYTES", 1000).start().await;
+    server.register(PHONE, PASSWORD).await;
+    let desk = desk(&server).await;
+    desk.engine.accounts().login(&address(&server.url), secret(PASSWORD), false).await.expect("signed in");
+    let large = picture(&[b'x'; 5000]);
+    let id = desk.give("large.png", large.clone()).await;
+    let failed = desk.becomes(id, "failed", |upload| upload.stage == Stage::Failed).await;
+    assert_eq!(failed.code, Some(Code::TooLarge));
+    let listen = server.url.trim_start_matches("http://").to_owned();
+    drop(server);
+    let _server = TeamSetup::default().data(&data).set("IMAGEPIC_LISTEN", &listen).start().await;
+    let id = desk.give("again.png", large).await;
+    let ended = desk.becomes(id, "has ended", |upload| done(upload) || upload.stage == Stage::Failed).await;
+    assert!(done(&ended), "{ended:?}");
+}
+
 fn imagepic(home: &std::path::Path, arguments: &[&str], input: &str) -> Output {
     let mut command = Command::new(built("imagepic"));
     command.args(arguments).env("IMAGEPIC_HOME", home).env("HOME", home).env("LC_ALL", "C.UTF-8");

@@ -120,6 +120,11 @@ impl Server {
         }
     }
 
+    /// Whether a link leads to the computer the server itself is on, which is another one: it opens for nobody here.
+    pub(crate) fn means_itself(&self, url: &Url) -> bool {
+        !self.here && is_here(url)
+    }
+
     /// What is at the address; asked once, and again after [`forget`](Self::forget).
     ///
     /// # Errors
@@ -221,6 +226,18 @@ impl Server {
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, token: Option<&str>) -> Answered<T> {
         let request = self.request(Method::GET, path, token)?;
         self.data(self.ask(request, ANSWER).await?)
+    }
+
+    /// Gets an object's bytes through the server, at most `most` of them.
+    pub(crate) async fn bytes(&self, path: &str, token: Option<&str>, most: usize) -> Answered<Bytes> {
+        let request = self.request(Method::GET, path, token)?;
+        let answer = self.http.ask(request, most.max(LARGEST)).await.map_err(|failure| unanswered(failure, &self.host))?;
+        // Refusals come with 200, too, but are no objects.
+        if answer.status() == StatusCode::OK && answer.headers().contains_key(header::ETAG) {
+            return Ok(answer.into_body());
+        }
+        let status = answer.status();
+        Err(self.data::<Value>(answer).err().unwrap_or_else(|| Trouble::Fault(self.odd(status))))
     }
 
     /// The `data` of an answer in the envelope.

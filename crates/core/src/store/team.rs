@@ -108,6 +108,16 @@ impl TeamStore {
         Ok(base.filter(|base| Url::parse(base).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))))
     }
 
+    /// A signed link to the bucket's own address, as it came and as it is understood.
+    async fn signed(&self, bucket: &str, key: &str, seconds: u32) -> Result<(String, Url)> {
+        let ask = PresignGet { bucket_name: bucket.to_owned(), object_name: key.to_owned(), expiry: Some(seconds) };
+        let asked: Answered<String> = self.look("object/presignedGetObject", &ask).await;
+        let text = asked.map_err(|trouble| fault(trouble, self.server(), self.about(bucket, key)))?;
+        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.ok_or_else(|| Error::new(Code::StoreRefused, words::odd_answer(self.server().host())))?;
+        Ok((text, url))
+    }
+
     /// Opens an address as a reader would, without signing in.
     pub(crate) async fn opens(&self, url: &str) -> bool {
         self.server().http().get(url, 64).await.is_ok_and(|answer| answer.status().is_success())
@@ -205,14 +215,12 @@ impl Store for TeamStore {
                 return Ok(Link { url: format!("{}/{}", base.trim_end_matches('/'), encode_key(key)), expires: None });
             }
         };
-        let ask = PresignGet { bucket_name: bucket.to_owned(), object_name: key.to_owned(), expiry: Some(seconds) };
         let now = SystemTime::now();
-        let asked: Answered<String> = self.look("object/presignedGetObject", &ask).await;
-        let url = asked.map_err(|trouble| fault(trouble, self.server(), self.about(bucket, key)))?;
-        if !Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
-            return Err(Error::new(Code::StoreRefused, words::odd_answer(self.server().host())));
+        let (text, url) = self.signed(bucket, key, seconds).await?;
+        if self.server().means_itself(&url) && self.server().ours().await?.is_some() {
+            return Err(Error::new(Code::Unsupported, words::link_to_itself(self.server().host())).at("link"));
         }
-        Ok(Link { url, expires: Some(now + Duration::from_secs(u64::from(seconds))) })
+        Ok(Link { url: text, expires: Some(now + Duration::from_secs(u64::from(seconds))) })
     }
 
     async fn copy(&self, bucket: &str, from: &str, to: &str) -> Result<Stored> {

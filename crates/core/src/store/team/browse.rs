@@ -7,11 +7,9 @@ use http::{Method, header};
 use imagepic_api::object::{Access, Address, Copy, GetPolicy, Policy, RemoveMany, Removed, SetPolicy, Stat};
 use imagepic_words::{browse, team as words};
 use serde_json::Value;
-use url::Url;
 
 use super::{TeamStore, meta, object, stored};
 use crate::account::{Answered, Speaks, fault, unanswered};
-use crate::destination::LinkPolicy;
 use crate::error::{Code, Error, Result};
 use crate::store::{Details, News, Object, Rule, Store as _, Stored};
 
@@ -64,19 +62,54 @@ impl TeamStore {
         }
     }
 
+    /// Straight from the bucket, or through the server where the bucket's own address is no use from here.
     pub(super) async fn bytes_of(&self, bucket: &str, key: &str, most: u64) -> Result<Bytes> {
-        let link = self.link(bucket, key, &LinkPolicy::Presigned { seconds: MOMENT }).await?;
+        let limit = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1);
+        // The older service hands out no bytes itself.
+        let through = !self.is_old().await?;
+        let straight = if through && self.detour.is_taken() { None } else { self.bytes_straight(bucket, key, limit).await? };
+        let bytes = match straight {
+            Some(bytes) => bytes,
+            None if through => self.bytes_through(bucket, key, limit).await?,
+            None => return Err(Error::new(Code::StoreRefused, words::odd_answer(self.server().host()))),
+        };
+        if bytes.len() < limit { Ok(bytes) } else { Err(Error::new(Code::TooLarge, browse::too_large_to_read(key))) }
+    }
+
+    /// `None` where nobody can be reached there, or nothing may be sent there.
+    async fn bytes_straight(&self, bucket: &str, key: &str, limit: usize) -> Result<Option<Bytes>> {
+        let (link, url) = self.signed(bucket, key, MOMENT).await?;
         let host = self.server().host();
-        let url = Url::parse(&link.url).ok().filter(|url| self.server().may_send_to(url));
-        let url = url.ok_or_else(|| Error::new(Code::StoreRefused, words::odd_answer(host)))?;
-        let most = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1);
-        let answer = self.server().http().get(url.as_str(), most).await.map_err(|failure| unanswered(failure, host))?;
+        if !self.server().may_send_to(&url) {
+            self.detour.take();
+            return Ok(None);
+        }
+        let answer = match self.server().http().get(&link, limit).await {
+            Ok(answer) => answer,
+            Err(failure) if failure.is_before_sending() => {
+                tracing::info!(%failure, "the bucket's own address cannot be reached; bytes come through the team server");
+                self.detour.take();
+                return Ok(None);
+            }
+            Err(failure) => return Err(unanswered(failure, host)),
+        };
         match answer.status().as_u16() {
-            200 if answer.body().len() < most => Ok(answer.into_body()),
-            200 => Err(Error::new(Code::TooLarge, browse::too_large_to_read(key))),
+            200 => Ok(Some(answer.into_body())),
             404 => Err(Error::new(Code::NoSuchObject, words::no_such_object(key, bucket, host))),
             status => Err(Error::new(Code::StoreRefused, words::refused(host, format!("HTTP {status}")))),
         }
+    }
+
+    async fn bytes_through(&self, bucket: &str, key: &str, limit: usize) -> Result<Bytes> {
+        let part = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let path = format!("object/getObject?bucketName={}&objectName={}", part(bucket), part(key));
+        let path = path.as_str();
+        let freely = if self.reads_freely().await? { Some(self.server().bytes(path, None, limit).await) } else { None };
+        let asked = match freely.filter(|answer| !self.wants_token(answer)) {
+            Some(answer) => answer,
+            None => self.account.with_token(|token| async move { self.server().bytes(path, Some(&token), limit).await }).await,
+        };
+        asked.map_err(|trouble| fault(trouble, self.server(), self.about(bucket, key)))
     }
 
     pub(super) async fn copied(&self, bucket: &str, from: &str, to: &str, if_absent: bool) -> Result<Stored> {

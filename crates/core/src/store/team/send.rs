@@ -1,5 +1,7 @@
 //! An upload to a team server: straight to the bucket by a grant, or through the server; confirmed in either case.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue, Method, Request, header};
@@ -30,7 +32,12 @@ impl TeamStore {
                 return sent;
             }
         }
-        let Some(found) = self.server().ours().await? else { return Err(self.old_cannot()) };
+        let mut found = self.server().ours().await?;
+        if found.as_ref().is_some_and(|found| put.size > found.max_bytes) {
+            // It may take more than when it was asked.
+            found = self.server().ours_since(Duration::ZERO).await?;
+        }
+        let Some(found) = found else { return Err(self.old_cannot()) };
         if put.size > found.max_bytes {
             return Err(Error::new(Code::TooLarge, words::too_large(&put.key, self.server().host())));
         }
