@@ -354,7 +354,7 @@ fn open(display: &Display, limits: &Limits) -> Result<(Arc<dyn Board>, Backend),
     if let Some(path) = &display.wayland {
         match wayland::Wayland::connect(path, limits) {
             Ok((board, kind)) => return Ok((Arc::new(board), Backend { kind, reason: None })),
-            Err(error) => reasons.push(error.to_string()),
+            Err(error) => reasons.push(reason(error)),
         }
     }
     if let Some(name) = &display.x11 {
@@ -364,10 +364,18 @@ fn open(display: &Display, limits: &Limits) -> Result<(Arc<dyn Board>, Backend),
                 let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
                 return Ok((Arc::new(board), Backend { kind, reason }));
             }
-            Err(error) => reasons.push(error.to_string()),
+            Err(error) => reasons.push(reason(error)),
         }
     }
     Err(if reasons.is_empty() { Error::NoDisplay } else { Error::Unavailable(reasons.join("; ")) })
+}
+
+/// Why one way does not lead there; the whole of them is one sentence.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn reason(error: Error) -> String {
+    let text = if let Error::Unavailable(reason) = error { reason } else { error.to_string() };
+    // A number for those who read the sources of the system.
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
