@@ -1,5 +1,5 @@
-//! The library's window on a home with the uploads of ten years: how long until it is drawn, what it takes once it was scrolled, and how
-//! fast a search answers. On a desktop that nobody looks at, by the window's own pixels: a listed window may still be blank.
+//! The windows on a home with the uploads of ten years: how long until each is drawn, what the library takes once it was scrolled, and
+//! how fast a search answers. On a desktop that nobody looks at, by the windows' own pixels: a listed window may still be blank.
 
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -17,9 +17,17 @@ use crate::Outcome;
 const UPLOADS: u32 = 100_000;
 const OPENED: usize = 9;
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Where the second row of tiles lies, in pixels of the window: names, times and pictures' grounds.
-const ROWS: (i16, i16, u16, u16) = (230, 250, 360, 200);
-/// What is painted there once tiles are: letters have many greys. Before, it is the ground alone.
+/// A window, by its line in the tray and its title.
+struct Asked {
+    line: &'static str,
+    title: &'static str,
+    /// Where it has letters once it is drawn, in pixels of the window: of the library the second row of tiles.
+    letters: (i16, i16, u16, u16),
+}
+const LIBRARY: Asked = Asked { line: "Library", title: "Library", letters: (230, 250, 360, 200) };
+const SETTINGS: Asked = Asked { line: "Settings", title: "Settings", letters: (240, 60, 360, 240) };
+const DROP_ZONE: Asked = Asked { line: "Drop zone", title: "Drop zone", letters: (20, 20, 260, 180) };
+/// What is painted there once letters are: they have many greys. Before, it is the ground alone.
 const PAINTED: usize = 16;
 
 /// Fills the home, opens the window again and again and prints the medians.
@@ -42,58 +50,82 @@ pub(crate) async fn measure(app: &Path, home: &Path) -> Outcome {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let outcome = windows(&desktop, app, home, &running).await;
+    let outcome = windows(&desktop, &tray, app, home, &running).await;
     ask_to_end(&mut running, PATIENCE);
-    let (open_ms, memory_mb) = outcome?;
-    println!("{}", serde_json::json!({ "open_ms": open_ms, "search_ms": search_ms, "memory_mb": memory_mb }));
+    let mut figures = outcome?;
+    figures["search_ms"] = search_ms.into();
+    println!("{figures}");
     Ok(())
 }
 
-async fn windows(desktop: &VirtualDesktop, app: &Path, home: &Path, running: &Child) -> Outcome<(f64, f64)> {
+/// Each window asked for by its line in the tray, the library by a further start of the app, too; and what that one takes.
+async fn windows(desktop: &VirtualDesktop, tray: &Tray, app: &Path, home: &Path, running: &Child) -> Outcome<serde_json::Value> {
+    let mut figures = serde_json::json!({});
+    for (name, asked) in [("drop_zone_ms", DROP_ZONE), ("settings_ms", SETTINGS), ("open_ms", LIBRARY)] {
+        let mut times = Vec::new();
+        // The first one fills the file cache.
+        for round in 0..=OPENED {
+            tray.wait_for(&[asked.line]).await;
+            let begun = Instant::now();
+            tray.click(&[asked.line]).await;
+            let window = drawn(desktop, &asked, begun).await?;
+            if round > 0 {
+                times.push(begun.elapsed());
+            }
+            close(desktop, &window).await;
+        }
+        figures[name] = median(times).into();
+    }
     let mut times = Vec::new();
-    let mut memory = f64::NAN;
-    // The first one fills the file cache.
-    for round in 0..=OPENED {
+    for round in 0..OPENED {
         let begun = Instant::now();
         // It says whom it asked; what is printed here is read.
         let mut asks = desktop.command(app);
         let mut asks = asks.env("IMAGEPIC_HOME", home).args(["--show", "library"]).stdout(Stdio::null()).spawn()?;
-        let window = drawn(desktop, begun).await?;
-        if round > 0 {
-            times.push(begun.elapsed().as_secs_f64() * 1000.0);
-        }
+        let window = drawn(desktop, &LIBRARY, begun).await?;
+        times.push(begun.elapsed());
         asks.wait()?;
-        if round == OPENED {
+        if round == OPENED - 1 {
             for _ in 0..10 {
                 display::scroll_down(desktop, &window, (500, 400), 100);
             }
             tokio::time::sleep(Duration::from_secs(2)).await;
-            memory = proportional(running.id())?;
+            figures["memory_mb"] = proportional(running.id())?.into();
         }
-        display::close(desktop, &window);
-        while display::windows(desktop).iter().any(|shown| shown.id == window.id) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        close(desktop, &window).await;
     }
-    times.sort_by(f64::total_cmp);
-    Ok((times[times.len() / 2], memory))
+    figures["open_by_command_ms"] = median(times).into();
+    Ok(figures)
 }
 
-async fn drawn(desktop: &VirtualDesktop, begun: Instant) -> Outcome<Shown> {
+/// In milliseconds.
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1000.0
+}
+
+async fn close(desktop: &VirtualDesktop, window: &Shown) {
+    display::close(desktop, window);
+    while display::windows(desktop).iter().any(|shown| shown.id == window.id) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn drawn(desktop: &VirtualDesktop, asked: &Asked, begun: Instant) -> Outcome<Shown> {
     let mut window = None;
     while begun.elapsed() < PATIENCE {
         if window.is_none() {
-            window = display::windows(desktop).into_iter().find(|shown| shown.title == "Library");
+            window = display::windows(desktop).into_iter().find(|shown| shown.title == asked.title);
         }
         if let Some(shown) = &window
-            && display::colours(desktop, shown, ROWS).is_some_and(|colours| colours >= PAINTED)
+            && display::colours(desktop, shown, asked.letters).is_some_and(|colours| colours >= PAINTED)
             && let Some(shown) = window
         {
             return Ok(shown);
         }
         tokio::time::sleep(Duration::from_millis(4)).await;
     }
-    Err("the library was not drawn within 20 s".into())
+    Err(format!("{} was not drawn within 20 s", asked.title).into())
 }
 
 /// Memory of the window's processes in MB: what is theirs alone, and their share of what several have (proc(5), `Pss`).
