@@ -1,5 +1,6 @@
-// Draws every window in every state, light and dark, in both languages, under the windows' own policy, and looks for what hinders people
-// (axe). PNGs go to ui/artifacts/shots. `--only WORD` draws those whose name contains it, `--axe` looks and keeps no picture.
+// Draws every window in every state, light and dark, in both languages, at 100 % and 200 %, under the windows' own policy, and looks for
+// what hinders people (axe). PNGs go to artifacts/shots/states. `--only WORD` draws those whose name contains it, `--axe` looks and keeps
+// no picture.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -10,7 +11,7 @@ import { build } from "vite";
 import { chromium } from "playwright-core";
 
 const root = new URL("..", import.meta.url).pathname;
-const out = join(root, "artifacts/shots");
+const out = join(root, "../artifacts/shots/states");
 const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const pictures = !process.argv.includes("--axe");
 const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : "";
@@ -113,7 +114,7 @@ if (!existsSync(browserPath)) throw new Error(`no browser at ${browserPath}; say
 const built = mkdtempSync(join(tmpdir(), "imagepic-shots-"));
 process.on("exit", () => rmSync(built, { recursive: true, force: true }));
 await build({ root, mode: "fake", logLevel: "error", build: { outDir: built, emptyOutDir: true } });
-mkdirSync(out, { recursive: true });
+if (pictures) mkdirSync(out, { recursive: true });
 const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
 const server = createServer((request, response) => {
   const path = new URL(request.url, "http://local").pathname;
@@ -133,7 +134,10 @@ const tell = (name, what) => {
 
 // Each state in every language and theme for people to look at; for axe both languages and both themes once are enough.
 const dresses = pictures ? [["en", "light"], ["en", "dark"], ["zh-CN", "light"], ["zh-CN", "dark"]] : [["en", "light"], ["zh-CN", "dark"]];
-const jobs = dresses.flatMap(([lang, theme]) => shots.map((shot) => ({ shot, lang, theme, name: `${shot.name}.${lang}.${theme}` }))).filter(({ name }) => name.includes(only));
+const scales = pictures ? [1, 2] : [1];
+const jobs = dresses
+  .flatMap(([lang, theme]) => scales.flatMap((scale) => shots.map((shot) => ({ shot, lang, theme, scale, name: `${shot.name}.${lang}.${theme}.${scale}x` }))))
+  .filter(({ name }) => name.includes(only));
 
 async function look(page, { shot, lang, theme, name }) {
   await page.setViewportSize(shot.size);
@@ -166,16 +170,21 @@ async function look(page, { shot, lang, theme, name }) {
 
 // Most of a look is waiting: four at a time, each in a page it keeps, so that the browser need not begin anew for every state.
 await Promise.all(Array.from({ length: 4 }, async () => {
-  const page = await browser.newPage({ reducedMotion: "reduce", deviceScaleFactor: pictures ? 2 : 1 });
   let name;
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && tell(name, message.text()));
-  page.on("pageerror", (error) => tell(name, error.message));
+  const pages = new Map();
+  const begun = async (deviceScaleFactor) => {
+    const page = await browser.newPage({ reducedMotion: "reduce", deviceScaleFactor });
+    page.on("console", (message) => ["error", "warning"].includes(message.type()) && tell(name, message.text()));
+    page.on("pageerror", (error) => tell(name, error.message));
+    pages.set(deviceScaleFactor, page);
+    return page;
+  };
   for (let job = jobs.shift(); job; job = jobs.shift()) {
     name = job.name;
-    await look(page, job);
+    await look(pages.get(job.scale) ?? (await begun(job.scale)), job);
   }
 }));
 await browser.close();
 server.close();
-console.log(`${out}: ${wrong === 0 ? "nothing wrong" : `${wrong} things wrong`}`);
+console.log(`${pictures ? out : "every state"}: ${wrong === 0 ? "nothing wrong" : `${wrong} things wrong`}`);
 process.exitCode = wrong > 0 ? 1 : 0;

@@ -1,8 +1,8 @@
-//! `cargo xtask shots`: pictures of the real windows, light and dark, in both languages, at 100 % and 200 %, taken by the desktop tests;
-//! and of them those of the README.
+//! `cargo xtask shots`: pictures of the windows, light and dark, in both languages, at 100 % and 200 %: of the real ones, taken by the
+//! desktop tests, and of every state they have, drawn in a browser. And of them those of the README.
 
 use crate::sh::{self, Done, step};
-use crate::{setup, test};
+use crate::{setup, test, ui};
 
 /// What the README shows, in both languages and for both themes of whoever reads it.
 const README: [&str; 4] = ["windows.png", "windows-dark.png", "windows-zh.png", "windows-zh-dark.png"];
@@ -22,6 +22,7 @@ pub(crate) fn shots(arguments: &[String]) -> Done {
         let (from, to) = (made.join(name), sh::root().join("docs").join(name));
         std::fs::copy(&from, &to).map_err(|why| format!("{} to {}: {why}", from.display(), to.display()))?;
     }
-    println!("They are in artifacts/shots/, those of the README in docs/.");
+    step("every state", ui::shots)?;
+    println!("They are in artifacts/shots/, every state in artifacts/shots/states/, those of the README in docs/.");
     Ok(())
 }

@@ -41,6 +41,11 @@ pub(crate) fn axe() -> Done {
     sh::run(sh::npm().args(["run", "--silent", "axe"]))
 }
 
+/// Pictures of every window in every state.
+pub(crate) fn shots() -> Done {
+    sh::run(sh::npm().args(["run", "--silent", "shots"]))
+}
+
 fn changed(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).and_then(|about| about.modified()).ok()
 }
