@@ -221,6 +221,20 @@ impl Blobs {
         }
     }
 
+    /// Whether there are bytes at all.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub(crate) fn any(&self) -> Result<bool> {
+        for folder in fs::read_dir(&self.root).map_err(|e| Error::io("list", &self.root, e))? {
+            let path = folder.map_err(|e| Error::io("list", &self.root, e))?.path();
+            if path.is_dir() && fs::read_dir(&path).map_err(|e| Error::io("list", &path, e))?.next().is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Unlinks every blob that neither the index knows nor anybody writes; returns how many.
     pub(crate) fn sweep(&self, mut known: impl FnMut(BlobId) -> Result<bool>) -> Result<u64> {
         let mut swept = 0;

@@ -25,6 +25,12 @@ pub struct Keys {
     pub secret_key: SecretString,
 }
 
+/// What every version of the file has.
+#[derive(Deserialize)]
+struct Version {
+    version: i64,
+}
+
 #[derive(Serialize, Deserialize)]
 struct KeyFile {
     version: i64,
@@ -60,11 +66,13 @@ fn load(path: &Path) -> Result<Option<Keys>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(Error::io("read", path, e)),
     };
-    let file: KeyFile =
-        serde_json::from_str(&text).map_err(|e| Error::Foreign { path: path.into(), why: format!("line {}", e.line()) })?;
-    if file.version > FORMAT {
-        return Err(Error::NewerFormat { path: path.into(), found: file.version, known: FORMAT });
+    let foreign = |e: serde_json::Error| Error::Foreign { path: path.into(), why: format!("line {}", e.line()) };
+    // Whatever else a newer one holds may not be understood.
+    let Version { version } = serde_json::from_str(&text).map_err(foreign)?;
+    if version > FORMAT {
+        return Err(Error::NewerFormat { path: path.into(), found: version, known: FORMAT });
     }
+    let file: KeyFile = serde_json::from_str(&text).map_err(foreign)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

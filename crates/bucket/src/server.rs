@@ -96,9 +96,9 @@ fn open_now(config: Config) -> Result<Server> {
     private_folder(dir).map_err(|e| Error::io("create", dir, e))?;
     let lock = take_lock(dir)?;
     let path = dir.join("index.sqlite");
-    let (conn, unclean) = index::open(&path)?;
     let counters = Arc::new(Counters::default());
     let blobs = Arc::new(Blobs::open(dir.join("blobs"), Arc::clone(&counters))?);
+    let (conn, unclean) = index::open(&path, blobs.any()?)?;
     let readers = Arc::new(Readers::new(path));
     let policies = Arc::new(Policies::default());
     for bucket in index::buckets(&conn).map_err(|f| plain(f, dir))? {
@@ -146,7 +146,7 @@ fn plain(fail: Fail, dir: &Path) -> Error {
         Fail::Db(source) if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
             Error::DiskFull { dir: dir.into() }
         }
-        Fail::Db(source) => Error::Index { what: "be read", source },
+        Fail::Db(source) => index::index_error("be read", &dir.join("index.sqlite"))(source),
         Fail::Io(source) => Error::io("use", dir, source),
         Fail::Closed => Error::Closed,
         Fail::S3(e) if e.code().as_str() == "InsufficientStorage" => Error::DiskFull { dir: dir.into() },
@@ -174,9 +174,9 @@ pub fn usage(dir: &Path) -> Result<Option<Usage>> {
     if !path.exists() {
         return Ok(None);
     }
-    let unread = |source| Error::Index { what: "be read", source };
-    let connection = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unread)?;
-    connection.busy_timeout(Duration::from_secs(5)).map_err(unread)?;
+    let unread = index::index_error("be read", &path);
+    let connection = rusqlite::Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&unread)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(&unread)?;
     let (buckets, objects, bytes) = index::usage(&connection).map_err(|fail| plain(fail, dir))?;
     Ok(Some(Usage { buckets, objects, bytes }))
 }
@@ -190,9 +190,9 @@ pub fn public(dir: &Path, bucket: &str) -> Result<Public> {
     if !path.exists() {
         return Ok(Public::default());
     }
-    let unread = |source| Error::Index { what: "be read", source };
-    let connection = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unread)?;
-    connection.busy_timeout(Duration::from_secs(5)).map_err(unread)?;
+    let unread = index::index_error("be read", &path);
+    let connection = rusqlite::Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&unread)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(&unread)?;
     match index::policy(&connection, bucket) {
         // One that cannot be read opens nothing, as where it is served.
         Ok(text) => Ok(text.and_then(|text| policy::parse(bucket, &text).ok()).unwrap_or_default()),

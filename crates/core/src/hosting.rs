@@ -391,8 +391,17 @@ fn console() -> Option<PathBuf> {
 }
 
 /// What a fault of the bucket as a whole means for a person.
-fn broken(error: BucketError) -> Error {
+pub(crate) fn broken(error: BucketError) -> Error {
     let built = match &error {
+        BucketError::Foreign { path, .. } => {
+            let folder = path.parent().unwrap_or(path);
+            let text = match path.file_name().and_then(std::ffi::OsStr::to_str) {
+                Some("key") => errors::bucket_key_broken(path.display()),
+                Some("port") => errors::bucket_port_broken(path.display()),
+                _ => errors::bucket_index_broken(path.display(), folder.display()),
+            };
+            Error::new(Code::Internal, text)
+        }
         BucketError::PortTaken { port } => Error::new(Code::BucketPortTaken, errors::bucket_port_taken(port)),
         BucketError::NewerFormat { path, .. } => Error::new(Code::HomeNewer, errors::home_newer(path.display())),
         BucketError::DiskFull { dir } => Error::new(Code::DiskFull, errors::disk_full(dir.display())),

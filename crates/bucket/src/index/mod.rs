@@ -73,20 +73,29 @@ CREATE TABLE blob (
 ) WITHOUT ROWID;
 ";
 
-fn index_error(what: &'static str, path: &Path) -> impl Fn(rusqlite::Error) -> Error {
+pub(crate) fn index_error(what: &'static str, path: &Path) -> impl Fn(rusqlite::Error) -> Error {
     let path = path.to_owned();
     move |source| match source.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => Error::Foreign { path: path.clone(), why: "it is no SQLite database".into() },
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => Error::Foreign { path: path.clone(), why: "it is damaged".into() },
         Some(rusqlite::ErrorCode::DiskFull) => Error::DiskFull { dir: path.clone() },
         _ => Error::Index { what, source },
     }
 }
 
-/// Opens the index for writing, making it where there is none; tells whether the last process ended without closing it.
-pub(crate) fn open(path: &Path) -> Result<(Connection, bool)> {
+/// Opens the index for writing, making it where there is none; tells whether the last process ended without closing it. `bytes`: there
+/// are bytes of objects, of which a new index would know nothing, and which a sweep would take away.
+pub(crate) fn open(path: &Path, bytes: bool) -> Result<(Connection, bool)> {
     let err = |what| index_error(what, path);
+    let there = path.metadata().is_ok_and(|m| m.len() > 0);
+    if bytes && !there {
+        return Err(Error::Foreign {
+            path: path.into(),
+            why: "it is missing or empty, though bytes of objects are there".into(),
+        });
+    }
     // Looked at through a connection that cannot write: a newer file must stay as it is.
-    if path.metadata().is_ok_and(|m| m.len() > 0) {
+    if there {
         let look = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(err("open"))?;
         let pragma = |name| look.pragma_query_value(None, name, |r| r.get::<_, i64>(0)).map_err(err("read its format"));
         let (application, found) = (pragma("application_id")?, pragma("user_version")?);

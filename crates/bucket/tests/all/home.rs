@@ -2,7 +2,7 @@
 
 use imagepic_bucket::{Config, Error, keys, open};
 
-use crate::common::{BUCKET, Home, config};
+use crate::common::{BUCKET, Home, blobs, bytes, config};
 
 #[tokio::test]
 async fn a_second_process_is_told_that_the_bucket_is_in_use() {
@@ -62,6 +62,61 @@ async fn an_index_of_a_newer_version_is_refused_and_left_untouched() {
     std::fs::write(&path, "this is no database, just words, long enough to be looked at as a header of one").unwrap();
     let refused = open(config(home.dir.path()).0).await;
     assert!(matches!(refused, Err(Error::Foreign { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_index_that_is_gone_is_not_made_anew_beside_the_bytes_of_its_objects() {
+    let home = Home::new().await;
+    home.put("k", bytes(83_000)).await;
+    home.running.shutdown().await;
+    home.server.close().await;
+    let (dir, kept) = (home.dir.path(), tempfile::tempdir().unwrap());
+    let index = dir.join("index.sqlite");
+    std::fs::rename(&index, kept.path().join("index")).unwrap();
+    for emptied in [false, true] {
+        if emptied {
+            std::fs::write(&index, "").unwrap();
+        }
+        let refused = open(config(dir).0).await;
+        assert!(matches!(&refused, Err(Error::Foreign { path, .. }) if *path == index), "{refused:?}");
+        assert_eq!(index.exists(), emptied, "left as it is");
+    }
+    assert_eq!(blobs(dir), 1);
+    std::fs::rename(kept.path().join("index"), &index).unwrap();
+    let server = open(config(dir).0).await.unwrap();
+    assert_eq!(server.usage().await.unwrap().objects, 1);
+    server.close().await;
+    // Without bytes there is nothing that a new one would not know.
+    std::fs::remove_dir_all(dir.join("blobs")).unwrap();
+    std::fs::remove_file(&index).unwrap();
+    open(config(dir).0).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn an_index_that_is_damaged_is_named_by_its_file_whoever_reads_it() {
+    let home = Home::new().await;
+    home.running.shutdown().await;
+    home.server.close().await;
+    let index = home.dir.path().join("index.sqlite");
+    let mut damaged = std::fs::read(&index).unwrap();
+    damaged[100..].fill(0xff);
+    for content in [damaged, b"no database at all, but long enough for the header of one".repeat(10)] {
+        std::fs::write(&index, content).unwrap();
+        let of_file = |result: Result<(), Error>| {
+            assert!(matches!(&result, Err(Error::Foreign { path, .. }) if *path == index), "{result:?}");
+        };
+        of_file(open(config(home.dir.path()).0).await.map(drop));
+        of_file(imagepic_bucket::usage(home.dir.path()).map(drop));
+        of_file(imagepic_bucket::public(home.dir.path(), BUCKET).map(drop));
+    }
+}
+
+#[test]
+fn a_key_file_of_a_newer_version_is_told_as_that_whatever_else_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("key"), r#"{"version": 2, "pairs": []}"#).unwrap();
+    let refused = keys::load_or_create(dir.path());
+    assert!(matches!(refused, Err(Error::NewerFormat { found: 2, known: 1, .. })), "{refused:?}");
 }
 
 #[tokio::test]

@@ -93,6 +93,36 @@ fn whatever_starts_the_host_of_the_bucket_says_so() {
     }
 }
 
+#[test]
+fn what_is_damaged_in_the_buckets_folder_is_named_with_the_way_out() {
+    let home = Home::new();
+    home.write("a.png", &png(58));
+    home.write("b.png", &png(59));
+    let link = home.run(&["upload", "a.png"]).ends(0).lines()[0].to_owned();
+    home.run(&["bucket", "stop"]).ends(0);
+    for (file, harm) in [("key", "x"), ("port", "x"), ("index.sqlite", "no database, but long enough for a header of one")] {
+        let path = home.path().join("bucket").join(file);
+        let whole = std::fs::read(&path).expect("it is there");
+        std::fs::write(&path, harm).expect("written");
+        let told = home.run(&["upload", "b.png"]).ends(1).err;
+        assert!(told.contains(path.to_str().expect("text")) && told.contains("Put it back"), "{told}");
+        assert!(!told.contains("by itself"), "it does not mend itself: {told}");
+        std::fs::write(&path, whole).expect("back");
+    }
+    let index = home.path().join("bucket/index.sqlite");
+    std::fs::rename(&index, home.path().join("kept")).expect("moved");
+    for arguments in [&["upload", "b.png"][..], &["ls", "images"], &["bucket", "start"]] {
+        let told = home.run(arguments).ends(1).err;
+        assert!(told.contains("missing or damaged"), "an empty bucket is not begun beside the bytes: {told}");
+    }
+    std::fs::rename(home.path().join("kept"), &index).expect("back");
+    let again = home.run(&["retry", "--all"]).ends(0);
+    let links = again.lines();
+    assert!(links.len() == 4 && links.iter().all(|link| *link == links[0]), "given four times, stored once: {again:?}");
+    opens(links[0], &png(59));
+    opens(&link, &png(58));
+}
+
 /// Whoever says that it serves the bucket hangs up on everybody.
 #[test]
 fn a_host_that_ends_in_the_middle_is_not_told_as_an_address_to_be_checked() {

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imagepic_bucket::Usage;
-use imagepic_words::errors;
 
 use super::{Inner, Role};
 use crate::destination::THIS_COMPUTER;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::home::Home;
 use crate::hosting::Hosting;
 use crate::watching::{self, Heard};
@@ -89,10 +88,7 @@ impl BucketHost {
     /// `Internal` where its index cannot be read.
     pub async fn usage(&self) -> Result<Option<Usage>> {
         let dir = self.inner.home.bucket();
-        crate::queue::blocking(move || {
-            imagepic_bucket::usage(&dir).map_err(|error| Error::new(Code::Internal, errors::bucket_broken(&error)).because(error))
-        })
-        .await
+        crate::queue::blocking(move || imagepic_bucket::usage(&dir).map_err(crate::hosting::broken)).await
     }
 
     /// Makes sure that somebody serves the bucket.
