@@ -10,6 +10,7 @@ mod names;
 mod news;
 mod picture;
 mod refresh;
+mod trail;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub use access::{AccessView, Closing};
 pub(crate) use cache::Cache;
 pub use cache::{Folder, Known};
 use names::{check_length, check_new, media_type, name, parent};
+pub use trail::Spot;
 use walk::Walk;
 
 /// Objects of one place that [`Browse::folders`] lists at most.
@@ -161,6 +163,41 @@ impl Browse {
         self.id(destination).map(|id| self.inner.browsed.known(&id)).unwrap_or_default()
     }
 
+    /// Looks into a place because a person asks for it, so that menus have it from then on, with what lies directly below it. Menus say
+    /// meanwhile that it is looked at ([`Known::asked`]).
+    ///
+    /// # Errors
+    /// As [`folders`](Self::folders).
+    pub async fn look_into(&self, destination: &str, bucket: &str, prefix: &str) -> Result<()> {
+        let spot = self.spot(destination, bucket, prefix)?;
+        let id = spot.destination.clone();
+        let asking = self.inner.browsed.ask(&spot);
+        self.inner.tell_menus(&id);
+        let looked = self.folders(&id, bucket, prefix).await;
+        drop(asking);
+        if looked.is_ok() {
+            self.inner.browsed.turned_to(spot);
+        }
+        self.inner.tell_menus(&id);
+        looked.map(drop)
+    }
+
+    /// A window shows this place now: menus lead there from now on, and know what lies directly below it.
+    pub fn turned_to(&self, destination: &str, bucket: &str, prefix: &str) {
+        if let Ok(spot) = self.spot(destination, bucket, prefix)
+            && !bucket.is_empty()
+        {
+            self.inner.tell_menus(&spot.destination);
+            self.inner.browsed.turned_to(spot);
+        }
+    }
+
+    /// Where a person has looked, newest first, from memory.
+    #[must_use]
+    pub fn looked(&self) -> Vec<Spot> {
+        self.inner.browsed.looked()
+    }
+
     /// One page, for programs that walk through everything.
     ///
     /// # Errors
@@ -186,6 +223,10 @@ impl Browse {
         let page = self.inner.stores.of(&id).await?.list(bucket, prefix, cursor, limit).await?;
         let mut listing = Listing { folders: page.folders, more: page.next.is_some(), next: page.next, ..Listing::default() };
         listing.objects.extend(page.objects.into_iter().map(listed));
+        if cursor.is_none() && !listing.more && (prefix.is_empty() || prefix.ends_with('/')) {
+            // The whole of it: menus need not ask for the same again.
+            self.inner.browsed.keep_place(&id, bucket, prefix, Ok(Folder::of(&listing)));
+        }
         if cursor.is_none() {
             for made in self.inner.browsed.made_below(&id, bucket, prefix) {
                 if let Err(at) = listing.folders.binary_search(&made) {
@@ -358,6 +399,10 @@ impl Browse {
 
     fn id(&self, destination: &str) -> Result<String> {
         Ok(self.inner.hub.settings().find(destination)?.id.clone())
+    }
+
+    fn spot(&self, destination: &str, bucket: &str, prefix: &str) -> Result<Spot> {
+        Ok(Spot { destination: self.id(destination)?, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 
     async fn store(&self, destination: &str) -> Result<Arc<dyn Store>> {

@@ -112,6 +112,34 @@ async fn a_store_that_does_not_answer_is_told_and_what_was_known_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_menu_gets_to_know_a_place_somebody_looks_into_and_what_lies_below_it() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    put(&remote, "one/two/three/four/five/six.png").await;
+    put(&remote, "else/where/deep/down/a.png").await;
+    let engine = place.with(&remote).await;
+    let first = known(&engine, |known| known.folders.contains_key(&at("one/"))).await;
+    assert!(!first.folders.contains_key(&at("one/two/")), "nobody has asked for it");
+    engine.browse().look_into("Team", BUCKET, "one/two/three/").await.expect("looked into");
+    let now = engine.browse().known("Team");
+    assert_eq!(now.folders[&at("one/two/three/")].folders, ["one/two/three/four/"]);
+    assert!(now.asked.is_empty());
+    assert_eq!(engine.browse().looked()[0].prefix, "one/two/three/");
+    let later = known(&engine, |known| known.folders.contains_key(&at("one/two/three/four/"))).await;
+    assert!(!later.folders.contains_key(&at("one/two/three/four/five/")), "one level, not all of them");
+    // Walking through the library leads the menu as well.
+    engine.browse().turned_to("Team", BUCKET, "else/where/");
+    known(&engine, |known| known.folders.contains_key(&at("else/where/deep/"))).await;
+    let looked: Vec<_> = engine.browse().looked().into_iter().map(|spot| spot.prefix).collect();
+    assert_eq!(looked, ["else/where/", "one/two/three/"]);
+    // A place that cannot be looked into is told as such, and nobody is led there.
+    remote.set(Line::Dead);
+    engine.browse().look_into("Team", BUCKET, "one/nowhere/").await.expect_err("nobody answers");
+    assert!(engine.browse().known("Team").asked.is_empty());
+    assert_eq!(engine.browse().looked().len(), 2);
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_just_uploaded_is_among_the_newest_without_asking_the_store() {
     let (place, remote) = (Place::new(), Remote::start().await);
     let engine = place.with(&remote).await;

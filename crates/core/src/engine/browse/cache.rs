@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::jobs::Jobs;
 use super::picture::Pictures;
+use super::trail::{Spot, Trail};
 use super::{ListedObject, Listing, media_type, millis, parent};
 use crate::destination::Destination;
 use crate::error::{Code, Error, Fault, Result};
@@ -37,6 +38,10 @@ const BESIDE: usize = 16;
 const TOPS: usize = 8;
 /// The same for a destination that is not in use.
 const OTHER_TOPS: usize = 3;
+/// Places a person looked at, or own uploads went to, that are kept true, and folders directly below each: whoever looked at a place goes on
+/// one level without asking again. In the destination in use, and in another one.
+const LOOKED: (usize, usize) = (6, 2);
+const BELOW: usize = 12;
 /// Folders made here that hold nothing yet.
 const MADE: usize = 1000;
 
@@ -94,6 +99,8 @@ pub struct Known {
     pub buckets: Option<Arc<Vec<String>>>,
     /// By bucket and prefix (empty, or ending in `/`).
     pub folders: HashMap<(String, String), Arc<Folder>>,
+    /// Places that a person asked to look into and that have not been answered for yet.
+    pub asked: HashSet<(String, String)>,
     /// When the store last answered, in milliseconds since 1970.
     pub as_of: Option<i64>,
     /// Why it did not answer when it was asked after that.
@@ -141,6 +148,7 @@ impl<T: PartialEq> Kept<T> {
 struct Of {
     buckets: Option<Kept<Vec<String>>>,
     places: HashMap<(String, String), Kept<Folder>>,
+    asked: HashMap<(String, String), usize>,
     answered: Option<SystemTime>,
     trouble: Option<Trouble>,
 }
@@ -165,6 +173,7 @@ pub(super) enum Want {
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     known: Mutex<HashMap<String, Of>>,
+    trail: Mutex<Trail>,
     made: Mutex<HashSet<(String, String, String)>>,
     /// Something may be due.
     pub(super) wake: Notify,
@@ -193,6 +202,7 @@ impl Cache {
         Known {
             buckets: of.buckets.as_ref().and_then(|kept| kept.value.clone()),
             folders: places.collect(),
+            asked: of.asked.keys().cloned().collect(),
             as_of: of.answered.and_then(millis),
             trouble: of.trouble.as_ref().map(|trouble| trouble.fault.clone()),
         }
@@ -293,7 +303,37 @@ impl Cache {
         lock(&self.known).get(destination).is_some_and(|of| of.trouble.is_some())
     }
 
+    /// A person turned to a place: what lies there is kept true from now on, and what lies directly below it.
+    pub(super) fn turned_to(&self, spot: Spot) {
+        lock(&self.trail).turned_to(spot);
+        self.wake.notify_one();
+    }
+
+    /// Own uploads went to a place.
+    pub(super) fn used(&self, spot: Spot) {
+        lock(&self.trail).used(spot);
+        self.wake.notify_one();
+    }
+
+    /// Where uploads go.
+    pub(super) fn stands(&self, spot: Option<Spot>) {
+        lock(&self.trail).stands(spot);
+    }
+
+    /// See [`super::Browse::looked`].
+    pub(super) fn looked(&self) -> Vec<Spot> {
+        lock(&self.trail).looked()
+    }
+
+    /// A place is being looked into because somebody asked for it, for as long as this lives.
+    pub(super) fn ask(&self, spot: &Spot) -> Asking<'_> {
+        let place = (spot.bucket.clone(), spot.prefix.clone());
+        *lock(&self.known).entry(spot.destination.clone()).or_default().asked.entry(place.clone()).or_default() += 1;
+        Asking { cache: self, destination: spot.destination.clone(), place }
+    }
+
     pub(super) fn forget(&self, destination: &str) {
+        lock(&self.trail).forget(destination);
         lock(&self.known).remove(destination);
         lock(&self.made).retain(|(id, ..)| id != destination);
         self.wake.notify_one();
@@ -325,6 +365,7 @@ impl Cache {
 
     /// What is to be asked of a destination at this moment, and after how long there will be more.
     pub(super) fn due(&self, destination: &Destination, present: bool, now: Moment) -> (Vec<Want>, Duration) {
+        let trail = lock(&self.trail).of(&destination.id);
         let all = lock(&self.known);
         let none = Of::default();
         let of = all.get(&destination.id).unwrap_or(&none);
@@ -344,7 +385,7 @@ impl Cache {
         };
         let near = if present { NEAR } else { FAR };
         see(Want::Buckets, of.buckets.as_ref().map(|kept| (kept.tried, kept.doubted)), near);
-        for (bucket, prefix, here, near) in of.places_wanted(destination, present) {
+        for (bucket, prefix, here, near) in of.places_wanted(destination, present, &trail) {
             let kept = of.places.get(&(bucket.clone(), prefix.clone()));
             let lasts = if near && present { NEAR } else { FAR };
             see(Want::Place(bucket, prefix, here && present), kept.map(|kept| (kept.tried, kept.doubted)), lasts);
@@ -371,35 +412,78 @@ impl Of {
         }
     }
 
-    /// The places a menu shows: the way to where uploads go, what lies beside it, and the tops of a few other buckets. Bucket, prefix,
-    /// whether it is the very place, whether it is on the way.
-    fn places_wanted(&self, destination: &Destination, present: bool) -> Vec<(String, String, bool, bool)> {
+    /// The places a menu shows: the way to where uploads go, what lies beside it, the places a person turned to with what lies directly
+    /// below them, and the tops of a few other buckets. Bucket, prefix, whether it is the very place, whether it is on the way.
+    fn places_wanted(
+        &self,
+        destination: &Destination,
+        present: bool,
+        trail: &[(String, String)],
+    ) -> Vec<(String, String, bool, bool)> {
         let bucket = &destination.bucket;
-        let mut wanted = Vec::new();
-        let others = self.buckets.as_ref().and_then(|kept| kept.value.clone()).unwrap_or_default();
+        let (mut wanted, mut known) = (Vec::new(), HashSet::new());
+        let mut want = |bucket: &str, prefix: &str, here: bool, near: bool| {
+            if wanted.len() < PLACES && known.insert((bucket.to_owned(), prefix.to_owned())) {
+                wanted.push((bucket.to_owned(), prefix.to_owned(), here, near));
+            }
+        };
+        let below = |bucket: &str, prefix: &str| {
+            let kept = self.places.get(&(bucket.to_owned(), prefix.to_owned())).and_then(|kept| kept.value.clone());
+            let folders = kept.map_or_else(Vec::new, |folder| folder.folders.clone());
+            folders.into_iter().filter(|folder| !folder.ends_with("//"))
+        };
         if !bucket.is_empty() {
             let folder = if destination.folder.is_empty() { String::new() } else { format!("{}/", destination.folder) };
-            let mut way = vec![folder.clone()];
-            while let Some(last) = way.last().filter(|last| !last.is_empty()) {
-                let above = parent(last).to_owned();
-                way.push(above);
-            }
-            way.reverse();
-            for place in &way {
-                wanted.push((bucket.clone(), place.clone(), *place == folder, true));
-            }
+            let way = way(&folder);
+            way.iter().for_each(|place| want(bucket, place, *place == folder, true));
             if present {
                 for place in &way {
-                    let beside = self.places.get(&(bucket.clone(), place.clone())).and_then(|kept| kept.value.as_ref());
-                    let folders = beside.iter().flat_map(|folder| folder.folders.iter());
-                    let new = folders.filter(|folder| !way.contains(folder) && !folder.ends_with("//")).take(BESIDE);
-                    wanted.extend(new.map(|folder| (bucket.clone(), folder.clone(), false, false)));
+                    let beside = below(bucket, place).filter(|folder| !way.contains(folder));
+                    beside.take(BESIDE).for_each(|folder| want(bucket, &folder, false, false));
                 }
             }
         }
+        for (bucket, prefix) in trail.iter().take(if present { LOOKED.0 } else { LOOKED.1 }) {
+            way(prefix).iter().for_each(|place| want(bucket, place, false, false));
+            below(bucket, prefix).take(BELOW).for_each(|folder| want(bucket, &folder, false, false));
+        }
+        let others = self.buckets.as_ref().and_then(|kept| kept.value.clone()).unwrap_or_default();
         let tops = others.iter().filter(|other| *other != bucket).take(if present { TOPS } else { OTHER_TOPS });
-        wanted.extend(tops.map(|other| (other.clone(), String::new(), false, false)));
+        tops.for_each(|other| want(other, "", false, false));
         wanted
+    }
+}
+
+/// The places from the top down to this one.
+fn way(prefix: &str) -> Vec<String> {
+    let mut way = vec![prefix.to_owned()];
+    while let Some(last) = way.last().filter(|last| !last.is_empty()) {
+        let above = parent(last).to_owned();
+        way.push(above);
+    }
+    way.reverse();
+    way
+}
+
+/// See [`Cache::ask`].
+#[derive(Debug)]
+pub(super) struct Asking<'a> {
+    cache: &'a Cache,
+    destination: String,
+    place: (String, String),
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        // Where the destination was forgotten meanwhile there is nothing left to end.
+        let mut known = lock(&self.cache.known);
+        let Some(of) = known.get_mut(&self.destination) else { return };
+        let left = of.asked.get(&self.place).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            of.asked.remove(&self.place);
+        } else {
+            of.asked.insert(self.place.clone(), left);
+        }
     }
 }
 

@@ -157,3 +157,53 @@ fn a_folder_that_was_made_here_is_there_before_anything_lies_in_it() {
     cache.unmade("d", "b", "docs/new/");
     assert!(below("docs/").is_empty());
 }
+
+#[test]
+fn of_a_place_somebody_looked_at_what_lies_directly_below_is_known_too_and_no_more() {
+    let (cache, destination) = (Cache::default(), destination());
+    let id = destination.id.as_str();
+    let spot =
+        |bucket: &str, prefix: &str| Spot { destination: id.to_owned(), bucket: bucket.to_owned(), prefix: prefix.to_owned() };
+    for prefix in ["", "docs/", "docs/img/"] {
+        cache.keep_place(id, "images", prefix, Ok(listing(&[], &[])));
+    }
+    cache.keep_buckets(id, Ok(vec!["images".to_owned()]));
+    cache.turned_to(spot("far", "a/b/"));
+    let due = |moment| places(&cache.due(&destination, true, moment).0);
+    assert_eq!(due(Moment::now()), ["far:", "far:a/", "far:a/b/"], "itself, and the way to it");
+    let folders: Vec<String> = (0..300).map(|number| format!("a/b/{number:03}/")).collect();
+    let many = Folder { folders, ..Folder::default() };
+    for (prefix, folder) in [("", listing(&["a/"], &[])), ("a/", listing(&["a/b/"], &[])), ("a/b/", many)] {
+        cache.keep_place(id, "far", prefix, Ok(folder));
+    }
+    let below = due(Moment::now());
+    assert_eq!((below.len(), below[0].as_str()), (BELOW, "far:a/b/000/"));
+    for place in &below {
+        cache.keep_place(id, "far", place.trim_start_matches("far:"), Ok(listing(&["deeper/"], &[])));
+    }
+    assert!(due(Moment::now()).is_empty(), "it does not walk on by itself");
+    // However many places somebody looks at, what is asked for again and again stays bounded.
+    for number in 0..500 {
+        cache.turned_to(spot(&format!("bucket-{number}"), "x/y/z/"));
+    }
+    cache.used(spot("far", "2026/11/"));
+    let all = due(after(FAR));
+    assert!(all.contains(&"far:2026/11/".to_owned()), "own uploads are not pushed out: {all:?}");
+    assert!(all.len() <= 4 + 4 * LOOKED.0, "{all:?}");
+}
+
+#[test]
+fn a_place_is_said_to_be_looked_at_until_the_last_who_asked_has_an_answer() {
+    let cache = Cache::default();
+    let spot = Spot { destination: "d".to_owned(), bucket: "b".to_owned(), prefix: "a/".to_owned() };
+    let is_asked = || cache.known("d").asked.contains(&("b".to_owned(), "a/".to_owned()));
+    let (one, other) = (cache.ask(&spot), cache.ask(&spot));
+    drop(one);
+    assert!(is_asked());
+    drop(other);
+    assert!(!is_asked());
+    let forgotten = cache.ask(&spot);
+    cache.forget("d");
+    drop(forgotten);
+    assert!(!is_asked());
+}

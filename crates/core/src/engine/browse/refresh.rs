@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::{Moment, Want};
-use super::{Folder, ListedObject, gather};
+use super::{Folder, ListedObject, Spot, gather};
 use crate::destination::Destination;
 use crate::engine::Inner;
 use crate::error::Result;
@@ -76,7 +76,11 @@ impl Inner {
     /// Asks everything that is due; after how long there will be more.
     async fn refresh(self: &Arc<Self>) -> Duration {
         let settings = self.hub.settings();
-        let current = settings.current().id.clone();
+        let here = settings.current();
+        let current = here.id.clone();
+        let prefix = if here.folder.is_empty() { String::new() } else { format!("{}/", here.folder) };
+        let spot = Spot { destination: current.clone(), bucket: here.bucket.clone(), prefix };
+        self.browsed.stands(Some(spot).filter(|spot| !spot.bucket.is_empty()));
         let each = settings.destinations.iter().map(|destination| self.refresh_one(destination, destination.id == current));
         // Side by side: one that does not answer holds up no other.
         let nexts = futures::future::join_all(each).await;
@@ -158,6 +162,8 @@ impl Inner {
             for row in new {
                 let object = ListedObject { key: row.key.clone(), size: row.size, modified: row.done_at, etag: None };
                 let place = self.browsed.came(&row.destination, &row.bucket, &object);
+                let spot = Spot { destination: row.destination.clone(), bucket: row.bucket.clone(), prefix: place.clone() };
+                self.browsed.used(spot);
                 places.insert((row.destination.clone(), row.bucket.clone(), place));
             }
             seen = recent.iter().map(|row| row.id).collect();
