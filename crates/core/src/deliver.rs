@@ -372,6 +372,14 @@ impl Delivery {
         Some((offered.captures, offered.held))
     }
 
+    /// The bytes of a lone image that is offered at present.
+    pub(crate) fn offered_bytes(&self, id: u64) -> Option<bytes::Bytes> {
+        self.state(|state| match &state.offered.as_ref().filter(|offered| offered.id == id)?.captures[..] {
+            [Capture { content: Captured::Bytes { bytes, .. }, .. }] => Some(bytes.clone()),
+            _ => None,
+        })
+    }
+
     fn offer_gone(&self) {
         let hub = &self.queue.hub;
         hub.with(|live| live.offer = None);

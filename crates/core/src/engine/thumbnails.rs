@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use imagepic_words::errors;
 use tokio::sync::Semaphore;
 
-use super::{Browse, Inner};
+use super::{Browse, Inner, Uploads};
 use crate::error::{Code, Error, Result};
 use crate::journal::{Row, RowState};
 use crate::queue::blocking;
@@ -83,6 +83,16 @@ impl Inner {
             small(BufReader::new(file), &stem).ok_or_else(none)
         })
         .await
+    }
+}
+
+impl Uploads {
+    /// A small picture (PNG) of the image that "ask" offers under this number. `None` where that is no longer offered, or cannot be shown:
+    /// damaged, larger than anybody decodes, or no image that is known.
+    pub async fn offered_picture(&self, id: u64) -> Option<Vec<u8>> {
+        let bytes = self.inner.delivery.offered_bytes(id).filter(|bytes| bytes.len() as u64 <= DECODED_AT_MOST)?;
+        let _turn = DECODING.acquire().await.ok()?;
+        blocking(move || Ok(crate::prepare::thumbnail(Cursor::new(bytes)))).await.ok()?
     }
 }
 

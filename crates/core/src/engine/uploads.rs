@@ -10,10 +10,12 @@ use imagepic_words::errors;
 use super::Inner;
 use crate::capture::{Capture, Content, Source};
 use crate::deliver::Held;
+use crate::destination::{LONGEST_PRESIGN, LinkPolicy};
 use crate::error::{Code, Error, Result};
 use crate::event::{Refusal, Settled, Stage, Upload};
 use crate::journal::{Deliver, Row, RowState, Search};
 use crate::link::Format;
+use crate::opening::promises;
 use crate::store::Link;
 
 /// Uploads that are cancelled, retried or dismissed side by side.
@@ -290,28 +292,37 @@ impl Uploads {
     pub async fn link(&self, id: i64) -> Result<Link> {
         let row = self.inner.ended(id).await?;
         let link = self.inner.delivery.link(&row).await?;
-        let expires = link
-            .expires
-            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
-            .and_then(|since| i64::try_from(since.as_millis()).ok());
-        // To the minute is enough for people, and spares a write for every copy.
-        let differs = match (expires, row.expires_at) {
-            (Some(new), Some(old)) => (new - old).abs() > 60_000,
-            (new, old) => new != old,
-        };
-        if differs {
-            self.inner.journal.linked(id, expires).await?;
-            let mut now = row;
-            now.expires_at = expires;
-            self.inner.hub.with(|live| {
-                let ended = live.ended.as_mut().and_then(|ended| ended.get_mut(&id));
-                for row in ended.into_iter().chain(live.recent.iter_mut().find(|recent| recent.id == id)) {
-                    row.expires_at = expires;
-                }
-            });
-            self.inner.hub.tell(&now);
-        }
+        self.inner.link_lives(row, &link).await?;
         Ok(link)
+    }
+
+    /// As [`copy_link`](Self::copy_link), but with a signature that lives as long as one can where the public link was found to open for
+    /// nobody.
+    ///
+    /// # Errors
+    /// As [`copy_link`](Self::copy_link).
+    pub async fn copy_opening_link(&self, ids: &[i64], format: Option<Format>) -> Result<String> {
+        let (format, own) = self.inner.format(format)?;
+        let mut lines = Vec::with_capacity(ids.len());
+        for id in ids {
+            let row = self.inner.ended(*id).await?;
+            let settings = self.inner.hub.settings();
+            let promised = settings.find(&row.destination).is_ok_and(promises);
+            // Not by what is shown of the upload: once a signed link was made, that is what is shown of it.
+            let closed = promised && self.inner.hub.with(|live| live.is_closed(&row.destination, &row.bucket, &row.key));
+            let link = if closed {
+                let policy = LinkPolicy::Presigned { seconds: LONGEST_PRESIGN };
+                let link = self.inner.stores.of(&row.destination).await?.link(&row.bucket, &row.key, &policy).await?;
+                self.inner.link_lives(row.clone(), &link).await?;
+                link
+            } else {
+                self.link(*id).await?
+            };
+            lines.push(crate::deliver::line(&row, &link.url, format, &own));
+        }
+        let text = lines.join("\n");
+        self.inner.delivery.write(&text).await?;
+        Ok(text)
     }
 
     /// Puts the links on the clipboard, one a line, in the order of `ids`; returns the text.
@@ -383,6 +394,32 @@ impl Uploads {
 }
 
 impl Inner {
+    /// An upload's link was made: when it ends is known from now on.
+    async fn link_lives(&self, row: Row, link: &Link) -> Result<()> {
+        let expires = link
+            .expires
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+            .and_then(|since| i64::try_from(since.as_millis()).ok());
+        // To the minute is enough for people, and spares a write for every copy.
+        let differs = match (expires, row.expires_at) {
+            (Some(new), Some(old)) => (new - old).abs() > 60_000,
+            (new, old) => new != old,
+        };
+        if differs {
+            self.journal.linked(row.id, expires).await?;
+            let mut now = row;
+            now.expires_at = expires;
+            self.hub.with(|live| {
+                let ended = live.ended.as_mut().and_then(|ended| ended.get_mut(&now.id));
+                for row in ended.into_iter().chain(live.recent.iter_mut().find(|recent| recent.id == now.id)) {
+                    row.expires_at = expires;
+                }
+            });
+            self.hub.tell(&now);
+        }
+        Ok(())
+    }
+
     /// As [`row`](Self::row), from memory where the upload came to its end in this process a moment ago.
     pub(crate) async fn ended(&self, id: i64) -> Result<Row> {
         match self.hub.with(|live| live.ended.as_ref()?.get(&id).cloned()) {

@@ -250,8 +250,12 @@ impl Queue {
             {
                 entry.cancel.cancel();
             }
+            let open = live.entries.get(&row.id).map(|entry| entry.row.state);
+            let was = open.or_else(|| live.recent.iter().find(|recent| recent.id == row.id).map(|recent| recent.state));
             if let Some(batch) = live.batches.get_mut(&row.batch) {
-                batch.news |= matches!(row.state, RowState::Done | RowState::Failed);
+                // A link made anew, or another name, is no news: its batch would be told, and its links copied, once more.
+                let news = was.map_or(batch.told.is_none(), |was| was != row.state);
+                batch.news |= news && matches!(row.state, RowState::Done | RowState::Failed);
             }
             live.entries.contains_key(&row.id) || live.recent.iter().any(|recent| recent.id == row.id)
         });
