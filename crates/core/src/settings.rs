@@ -3,6 +3,7 @@
 //! This file holds the types; [`file`] reads, changes and writes, [`keys`] reaches every setting by its name, [`watch`] tells of changes
 //! made by others; [`exchange`] takes them to another computer.
 
+mod back;
 pub mod exchange;
 pub mod file;
 mod folders;
@@ -10,6 +11,8 @@ pub mod keys;
 mod network;
 pub mod shortcuts;
 pub mod watch;
+
+pub(crate) use back::taken_back;
 
 use std::path::PathBuf;
 

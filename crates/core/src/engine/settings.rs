@@ -10,8 +10,8 @@ use crate::event::Event;
 use crate::link::{self, Format, LinkTemplate, Target};
 use crate::naming::Template;
 use crate::queue::blocking;
-use crate::settings::Settings;
 use crate::settings::exchange::{self, Import};
+use crate::settings::{Settings, taken_back};
 
 pub use crate::secrets::SecretsPlace;
 
@@ -144,6 +144,18 @@ impl SettingsHandle {
             Ok(import)
         };
         self.inner.change_settings(take).await
+    }
+
+    /// Takes an import back: what it changed is as it was before, but for what somebody has changed since.
+    ///
+    /// # Errors
+    /// `SettingsBroken`, `HomeUnwritable`, `DiskFull`.
+    pub async fn take_back(&self, import: Import) -> Result<()> {
+        let back = move |settings: &mut Settings| {
+            *settings = taken_back(&import.before, &import.settings, settings)?;
+            Ok(())
+        };
+        self.inner.change_settings(back).await
     }
 
     /// Where secrets are kept.

@@ -24,6 +24,8 @@ const LISTS: [&str; 2] = ["capture.folders", "link.templates"];
 pub struct Import {
     /// The settings as they would be.
     pub settings: Settings,
+    /// As they are.
+    pub before: Settings,
     /// In the order of the settings.
     pub changes: Vec<Change>,
     /// What is left out, each with the reason.
@@ -125,7 +127,13 @@ pub fn plan(home: &Home, present: &Settings, text: &str) -> Result<Import> {
     let called = words::the_file().to(lang);
     let incoming = file::parse(std::path::Path::new(&called), text)?;
     let document: DocumentMut = text.parse().map_err(|_| Error::new(Code::BadRequest, words::no_settings()))?;
-    let mut import = Import { settings: present.clone(), changes: Vec::new(), left_out: Vec::new(), unsigned: Vec::new() };
+    let mut import = Import {
+        settings: present.clone(),
+        before: present.clone(),
+        changes: Vec::new(),
+        left_out: Vec::new(),
+        unsigned: Vec::new(),
+    };
 
     let known = file::table_of(&Settings::default())?;
     let groups = document.iter().filter(|(group, _)| !matches!(*group, "version" | "destinations"));
