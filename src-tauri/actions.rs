@@ -46,10 +46,15 @@ pub(crate) fn chosen(app: &AppHandle, action: Action) {
             perform(app, async move { engine.browse().copy_link(&destination, &bucket, &key).await.map(drop) });
         }
         Action::NewFolder { destination, bucket, folder } => {
-            pointing::show(app, Aim { destination, bucket, folder, new_folder: true });
+            pointing::show(app, Aim { destination, bucket, folder, new_folder: true, access: false });
+        }
+        Action::LookInto { destination, bucket, folder } => {
+            let engine = engine(app);
+            let prefix = if folder.is_empty() { folder } else { format!("{folder}/") };
+            perform(app, async move { engine.browse().look_into(&destination, &bucket, &prefix).await });
         }
         Action::Browse { destination, bucket, folder } => {
-            pointing::show(app, Aim { destination, bucket, folder, new_folder: false });
+            pointing::show(app, Aim { destination, bucket, folder, new_folder: false, access: false });
         }
         Action::Use { destination, bucket, folder } => {
             let engine = engine(app);
@@ -59,6 +64,7 @@ pub(crate) fn chosen(app: &AppHandle, action: Action) {
         Action::Watch(mode) => set::<ClipboardMode>(app, "capture.clipboard", mode),
         Action::Pause(paused) => app.state::<Shell>().engine.uploads().set_paused(paused),
         Action::Open(name) => windows::open(app, name),
+        Action::AllUploads => windows::open_at(app, Name::Library, "uploads/all"),
         Action::EditTemplates => windows::open_at(app, Name::Settings, "links"),
         Action::Quit => quit(app),
     }
@@ -68,6 +74,18 @@ pub(crate) fn chosen(app: &AppHandle, action: Action) {
 pub(crate) fn pressed(app: &AppHandle, button: Button) {
     match button {
         Button::CopyLinks(ids) => copy_links(app, ids),
+        Button::CopyOpening(ids) => {
+            let engine = engine(app);
+            perform(app, async move { engine.uploads().copy_opening_link(&ids, None).await.map(drop) });
+        }
+        Button::OpenFolder(id) => {
+            let (handle, engine) = (app.clone(), engine(app));
+            perform(app, async move {
+                let upload = engine.uploads().get(id).await?;
+                pointing::show(&handle, Aim::access_of(&upload));
+                Ok(())
+            });
+        }
         Button::Undo(ids) => {
             let (handle, engine) = (app.clone(), engine(app));
             perform(app, async move {

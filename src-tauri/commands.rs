@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tauri::ipc::Invoke;
 use tauri::{AppHandle, Manager, State, WebviewWindow};
 
-use crate::pointing::Pointing;
+use crate::pointing::{self, Aim, Pointing};
 use crate::shell::Shell;
 use crate::windows::{self, Name};
 
@@ -140,6 +140,8 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         undo_upload,
         dismiss_uploads,
         copy_links,
+        copy_opening_links,
+        show_access,
         set_paused,
         save_destination,
         remove_destination,
@@ -163,6 +165,7 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         settings::export_settings,
         settings::look_at_settings,
         settings::import_settings,
+        settings::undo_import,
         settings::choose_folder,
         library::library_newest,
         library::library_find,
@@ -318,6 +321,20 @@ async fn undo_upload(shell: State<'_, Shell>, id: i64) -> Answer<bool> {
 #[tauri::command]
 async fn dismiss_uploads(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<()> {
     shell.answer(shell.engine.uploads().dismiss_all(&ids).await)
+}
+
+/// As `copy_links`, with a signature where the public link opens for nobody.
+#[tauri::command]
+async fn copy_opening_links(shell: State<'_, Shell>, ids: Vec<i64>, format: Option<Format>) -> Answer<()> {
+    shell.answer(shell.engine.uploads().copy_opening_link(&ids, format).await.map(drop))
+}
+
+/// Leads to who may open the folder of this upload.
+#[tauri::command]
+async fn show_access(app: AppHandle, shell: State<'_, Shell>, id: i64) -> Answer<()> {
+    let upload = shell.answer(shell.engine.uploads().get(id).await)?;
+    pointing::show(&app, Aim::access_of(&upload));
+    Ok(())
 }
 
 #[tauri::command]

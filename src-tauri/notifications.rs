@@ -36,15 +36,25 @@ pub(crate) struct Notification {
     pub(crate) buttons: Vec<(String, Button)>,
     /// What a click on the notification itself opens.
     pub(crate) opens: Option<Name>,
-    /// Shows the picture of this upload.
-    pub(crate) picture: Option<i64>,
+    /// Shows this picture, small, where there is one.
+    pub(crate) picture: Option<Picture>,
 }
 
 impl Notification {
     /// Something went well and there is nothing left to do about it: the next of its kind may take its place.
     pub(crate) fn is_news(&self) -> bool {
-        self.weight == Weight::Result && !self.buttons.iter().any(|(_, button)| matches!(button, Button::CopyLinks(_)))
+        self.weight == Weight::Result
+            && !self.buttons.iter().any(|(_, button)| matches!(button, Button::CopyLinks(_) | Button::CopyOpening(_)))
     }
+}
+
+/// Whose picture is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Picture {
+    /// Of an upload.
+    Upload(i64),
+    /// Of what the clipboard watch offers.
+    Offer(u64),
 }
 
 /// What a notification is about.
@@ -89,10 +99,20 @@ impl Weight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Button {
     CopyLinks(Vec<i64>),
+    /// With a signature where the public link opens for nobody.
+    CopyOpening(Vec<i64>),
+    /// Leads to where the folder of this upload is opened to everybody.
+    OpenFolder(i64),
     Undo(Vec<i64>),
     Retry(Vec<i64>),
-    Offer { id: u64, upload: bool },
-    Answer { id: u64, yes: bool },
+    Offer {
+        id: u64,
+        upload: bool,
+    },
+    Answer {
+        id: u64,
+        yes: bool,
+    },
     Open(Name),
 }
 

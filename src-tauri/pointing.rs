@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use imagepic_core::engine::Submit;
+use imagepic_core::event::Upload;
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Emitter, Manager};
 
@@ -20,6 +21,8 @@ pub(crate) struct Aim {
     pub(crate) folder: String,
     /// Begin a new folder there.
     pub(crate) new_folder: bool,
+    /// Show who may open what lies there, and what changing that means.
+    pub(crate) access: bool,
 }
 
 /// Managed by tauri; one for the process.
@@ -52,6 +55,18 @@ impl Pointing {
 }
 
 impl Aim {
+    /// The folder an upload lies in, with who may open it.
+    pub(crate) fn access_of(upload: &Upload) -> Self {
+        let folder = upload.key.rfind('/').map_or("", |at| &upload.key[..at]);
+        Self {
+            destination: upload.place.destination.clone(),
+            bucket: upload.place.bucket.clone(),
+            folder: folder.to_owned(),
+            new_folder: false,
+            access: true,
+        }
+    }
+
     /// How what is meant for this place is uploaded.
     pub(crate) fn submit(self) -> Submit {
         Submit {

@@ -134,7 +134,11 @@ pub(crate) async fn browse_open(shell: State<'_, Shell>, destination: String, bu
 
 /// The library shows this place, which is where its drops go; or it shows none.
 #[tauri::command]
-pub(crate) fn browse_here(pointing: State<'_, Pointing>, aim: Option<Aim>) {
+pub(crate) fn browse_here(shell: State<'_, Shell>, pointing: State<'_, Pointing>, aim: Option<Aim>) {
+    if let Some(aim) = &aim {
+        let prefix = if aim.folder.is_empty() { String::new() } else { format!("{}/", aim.folder) };
+        shell.engine.browse().turned_to(&aim.destination, &aim.bucket, &prefix);
+    }
     pointing.shows(aim);
 }
 

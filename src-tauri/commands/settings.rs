@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use imagepic_core::engine::{Finding, Health, Report};
-use imagepic_core::settings::exchange;
+use imagepic_core::settings::exchange::{self, Import};
 use imagepic_core::{Code, Error};
 use imagepic_words::{Lang, desktop, doctor, exchange as words};
 use serde::Serialize;
@@ -20,6 +20,7 @@ use crate::shortcuts::{self, ShortcutsView};
 #[derive(Default)]
 pub(crate) struct Looked {
     last: Mutex<(u64, String)>,
+    imported: Mutex<Option<(u64, Import)>>,
 }
 
 /// What importing a file would change.
@@ -166,7 +167,18 @@ pub(super) async fn look_at_settings(app: AppHandle, shell: State<'_, Shell>) ->
 pub(super) async fn import_settings(shell: State<'_, Shell>, id: u64) -> Answer<usize> {
     let text = shell.looked.take(id).ok_or_else(|| Error::new(Code::BadRequest, words::nothing()));
     let text = shell.answer(text)?;
-    shell.answer(shell.engine.settings().import(text).await.map(|import| import.changes.len()))
+    let import = shell.answer(shell.engine.settings().import(text).await)?;
+    let changed = import.changes.len();
+    shell.looked.done(id, import);
+    Ok(changed)
+}
+
+/// Takes the import of this number back; the last one alone, and once.
+#[tauri::command]
+pub(super) async fn undo_import(shell: State<'_, Shell>, id: u64) -> Answer<()> {
+    let import = shell.looked.undone(id).ok_or_else(|| Error::new(Code::BadRequest, words::nothing()));
+    let import = shell.answer(import)?;
+    shell.answer(shell.engine.settings().take_back(import).await)
 }
 
 /// Asks for a folder to watch; nothing where the person thought better of it.
@@ -183,6 +195,15 @@ fn path_of(chosen: Option<FilePath>) -> Option<PathBuf> {
 }
 
 impl Looked {
+    fn done(&self, id: u64, import: Import) {
+        *self.imported.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, import));
+    }
+
+    fn undone(&self, id: u64) -> Option<Import> {
+        let mut imported = self.imported.lock().unwrap_or_else(PoisonError::into_inner);
+        imported.take_if(|(done, _)| *done == id).map(|(_, import)| import)
+    }
+
     fn keep(&self, text: String) -> u64 {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = (last.0 + 1, text);

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tauri::{AppHandle, Manager};
 use zbus::zvariant::{Structure, Value};
 
-use super::{Button, Matter, Notification, Order, Orders};
+use super::{Button, Matter, Notification, Order, Orders, Picture};
 use crate::shell::Shell;
 
 /// Notifications whose buttons still do something; older ones have long left the screen.
@@ -194,8 +194,8 @@ async fn show(app: &AppHandle, daemon: &DaemonProxy<'_>, shown: &mut Shown, noti
         actions.extend([DEFAULT, ""]);
     }
     let mut hints = HashMap::from([("urgency", Value::from(NORMAL)), ("desktop-entry", Value::from("imagepic"))]);
-    if let Some(id) = notification.picture
-        && let Ok(Some(picture)) = tokio::time::timeout(PICTURE, picture(app, id)).await
+    if let Some(whose) = notification.picture
+        && let Ok(Some(picture)) = tokio::time::timeout(PICTURE, picture(app, whose)).await
     {
         hints.insert("image-data", picture);
     }
@@ -214,9 +214,12 @@ async fn show(app: &AppHandle, daemon: &DaemonProxy<'_>, shown: &mut Shown, noti
 }
 
 /// The specification's `image-data`: width, height, row stride, alpha, bits a sample, channels, pixels.
-async fn picture(app: &AppHandle, id: i64) -> Option<Value<'static>> {
-    let engine = app.state::<Shell>().engine.clone();
-    let (png, _) = engine.uploads().thumbnail(id).await.ok()?;
+async fn picture(app: &AppHandle, whose: Picture) -> Option<Value<'static>> {
+    let uploads = app.state::<Shell>().engine.uploads();
+    let png = match whose {
+        Picture::Upload(id) => uploads.thumbnail(id).await.ok()?.0,
+        Picture::Offer(id) => uploads.offered_picture(id).await?,
+    };
     let image = tauri::image::Image::from_bytes(&png).ok()?;
     let (width, height) = (i32::try_from(image.width()).ok()?, i32::try_from(image.height()).ok()?);
     let pixels = image.rgba().to_vec();

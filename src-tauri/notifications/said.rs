@@ -6,7 +6,7 @@ use imagepic_core::link::Format;
 use imagepic_core::{Code, Error};
 use imagepic_words::{Lang, asked, notifications as words, opening};
 
-use super::{Button, Matter, Notification, Weight};
+use super::{Button, Matter, Notification, Picture, Weight};
 use crate::figures::{middle_cut, size};
 use crate::tray::menu::format_name;
 use crate::windows::Name;
@@ -64,7 +64,13 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
     }
 
     let mut buttons = Vec::new();
-    if !done.is_empty() && !batch.copied {
+    if let Some(closed) = done.iter().find(|upload| upload.closed) {
+        buttons.push((
+            if done.len() == 1 { words::copy_signed() } else { words::copy_signed_many() }.to(lang),
+            Button::CopyOpening(ids(&done)),
+        ));
+        buttons.push((words::open_folder().to(lang), Button::OpenFolder(closed.id)));
+    } else if !done.is_empty() && !batch.copied {
         buttons.push((words::copy_link().to(lang), Button::CopyLinks(ids(&done))));
     }
     if !failed.is_empty() {
@@ -87,7 +93,7 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
         title: title.to(lang),
         body: lines.join("\n"),
         buttons,
-        picture: done.first().map(|upload| upload.id),
+        picture: done.first().map(|upload| Picture::Upload(upload.id)),
         opens: Some(Name::Library),
     })
 }
@@ -194,7 +200,7 @@ pub(crate) fn unnamed(uploads: &[Upload], lang: Lang) -> Option<Notification> {
         title: asked::title(uploads.len()).to(lang),
         body: format!("{which}\n{}", asked::kept().to(lang)),
         buttons: vec![(asked::give().to(lang), Button::Open(Name::DropZone))],
-        picture: Some(first.id),
+        picture: Some(Picture::Upload(first.id)),
         opens: Some(Name::DropZone),
     })
 }
@@ -250,7 +256,7 @@ pub(crate) fn offer(offer: &Offer, to: &Place, lang: Lang) -> Notification {
             (words::upload().to(lang), Button::Offer { id: offer.id, upload: true }),
             (words::not_this_one().to(lang), Button::Offer { id: offer.id, upload: false }),
         ],
-        picture: None,
+        picture: (offer.files == 0).then_some(Picture::Offer(offer.id)),
         opens: None,
     }
 }

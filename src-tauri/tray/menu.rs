@@ -78,6 +78,15 @@ pub(crate) enum Action {
         /// In which folder.
         folder: String,
     },
+    /// Looks into a folder that nobody has looked into, for the next time the menu is opened.
+    LookInto {
+        /// Destination's id.
+        destination: String,
+        /// In which bucket.
+        bucket: String,
+        /// Which folder; empty: the bucket's top.
+        folder: String,
+    },
     /// Opens the library at a place.
     Browse {
         /// Destination's id.
@@ -104,6 +113,8 @@ pub(crate) enum Action {
     Pause(bool),
     /// Opens a window.
     Open(Window),
+    /// Leads to all uploads in the library, wherever it stands.
+    AllUploads,
     /// Opens the settings where templates of one's own are made.
     EditTemplates,
     /// Ends imagepic.
@@ -216,7 +227,7 @@ fn recent(uploads: &[Upload], outside: &Outside) -> Vec<Entry> {
     let mut entries: Vec<_> = uploads.iter().map(item).collect();
     if Window::Library.exists() {
         entries.push(Entry::Separator);
-        entries.push(Entry::Item(words::recent_all().to(lang), Action::Open(Window::Library)));
+        entries.push(Entry::Item(words::recent_all().to(lang), Action::AllUploads));
     }
     entries
 }

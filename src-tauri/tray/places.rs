@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use imagepic_core::Code;
 use imagepic_core::destination::Destination;
-use imagepic_core::engine::{Browse, Folder, Known, moment};
+use imagepic_core::engine::{Browse, Folder, Known, Spot, moment};
 
 /// What was last seen longer ago than this is said to be old.
 const OLD: Duration = Duration::from_secs(2 * 3600);
@@ -28,14 +28,14 @@ pub(super) struct Seen {
     pub(super) worth: Worth,
 }
 
-/// What is known of all.
+/// What is known of all, and where a person has looked, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Places(HashMap<String, Seen>);
+pub(super) struct Places(HashMap<String, Seen>, Vec<Spot>);
 
 /// From memory, at this moment.
 pub(super) fn known(browse: &Browse, destinations: &[Destination], now: SystemTime) -> Places {
     let seen = |destination: &Destination| (destination.id.clone(), Seen::of(browse.known(&destination.id), now));
-    Places(destinations.iter().map(seen).collect())
+    Places(destinations.iter().map(seen).collect(), browse.looked())
 }
 
 impl Places {
@@ -43,9 +43,20 @@ impl Places {
         self.0.get(destination)
     }
 
+    /// Where a person has looked, newest first.
+    pub(super) fn looked(&self) -> &[Spot] {
+        &self.1
+    }
+
     #[cfg(test)]
     pub(super) fn with(destination: &str, known: Known, now: SystemTime) -> Self {
-        Self(HashMap::from([(destination.to_owned(), Seen::of(known, now))]))
+        Self(HashMap::from([(destination.to_owned(), Seen::of(known, now))]), Vec::new())
+    }
+
+    #[cfg(test)]
+    pub(super) fn and_looked(mut self, looked: Vec<Spot>) -> Self {
+        self.1 = looked;
+        self
     }
 }
 
@@ -68,6 +79,11 @@ impl Seen {
     /// What is known of a folder (no slash at either end).
     pub(super) fn folder(&self, bucket: &str, folder: &str) -> Option<&Folder> {
         self.known.folders.get(&(bucket.to_owned(), prefix(folder))).map(AsRef::as_ref)
+    }
+
+    /// Somebody asked to look into it, and the answer is on its way.
+    pub(super) fn is_asked(&self, bucket: &str, folder: &str) -> bool {
+        !self.known.asked.is_empty() && self.known.asked.contains(&(bucket.to_owned(), prefix(folder)))
     }
 }
 

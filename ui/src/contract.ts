@@ -63,6 +63,10 @@ export interface Commands {
   undo_upload(args: { id: number }): boolean;
   dismiss_uploads(args: { ids: number[] }): void;
   copy_links(args: { ids: number[]; format: Format | null }): void;
+  /** With a signature where the public link opens for nobody. */
+  copy_opening_links(args: { ids: number[]; format: Format | null }): void;
+  /** Leads to who may open the folder of this upload. */
+  show_access(args: { id: number }): void;
   set_paused(args: { paused: boolean }): void;
   save_destination(args: { draft: DraftForm }): Destination;
   remove_destination(args: { id: string }): void;
@@ -86,6 +90,7 @@ export interface Commands {
   export_settings(): string | null;
   look_at_settings(): ImportView | null;
   import_settings(args: { id: number }): number;
+  undo_import(args: { id: number }): void;
   choose_folder(): string | null;
   library_newest(args: { limit: number }): Upload[];
   /** Doubles: four counts (all, waiting, failed, ending), the numbers found, newest first, and when each was taken. */

@@ -54,7 +54,7 @@ describe("a bucket", () => {
   it("is browsed, and drops go where it is looked at", async () => {
     await open();
     expect(here.entries.value.map(({ key }) => key)).toContain("docs/img/设计稿/");
-    expect(sentTo("browse_here")).toContainEqual({ aim: { destination: "atelier", bucket: "assets", folder: "docs/img", new_folder: false } });
+    expect(sentTo("browse_here")).toContainEqual({ aim: { destination: "atelier", bucket: "assets", folder: "docs/img", new_folder: false, access: false } });
     tell("drag", { phase: "enter", count: 2, refusals: [], first: "a.png" });
     await settle();
     expect(view.find(".drop-over").text()).toContain("Atelier / assets / docs/img");

@@ -57,6 +57,32 @@ async fn a_folder_chosen_in_the_menu_is_where_the_next_upload_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_however_deep_is_reached_by_looking_inside_and_opening_the_menu_looks_nowhere() {
+    let desktop = Desktop::start().await;
+    lies_there(&desktop, "a/b/c/d/e/f", 88).await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let tray = desktop.tray();
+    let look = ["Upload to", "✓ This computer", "✓ images", "a", "b", "Look inside"];
+    tray.wait_for(&look).await;
+    tray.opens_in(30).await;
+    assert!(tray.wait_for(&look[..5]).await.children.iter().all(|line| line.label != "c"), "somebody has only opened the menu");
+    tray.click(&look).await;
+    // Where somebody looked stands first, and one level below it is known already.
+    tray.click(&["Upload to", "This computer / images / a / b", "c", "d", "Look inside"]).await;
+    let deep = ["Upload to", "This computer / images / a / b / c / d", "e", "f", "Upload here"];
+    tray.wait_for(&deep).await;
+    assert!(tray.opens_in(15).await < AT_ONCE);
+    tray.click(&deep).await;
+    let here = ["Upload to", "✓ This computer", "✓ images", "✓ a", "✓ b", "✓ c", "✓ d", "✓ e", "✓ f", "Upload here"];
+    assert!(tray.wait_for(&here).await.checked);
+    let _owner = copy_picture(&desktop, &pictures::png(89, 20, 20)).await;
+    tray.click(&["Upload clipboard"]).await;
+    let link = link_on_clipboard(&desktop, None).await;
+    assert!(link.contains("/images/a/b/c/d/e/f/"), "{link}");
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_cannot_be_reached_is_said_to_be_and_the_menu_opens_as_fast_as_before() {
     let desktop = Desktop::start().await;
     let mut elsewhere = Elsewhere::start(&desktop).await;
@@ -181,5 +207,29 @@ async fn edit_templates_opens_the_settings_at_them_and_leads_there_in_open_ones(
     let app = desktop.launch::<&str>(&[]).await;
     desktop.tray().click(&["Link as", "Edit templates"]).await;
     display::wait_for_window(&desktop.machine, "Settings").await;
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_chinese_the_menu_has_every_line_in_its_order_and_no_word_of_english() {
+    let desktop = Desktop::start().await;
+    crate::steps::set(&desktop, "general.language", "zh-CN");
+    lies_there(&desktop, "设计稿", 90).await;
+    lies_there(&desktop, "图标/一/二", 91).await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let tray = desktop.tray();
+    tray.wait_for(&["上传到", "✓ 本机", "✓ images", "设计稿", "最新图片：点选即复制链接"]).await;
+    tray.wait_for(&["上传到", "✓ 本机", "✓ images", "图标", "一", "查看里面有什么"]).await;
+    let lines = tray.menu().await;
+    let labels: Vec<_> = lines.iter().map(|line| line.label.as_str()).filter(|label| !label.is_empty()).collect();
+    assert!(labels[0] == "就绪 · 本机 / images" && !lines[0].enabled, "{labels:?}");
+    let wanted =
+        ["上传剪贴板", "上传文件…", "最近上传", "上传到", "链接格式", "监听剪贴板", "暂停", "拖放区", "图库…", "设置…", "退出"];
+    assert_eq!(labels[1..], wanted);
+    // But for names: of formats, buckets and files.
+    let text = tray.menu_text().await;
+    for word in ["Upload", "Look", "Add", "New", "More", "Recent", "Ask", "Off", "Edit", "All ", "library"] {
+        assert!(!text.contains(word), "{word}:\n{text}");
+    }
     app.quit();
 }

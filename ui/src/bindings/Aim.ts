@@ -19,4 +19,8 @@ folder: string,
 /**
  * Begin a new folder there.
  */
-new_folder: boolean, };
+new_folder: boolean, 
+/**
+ * Show who may open what lies there, and what changing that means.
+ */
+access: boolean, };

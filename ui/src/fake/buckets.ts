@@ -69,7 +69,7 @@ export function browsing(state: string, zh: boolean, tell: () => Tell): Answers 
     browse_copy: () => undefined,
     browse_open: () => undefined,
     browse_here: () => undefined,
-    browse_asked: () => (state === "bucket-new" ? { destination: "atelier", bucket: "assets", folder: "docs/img", new_folder: true } : null),
+    browse_asked: () => (state === "bucket-new" ? { destination: "atelier", bucket: "assets", folder: "docs/img", new_folder: true, access: false } : null),
     browse_upload: () => undefined,
   };
 }

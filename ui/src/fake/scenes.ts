@@ -182,6 +182,7 @@ export function begins(asked: URLSearchParams, tell: <K extends keyof Events>(na
     settled([done(1)], false);
   }
   const made = { summary: null, was_size: null, was_type: null, was_width: null, was_height: null, converted: null, resized: false, squeezed: false, notices: [zh ? "图片已损坏：文件在结尾之前中断。按原样上传。" : "The picture is damaged: the file breaks off before its end. It goes as it is."] };
+  if (state === "closed-one") settled([{ ...done(1), closed: true }]);
   if (state === "noted-one") settled([{ ...done(1), made }]);
   if (state === "noted") settled([done(1), { ...done(2), made }, done(3)]);
   if (state === "failed-many") settled([done(1), done(2), ...openIn(state, zh)]);

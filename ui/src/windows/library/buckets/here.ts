@@ -31,7 +31,7 @@ export interface Entry {
 export const spot = computed(() => (route.value.at === "buckets" ? { destination: route.value.destination, bucket: route.value.bucket, prefix: route.value.prefix } : null));
 export const destination = computed(() => settings.value?.settings.destinations.find(({ id }) => id === spot.value?.destination));
 /** The same for the engine, where a bucket is shown. */
-export const aim = computed<Aim | null>(() => (spot.value?.bucket ? { destination: spot.value.destination, bucket: spot.value.bucket, folder: bare(spot.value.prefix), new_folder: false } : null));
+export const aim = computed<Aim | null>(() => (spot.value?.bucket ? { destination: spot.value.destination, bucket: spot.value.bucket, folder: bare(spot.value.prefix), new_folder: false, access: false } : null));
 
 /** The same in words: where drops on this window go. */
 export const aimedAt = computed(() => (aim.value ? [destination.value?.name ?? aim.value.destination, aim.value.bucket, aim.value.folder].filter(Boolean).map(shown).join(" / ") : null));

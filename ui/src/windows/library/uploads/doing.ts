@@ -40,11 +40,16 @@ export async function copy(ids: number[], as: Format = format.value): Promise<bo
   return copied;
 }
 
+/** For what a public link does not open. */
+export async function copySigned(ids: number[]): Promise<void> {
+  if (await quietly(() => call("copy_opening_links", { ids: done(ids), format: format.value }))) tellNews(t("library.copied-signed"));
+}
+
 /** A link lives anew from the moment it is made, so it is made and copied. */
 export async function renew(ids: number[]): Promise<void> {
   const wanted = done(ids);
   if (wanted.length === 0 || wanted.length > COPIED_AT_MOST) return void (await copy(ids));
-  if (await quietly(() => call("copy_links", { ids: wanted, format: format.value }))) tellNews(many("library.renewed", wanted.length));
+  if (await quietly(() => call("copy_opening_links", { ids: wanted, format: format.value }))) tellNews(many("library.renewed", wanted.length));
 }
 
 export async function open(ids: number[]): Promise<void> {
