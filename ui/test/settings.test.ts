@@ -160,6 +160,12 @@ describe("the settings", () => {
     await button("Change them").trigger("click");
     await flushPromises();
     expect(asked.filter(({ name }) => name === "import_settings").map(({ args }) => args)).toEqual([{ id: 1 }]);
+    // As every change, it can be taken back: the very import that was done.
+    expect(asked.some(({ name }) => name === "undo_import")).toBe(false);
+    await button("Undo").trigger("click");
+    await flushPromises();
+    expect(asked.filter(({ name }) => name === "undo_import").map(({ args }) => args)).toEqual([{ id: 1 }]);
+    expect(changed.value).toBeNull();
   });
 
   it("ask before a new secret becomes other destinations' too", async () => {
