@@ -32,6 +32,11 @@ pub(crate) async fn history(engine: &Engine, args: &ArgMatches, out: &mut Out) -
         out.json(&all);
         return Ok(WELL);
     }
+    let nobodys = engine.uploads().left().await?;
+    let nobodys = uploads.iter().filter(|upload| nobodys.contains(&upload.id)).count();
+    if nobodys > 0 {
+        out.tell(&words::left_behind(nobodys));
+    }
     if uploads.is_empty() {
         out.tell(&search.map_or_else(words::history_empty, words::history_none));
     }

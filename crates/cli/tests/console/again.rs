@@ -108,12 +108,15 @@ fn what_a_stopped_or_killed_call_left_goes_on_from_the_console() {
         if code.is_some() {
             let busy = home.run(&["retry", "1"]).ends(1);
             assert!(busy.err.contains("on its way"), "somebody sends it: {}", busy.err);
+            assert!(!home.run(&["history"]).ends(0).err.contains("nobody sends"));
             assert!(home.run(&["retry", "--all"]).ends(0).err.contains("Nothing"));
         }
         let killed = Command::new("sh").args(["-c", &format!("kill -{signal} {}", child.id())]).status().expect("a shell");
         assert!(killed.success());
         let run = Run::of(child.wait_with_output().expect("it ends"));
         assert_eq!(run.code, code, "{run:?}");
+        let told = home.run(&["history"]).ends(0).err;
+        assert!(told.contains("nobody sends") && told.contains("imagepic retry --all"), "{told}");
         assert!(code.is_none() || run.err.contains("imagepic retry --all"), "{}", run.err);
     }
     comes_back(&home, "Slow", &address);

@@ -123,6 +123,18 @@ fn what_is_damaged_in_the_buckets_folder_is_named_with_the_way_out() {
     opens(&link, &png(58));
 }
 
+#[test]
+fn whoever_moves_a_damaged_journal_away_is_told_where_that_lies_which_still_waited() {
+    let home = Home::new();
+    home.write("a.png", &png(61));
+    std::fs::create_dir(home.path()).expect("a folder");
+    let damaged = b"no database, but long enough for a header of one".repeat(10);
+    std::fs::write(home.path().join("journal.sqlite"), &damaged).expect("written");
+    let told = home.run(&["upload", "a.png"]).ends(1).err;
+    assert!(told.contains("journal.sqlite is damaged") && told.contains("folder spool"), "{told}");
+    assert_eq!(std::fs::read(home.path().join("journal.sqlite")).expect("left as it is"), damaged);
+}
+
 /// Whoever says that it serves the bucket hangs up on everybody.
 #[test]
 fn a_host_that_ends_in_the_middle_is_not_told_as_an_address_to_be_checked() {
