@@ -1,11 +1,13 @@
 import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Job } from "@/bindings/Job";
 import { HOSTILE } from "@/fake/buckets";
 import { answers, asked, refusal, tell } from "@/fake/ipc";
 import { scene } from "@/fake/scenes";
 import { i18n } from "@/i18n";
 import { begin, said } from "@/state/live";
 import * as here from "@/windows/library/buckets/here";
+import { move, remove } from "@/windows/library/buckets/doing";
 import { jobs } from "@/windows/library/buckets/jobs";
 import { last, parent, shown } from "@/windows/library/buckets/names";
 import Library from "@/windows/library/Library.vue";
@@ -96,6 +98,27 @@ describe("a bucket", () => {
     expect(sentTo("browse_stop")).toHaveLength(2);
   });
 
+  it("shows what the engine told last, also where an answer comes after it", async () => {
+    await open();
+    const old: Job = { id: 71, kind: "remove", phase: "waiting", destination: "atelier", bucket: "assets", prefix: "docs/img/", first: "tmp", folder: true, chosen: 1, to: null, found: 0, bytes: 0, whole: false, done: 0, failed: 0, until: Date.now() + 8000, message: null };
+    const moved: Job = { ...old, id: 72, kind: "move", phase: "running", to: "docs/", until: null };
+    answers.browse_remove = () => {
+      tell("engine", { type: "job", ...old, found: 1, whole: true });
+      return old;
+    };
+    answers.browse_move = () => {
+      tell("engine", { type: "job", ...moved, phase: "done" });
+      return moved;
+    };
+    const [entry] = here.entries.value;
+    await remove([entry!]);
+    await settle();
+    expect(view.find(".bulk").text()).toContain("tmp and 1 object deleted from img");
+    await move([entry!], "docs");
+    await settle();
+    expect([...jobs.keys()]).toEqual([71]);
+  });
+
   it("shows what the engine says against a name at the name", async () => {
     await open();
     answers.browse_rename = () => {
@@ -128,6 +151,18 @@ describe("a bucket", () => {
     await settle();
     expect(sentTo("browse_new_folder")).toEqual([{ destination: "atelier", bucket: "assets", prefix: "docs/img/", name: "2026" }]);
     expect(sentTo("use_destination")).toEqual([{ id: "atelier", bucket: "assets", folder: "docs/img/2026" }]);
+  });
+
+  it("is opened at who may open its links, whatever was chosen before, and changes nothing by that", async () => {
+    await open();
+    here.only("f:docs/img/icons/");
+    await settle();
+    answers.browse_asked = () => ({ destination: "atelier", bucket: "assets", folder: "docs", new_folder: false, access: true });
+    tell("browse", null as never);
+    await settle();
+    expect(view.find(".details .title").text()).toBe("docs");
+    expect(view.find(".details [role=radiogroup]").text()).toContain("Anyone with the link, for as long as the image lies here.");
+    expect(sentTo("browse_set_access")).toEqual([]);
   });
 
   it("leads to who opens its links also where something in it is chosen", async () => {

@@ -6,7 +6,7 @@ import { call } from "@/ipc";
 import { quietly, tellNews } from "@/state/live";
 import { go } from "../route";
 import { access, destination, hide, isPublic, picked, spot, type Entry } from "./here";
-import { take } from "./jobs";
+import { answered } from "./jobs";
 
 const at = () => ({ destination: spot.value!.destination, bucket: spot.value!.bucket });
 
@@ -35,12 +35,12 @@ export const open = (entry: Entry) => (entry.folder ? Promise.resolve(enter(entr
 export const remove = (all: Entry[]) =>
   quietly(async () => {
     if (all.length === 0) return;
-    take(await call("browse_remove", { ...at(), items: picked(all) }));
+    answered(await call("browse_remove", { ...at(), items: picked(all) }));
     hide(all);
   });
 
-export const move = async (all: Entry[], folder: string) => take(await call("browse_move", { ...at(), items: picked(all), folder }));
-export const rename = async (entry: Entry, name: string) => take(await call("browse_rename", { ...at(), item: picked([entry])[0]!, name }));
+export const move = async (all: Entry[], folder: string) => answered(await call("browse_move", { ...at(), items: picked(all), folder }));
+export const rename = async (entry: Entry, name: string) => answered(await call("browse_rename", { ...at(), item: picked([entry])[0]!, name }));
 
 export async function newFolder(name: string): Promise<void> {
   const made = await call("browse_new_folder", { ...at(), prefix: spot.value!.prefix, name });

@@ -22,7 +22,10 @@ function tick(): void {
   }
 }
 
-export function take(job: Job): void {
+/** What the engine has told of. */
+const told = new Set<number>();
+
+function take(job: Job): void {
   const before = jobs.get(job.id);
   if (before && over(before)) return;
   now.value = Date.now();
@@ -35,9 +38,15 @@ export function take(job: Job): void {
 }
 
 export const heard = (event: Event): void => {
-  if (event.type === "job") take(event);
+  if (event.type !== "job") return;
+  told.add(event.id);
+  take(event);
 };
-export const remembered = () => quietly(async () => (await call("browse_jobs")).filter((job) => !over(job)).forEach(take));
+/** An answer may come later than what was told after it was given: then it is older, and what it says may long be over. */
+export const answered = (job: Job): void => {
+  if (!told.has(job.id)) take(job);
+};
+export const remembered = () => quietly(async () => (await call("browse_jobs")).filter((job) => !over(job)).forEach(answered));
 export const stop = (job: Job) => quietly(() => call("browse_stop", { id: job.id }));
 /** What undo takes back: the one that was asked for last. */
 export const lastWaiting = (): Job | undefined => [...jobs.values()].filter(({ phase }) => phase === "waiting").at(-1);
