@@ -184,6 +184,8 @@ export function hears(event: Event): void {
       if (asking) overtaken.add(upload.id);
       const before = rows.get(upload.id);
       if (before || found.value.ids[0] === undefined || upload.taken_at >= (found.value.taken[0] ?? 0)) rows.set(upload.id, upload);
+      // A link that was made this moment must not seem to live longer than it does.
+      if (before?.expires_at !== upload.expires_at) now.value = Date.now();
       if (before?.stage !== upload.stage || before.expires_at !== upload.expires_at || before.name !== upload.name) findSoon();
       break;
     }
