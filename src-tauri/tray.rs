@@ -90,7 +90,11 @@ pub(crate) fn begin(app: &AppHandle, started: Instant) {
     app.on_menu_event(|app, event| {
         let action = lock(&app.state::<Shell>().tray.shown).action(event.id().as_ref());
         match action {
-            Some(action) => crate::actions::chosen(app, action),
+            Some(action) => {
+                // Whoever chose something looks for what came of it: the next menu is not kept waiting, or what was offered is offered again.
+                *lock(&app.state::<Shell>().tray.made) = None;
+                crate::actions::chosen(app, action);
+            }
             None => tracing::debug!(id = event.id().as_ref(), "a line of a menu that is long gone was chosen"),
         }
     });
