@@ -99,6 +99,23 @@ describe("the library", () => {
     expect(cell(96).text()).toContain("No answer (504), 5 tries");
   });
 
+  it("leads out of a public link that opens for nobody: a signed one, or who may open its folder", async () => {
+    await open("closed");
+    const closed = [...rows.values()].find((row) => row.closed)!;
+    await cell(closed.id).trigger("click");
+    await settle();
+    const [sign, folder] = view.findAll(".details .ways .btn");
+    await sign!.trigger("click");
+    await settle();
+    expect(sentTo("copy_opening_links")).toEqual([{ ids: [closed.id], format: "markdown" }]);
+    expect(news.value).toBe("Signed link copied. It opens for 7 days.");
+    await folder!.trigger("click");
+    expect(sentTo("show_access")).toEqual([{ id: closed.id }]);
+    await cell([...rows.values()].find((row) => !row.closed && row.stage === "done")!.id).trigger("click");
+    await settle();
+    expect(view.find(".details .ways").exists()).toBe(false);
+  });
+
   it("shows what was noted about a picture on its way, and what was made of it", async () => {
     await open("noted");
     expect(view.find(".details .note").text()).toContain("breaks off before its end");

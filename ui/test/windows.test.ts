@@ -84,6 +84,24 @@ describe("the drop zone", () => {
     expect(sentTo("answer_question")).toEqual([{ id: 3, yes: false }, { id: 3, yes: true }]);
   });
 
+  it("leads out of a public link that opens for nobody", async () => {
+    await open(DropZone);
+    const shut = upload(1, "a.png", 10, { stage: "done", closed: true });
+    tell("engine", { type: "settled", batch: 1, uploads: [shut, upload(2, "b.png", 10, { stage: "done" })], refused: [], copied: true });
+    await flushPromises();
+    expect(view.find(".panel > .noted").text()).toContain("Opens for nobody else: the folder is not public.");
+    const [sign, folder] = view.findAll(".panel > .noted .linkish");
+    await sign!.trigger("click");
+    // Both, or the clipboard would hold one link where it held two.
+    expect(sentTo("copy_opening_links")).toEqual([{ ids: [1, 2], format: null }]);
+    await folder!.trigger("click");
+    expect(sentTo("show_access")).toEqual([{ id: 1 }]);
+    // Once its link is signed there is nothing left to say.
+    tell("engine", { type: "upload", ...shut, closed: false, expires_at: 9_000_000_000_000 });
+    await flushPromises();
+    expect(view.find(".panel > .noted").exists()).toBe(false);
+  });
+
   it("says of a finished picture what was noted about it on its way", async () => {
     await open(DropZone);
     const made = { summary: null, was_size: null, was_type: null, was_width: null, was_height: null, converted: null, resized: false, squeezed: false, notices: ["The picture is damaged."] };
