@@ -4,9 +4,22 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params, params_from_iter};
 
 use super::rows::{Change, Row, RowState, Twin};
-use super::table::{COLUMNS, NEXT_CHANGE, all, insert, row, twin, unjson, word};
+use super::table::{COLUMNS, NEXT_CHANGE, OPEN, all, insert, row, twin, unjson, word};
 use super::{Journal, Last};
 use crate::error::Result;
+
+pub(super) fn claim(dead: usize) -> String {
+    let holders = vec!["?"; dead].join(", ");
+    format!(
+        "UPDATE uploads SET owner = ?, state = iif(waiting IS 'name', state, 'queued'), fault = iif(waiting IS 'name', fault, NULL), \
+         waiting = iif(waiting IS 'name', waiting, NULL), changed = {NEXT_CHANGE} WHERE {OPEN} AND state <> 'failed' AND \
+         (owner IS NULL OR owner IN ({holders})) RETURNING {COLUMNS}"
+    )
+}
+
+pub(super) fn release() -> String {
+    format!("UPDATE uploads SET owner = NULL, changed = {NEXT_CHANGE} WHERE {OPEN} AND state <> 'failed' AND owner = ?1")
+}
 
 impl Journal {
     /// Writes new rows in one commit and gives them their numbers; a batch of 0 becomes the first row's number. With each comes
@@ -127,17 +140,11 @@ impl Journal {
     pub async fn claim(&self, owner: String, dead: Vec<String>) -> Result<Vec<Row>> {
         let own = self.own.clone();
         self.write(move |connection| {
-            let holders = vec!["?"; dead.len()].join(", ");
+            let claim = claim(dead.len());
             let mut values = vec![Value::Text(owner)];
             values.extend(dead.into_iter().map(Value::Text));
-            let mut rows: Vec<Row> = connection
-                .prepare(&format!(
-                    "UPDATE uploads SET owner = ?, state = iif(waiting IS 'name', state, 'queued'), fault = iif(waiting IS 'name', fault, NULL), \
-                     waiting = iif(waiting IS 'name', waiting, NULL), changed = {NEXT_CHANGE} WHERE \
-                     state IN ('queued', 'waiting') AND (owner IS NULL OR owner IN ({holders})) RETURNING {COLUMNS}"
-                ))?
-                .query_map(params_from_iter(values), row)?
-                .collect::<rusqlite::Result<_>>()?;
+            let mut rows: Vec<Row> =
+                connection.prepare(&claim)?.query_map(params_from_iter(values), row)?.collect::<rusqlite::Result<_>>()?;
             rows.sort_by_key(|row| row.id);
             rows.iter().for_each(|row| own.note(row));
             Ok(rows)
@@ -195,15 +202,7 @@ impl Journal {
     /// # Errors
     /// The database's.
     pub async fn release(&self, owner: String) -> Result<()> {
-        self.write(move |connection| {
-            connection
-                .execute(
-                    &format!("UPDATE uploads SET owner = NULL, changed = {NEXT_CHANGE} WHERE owner = ?1 AND state IN ('queued', 'waiting')"),
-                    [owner],
-                )
-                .map(|_| ())
-        })
-        .await
+        self.write(move |connection| connection.execute(&release(), [owner]).map(|_| ())).await
     }
 
     /// Notes until when the row's latest link opens.

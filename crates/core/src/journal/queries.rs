@@ -7,8 +7,17 @@ use rusqlite::types::Value;
 
 use super::Journal;
 use super::rows::{Row, RowState, Search, Twin};
-use super::table::{all, twin, unword, word};
+use super::table::{OPEN, all, twin, unword, word};
 use crate::error::Result;
+
+pub(super) fn owners() -> String {
+    format!("SELECT DISTINCT owner FROM uploads WHERE {OPEN} AND state <> 'failed' AND owner IS NOT NULL")
+}
+
+pub(super) fn left(dead: usize) -> String {
+    let holders = vec!["?"; dead].join(", ");
+    format!("SELECT id FROM uploads WHERE {OPEN} AND state = 'queued' AND (owner IS NULL OR owner IN ({holders}))")
+}
 
 impl Journal {
     /// One row.
@@ -33,7 +42,7 @@ impl Journal {
     /// The database's.
     pub async fn present(&self, recent: u32) -> Result<(Vec<Row>, Vec<Row>)> {
         self.read(move |connection| {
-            let open = all(connection, "WHERE state IN ('queued', 'waiting', 'failed') ORDER BY id", [])?;
+            let open = all(connection, &format!("WHERE {OPEN} ORDER BY id"), [])?;
             let done = all(connection, "WHERE state = 'done' ORDER BY done_at DESC, id DESC LIMIT ?1", [recent])?;
             Ok((open, done))
         })
@@ -60,13 +69,7 @@ impl Journal {
     /// # Errors
     /// The database's.
     pub async fn owners(&self) -> Result<BTreeSet<String>> {
-        self.read(|connection| {
-            connection
-                .prepare("SELECT DISTINCT owner FROM uploads WHERE owner IS NOT NULL AND state IN ('queued', 'waiting')")?
-                .query_map([], |sql| sql.get(0))?
-                .collect()
-        })
-        .await
+        self.read(|connection| connection.prepare(&owners())?.query_map([], |sql| sql.get(0))?.collect()).await
     }
 
     /// The queued rows that nobody sends: without an owner, or with one of the `dead`.
@@ -75,11 +78,7 @@ impl Journal {
     /// The database's.
     pub async fn left(&self, dead: Vec<String>) -> Result<Vec<i64>> {
         self.read(move |connection| {
-            let holders = vec!["?"; dead.len()].join(", ");
-            connection
-                .prepare(&format!("SELECT id FROM uploads WHERE state = 'queued' AND (owner IS NULL OR owner IN ({holders}))"))?
-                .query_map(rusqlite::params_from_iter(dead), |sql| sql.get(0))?
-                .collect()
+            connection.prepare(&left(dead.len()))?.query_map(rusqlite::params_from_iter(dead), |sql| sql.get(0))?.collect()
         })
         .await
     }

@@ -11,6 +11,10 @@ pub(super) const COLUMNS: &str = "id, batch, position, state, source, name, spoo
      destination, bucket, folder, key, etag, fault, waiting, tries, next_try_at, owner, taken_at, done_at, deliver, format, reused, \
      created, expires_at, made, density, changed";
 
+/// Of a long history only these rows are open. Word for word the condition of the index `uploads_open`: SQLite takes an index of some
+/// rows only for a statement that says so itself, and reads all of them otherwise.
+pub(super) const OPEN: &str = "state IN ('queued', 'waiting', 'failed')";
+
 pub(super) const NEXT_CHANGE: &str = "(SELECT coalesce(max(changed), 0) + 1 FROM uploads)";
 
 pub(super) fn word<T: Serialize>(value: T) -> Option<String> {

@@ -121,3 +121,19 @@ async fn a_file_whose_name_is_no_text_is_remembered_byte_for_byte_and_old_rows_a
     );
     assert_eq!(serde_json::from_str::<super::rows::Reference>(&plain).expect("read"), reference(b"a.png"));
 }
+
+#[test]
+fn what_every_process_asks_at_its_start_and_end_reads_open_rows_and_not_all_of_a_long_history() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(open(dir.path()));
+    let connection = rusqlite::Connection::open(dir.path().join("journal.sqlite")).expect("the journal");
+    let present = format!("SELECT id FROM uploads WHERE {} ORDER BY id", table::OPEN);
+    for statement in [present, queries::owners(), queries::left(2), changes::claim(2), changes::release()] {
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).expect("a statement");
+        let held = vec![rusqlite::types::Null; plan.parameter_count()];
+        let steps = plan.query_map(rusqlite::params_from_iter(held), |step| step.get::<_, String>(3)).expect("a plan");
+        let steps: Vec<String> = steps.collect::<rusqlite::Result<_>>().expect("steps");
+        assert!(steps.iter().any(|step| step.contains("uploads_open")), "{statement}: {steps:?}");
+        assert!(!steps.iter().any(|step| step == "SCAN uploads"), "{statement}: {steps:?}");
+    }
+}
