@@ -290,7 +290,7 @@ fn a_wayland_session_without_data_control_falls_back_and_says_why() {
 #[test]
 fn every_way_that_was_tried_is_named_once_and_without_numbers() {
     let nowhere = Display { x11: Some(":59999".to_owned()), wayland: Some(PathBuf::from("/nowhere/wayland-0")) };
-    let error = Clipboard::connect_to(&nowhere, Limits::default()).err().expect("nobody is there").to_string();
+    let error = Clipboard::connect_to(&nowhere, Limits::default()).expect_err("nobody is there").to_string();
     assert!(error.contains(":59999") && error.contains("/nowhere/wayland-0"), "{error}");
     assert_eq!(error.matches("no clipboard can be reached").count(), 1, "{error}");
     assert!(!error.contains("os error"), "{error}");
