@@ -186,6 +186,9 @@ impl Queue {
                 // Somebody else decided meanwhile; what they decided arrives as their change.
                 self.hub.with(|live| live.entries.remove(&row.id));
                 if let Ok(Some(now)) = self.journal.get(row.id).await {
+                    // Once it is taken in here, what is heard of it by the journal is no news any more.
+                    let over = matches!(now.state, RowState::Done | RowState::Failed);
+                    self.hub.with(|live| live.batches.get_mut(&now.batch).map(|batch| batch.news |= over));
                     self.hub.take(&now, false);
                 }
                 false
