@@ -438,12 +438,7 @@ impl Drop for App {
     fn drop(&mut self) {
         if let Some(display) = self.display.as_ref().filter(|_| std::thread::panicking()) {
             // Before its windows are gone; the desktop keeps what lies beside the logs.
-            Command::new("import")
-                .env("DISPLAY", display)
-                .args(["-window", "root"])
-                .arg(self.log.with_extension("png"))
-                .status()
-                .ok();
+            display::keep_screen(display, &self.log.with_extension("png"));
         }
         end(&mut self.child);
         if !std::thread::panicking() {

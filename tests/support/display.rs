@@ -1,7 +1,7 @@
 //! The windows on an X display: which there are, what they look like, where a person would find them.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use imagepic_virtual::VirtualDesktop;
 use x11rb::connection::Connection;
@@ -93,6 +93,30 @@ pub fn press(desktop: &VirtualDesktop, window: &Shown, key: &str) {
     done.expect("xdotool is installed");
 }
 
+/// Where the upper left corner of a window lies on the screen, without what the window manager draws around it.
+///
+/// # Panics
+/// When the window is gone.
+#[must_use]
+pub fn place(desktop: &VirtualDesktop, window: &Shown) -> (i16, i16) {
+    let (x, screen) = connect(desktop);
+    let root = x.setup().roots[screen].root;
+    let place =
+        x.translate_coordinates(window.id, root, 0, 0).expect("the display is there").reply().expect("the window is there");
+    (place.dst_x, place.dst_y)
+}
+
+/// Moves a window, as dragging it by its title does.
+///
+/// # Panics
+/// When xdotool is missing.
+pub fn move_to(desktop: &VirtualDesktop, window: &Shown, (x, y): (i16, i16)) {
+    let mut command = desktop.command("xdotool");
+    command.args(["windowmove", "--sync", &window.id.to_string(), &x.to_string(), &y.to_string()]);
+    let done = command.stdin(Stdio::null()).status();
+    done.expect("xdotool is installed");
+}
+
 /// Turns the mouse's wheel over the middle of a window, downwards, so many notches.
 ///
 /// # Panics
@@ -125,6 +149,11 @@ pub fn screenshot(desktop: &VirtualDesktop, window: Option<&Shown>, file: &Path)
     command.args(["-window", &window]).arg(file);
     let done = command.status().expect("ImageMagick is installed");
     assert!(done.success(), "no picture of {window}");
+}
+
+/// A picture of the whole screen for whoever looks why a test failed; without one that is as it is.
+pub(crate) fn keep_screen(display: &str, file: &Path) {
+    Command::new("import").env("DISPLAY", display).args(["-window", "root"]).arg(file).status().ok();
 }
 
 pub(crate) fn connect(desktop: &VirtualDesktop) -> (RustConnection, usize) {

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use imagepic_bucket::{Config, Server, open};
+use tokio::net::TcpListener;
 
 use crate::servers::S3Server;
 
@@ -47,4 +50,26 @@ pub async fn embedded() -> Embedded {
         std::future::pending::<()>().await;
     });
     Embedded { reached, itself, dir }
+}
+
+impl Embedded {
+    /// The same at a port that does not mind by which name it is called: for what stands before it and bears another one. It ends with
+    /// the test's runtime.
+    ///
+    /// # Panics
+    /// Where no port is free.
+    pub async fn by_any_name(&self) -> S3Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let service = self.itself.service();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = TowerToHyperService::new(service.clone());
+                tokio::spawn(async move {
+                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        S3Server { endpoint: format!("http://127.0.0.1:{port}"), port, ..self.reached.clone() }
+    }
 }

@@ -17,7 +17,9 @@ pub mod keychain;
 pub mod notifications;
 #[cfg(feature = "services")]
 pub mod old_service;
+pub mod picker;
 pub mod pictures;
+pub mod proxy;
 pub mod relay;
 pub mod servers;
 pub mod site;

@@ -216,6 +216,9 @@ fn answering(answer: impl Fn() -> String + Send + 'static) -> String {
     at(port)
 }
 
+/// A name that leads nowhere but through a proxy of the test; [`with_own_certificate`]'s certificate is good for it, too.
+pub const BY_NAME: &str = "s3.studio.example";
+
 /// The same server behind TLS, with a certificate of an authority made for this test: the address, and the authority's file.
 /// Plain HTTP gets a 400, as from most servers. Ends with the test's runtime.
 ///
@@ -236,7 +239,9 @@ pub fn with_own_certificate(server: &S3Server, folder: &Path) -> (String, PathBu
     openssl(&[&["req", "-new", "-subj", "/CN=store", "-keyout", "store.key", "-out", "store.csr"][..], &key].concat());
     fs::write(
         folder.join("names"),
-        "subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n",
+        format!(
+            "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:{BY_NAME}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n"
+        ),
     )
     .expect("a file");
     openssl(&[

@@ -199,6 +199,12 @@ impl Tray {
         text
     }
 
+    /// The line on the way of these labels in a menu that was read, if it is there.
+    #[must_use]
+    pub fn find(menu: &[Line], way: &[&str]) -> Option<Line> {
+        find(menu, way)
+    }
+
     /// Waits for a line on the way of these labels; each is the whole label or its beginning followed by `…` or ` · `.
     pub async fn wait_for(&self, way: &[&str]) -> Line {
         let found = eventually_or(async || find(&self.menu().await, way)).await;
@@ -213,13 +219,23 @@ impl Tray {
     /// # Panics
     /// When it never is.
     pub async fn click(&self, way: &[&str]) {
-        let found = eventually_or(async || find(&self.menu().await, way).filter(|line| line.enabled)).await;
-        let Some(line) = found else { panic!("no {way:?} to click in the tray menu:\n{}", self.menu_text().await) };
-        let menu = self.menu_proxy().await;
-        let taken = menu.call_method("Event", &(line.id, "clicked", Value::I32(0), 0_u32)).await;
-        // Whoever quits may be gone before it has answered.
-        if !matches!(&taken, Err(zbus::Error::MethodError(name, ..)) if name.as_str() == "org.freedesktop.DBus.Error.NoReply") {
-            taken.expect("the menu takes a click");
+        let took = eventually_or(async || {
+            let line = find(&self.menu().await, way).filter(|line| line.enabled)?;
+            let menu = self.menu_proxy().await;
+            match menu.call_method("Event", &(line.id, "clicked", Value::I32(0), 0_u32)).await {
+                Ok(_) => Some(()),
+                Err(zbus::Error::MethodError(name, ..)) => match name.as_str() {
+                    // Whoever quits may be gone before it has answered.
+                    "org.freedesktop.DBus.Error.NoReply" => Some(()),
+                    // Another menu took its place since it was read: a panel shows that one.
+                    "org.freedesktop.DBus.Error.InvalidArgs" => None,
+                    other => panic!("the menu takes no click: {other}"),
+                },
+                Err(why) => panic!("the menu takes no click: {why}"),
+            }
+        });
+        if took.await.is_none() {
+            panic!("no {way:?} to click in the tray menu:\n{}", self.menu_text().await);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
 use crate::desktop::{Desktop, built, tool};
+use crate::display;
 use crate::wait::eventually;
 
 /// The tray app under WebDriver, with its first window. Driver and app end when this is dropped, however the test ends.
@@ -19,6 +21,9 @@ use crate::wait::eventually;
 pub struct Session {
     client: Client,
     driver: Child,
+    display: Option<String>,
+    /// Where a picture of the screen goes if the test fails; the desktop keeps what lies there.
+    picture: PathBuf,
 }
 
 impl Session {
@@ -56,7 +61,9 @@ impl Session {
         let connect = async { builder.connect(&format!("http://127.0.0.1:{port}")).await };
         let client =
             tokio::time::timeout(Duration::from_secs(60), connect).await.expect("a session within a minute").expect("a session");
-        Self { client, driver: driver.0.take().expect("it was started") }
+        let display = desktop.machine.display().map(str::to_owned);
+        let picture = desktop.machine.dir().join("logs/screen.png");
+        Self { client, driver: driver.0.take().expect("it was started"), display, picture }
     }
 
     /// Waits for an element and returns it.
@@ -89,7 +96,7 @@ impl Session {
     /// # Panics
     /// When it does not come, with the page's text.
     pub async fn pick(&self, label: &str) {
-        let xpath = format!("//li[@role='menuitem' and normalize-space(.)='{label}']");
+        let xpath = format!("//li[starts-with(@role, 'menuitem') and normalize-space(.)='{label}']");
         let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::XPath(&xpath)).await;
         match found {
             // The window may be gone before the driver has its answer.
@@ -144,6 +151,11 @@ impl Deref for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(display) = &self.display
+        {
+            display::keep_screen(display, &self.picture);
+        }
         imagepic_virtual::end(&mut self.driver);
     }
 }

@@ -7,7 +7,7 @@ use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, eventually, http, pictures};
 use serde_json::json;
 
-use crate::steps::{BUCKET, Elsewhere};
+use crate::steps::{BUCKET, Elsewhere, set};
 
 async fn lies_there(desktop: &Desktop, folder: &str, seed: u64) -> String {
     let file = desktop.file(&format!("shot-{seed}.png"), &pictures::png(seed, 24, 18));
@@ -47,6 +47,15 @@ async fn a_bucket_is_browsed_and_a_deleted_folder_is_taken_back() {
         .await;
     let undo = session.find_soon(".bulk .undo").await;
     undo.click().await.expect("Undo");
+    session.find_soon("[data-id='f:docs/']").await;
+    assert!(desktop.keys(BUCKET).contains(&inside), "nothing had happened yet");
+    crate::hands::speaks(&desktop, "zh-CN", "图库").await;
+    crate::hands::click(&session, "[data-id='f:docs/']").await;
+    crate::hands::click(&session, ".details [aria-label=删除文件夹]").await;
+    session
+        .text_with("what was deleted", |text| text.contains("已从 images 删除 docs 和 1 个对象") && text.contains("撤销"))
+        .await;
+    crate::hands::click(&session, ".bulk .undo").await;
     session.find_soon("[data-id='f:docs/']").await;
     assert!(desktop.keys(BUCKET).contains(&inside), "nothing had happened yet");
     session.close().await;
@@ -89,44 +98,52 @@ async fn what_the_network_did_not_let_go_before_the_end_is_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_folder_is_made_and_an_object_renamed_and_moved_there() {
-    let desktop = Desktop::start().await;
-    let key = lies_there(&desktop, "", 83).await;
-    let session = Session::start(&desktop, &["--show", "library"]).await;
-    at(&session, "").await;
-    session.find_soon(&format!("[data-id='o:{key}']")).await.click().await.expect("an object");
-    session.find_soon(".details [aria-label='Rename']").await.click().await.expect("a button");
-    let name = session.find_soon("dialog input").await;
-    name.clear().await.expect("a field");
-    name.send_keys("截图 <b>.png").await.expect("a field");
-    session.press("Rename").await;
-    eventually("the other name", async || desktop.keys(BUCKET).contains(&"截图 <b>.png".to_owned()).then_some(())).await;
-    session.text_with("the other name as it is", |text| text.contains("截图 <b>.png")).await;
+    for (language, [rename, moves, now, refused, new_folder, create, empty]) in [
+        ("en", ["Rename", "Move…", "Move", "no “.” or “..”", "New folder", "Create", "Nothing here yet"]),
+        ("zh-CN", ["重命名", "移动…", "移动", "“.”、“..”", "新建文件夹", "新建", "这里还没有内容"]),
+    ] {
+        let desktop = Desktop::start().await;
+        set(&desktop, "general.language", language);
+        let key = lies_there(&desktop, "", 83).await;
+        let session = Session::start(&desktop, &["--show", "library"]).await;
+        at(&session, "").await;
+        session.find_soon(&format!("[data-id='o:{key}']")).await.click().await.expect("an object");
+        session.find_soon(&format!(".details [aria-label='{rename}']")).await.click().await.expect("a button");
+        let name = session.find_soon("dialog input").await;
+        name.clear().await.expect("a field");
+        name.send_keys("截图 <b>.png").await.expect("a field");
+        session.press(rename).await;
+        eventually("the other name", async || desktop.keys(BUCKET).contains(&"截图 <b>.png".to_owned()).then_some(())).await;
+        session.text_with("the other name as it is", |text| text.contains("截图 <b>.png")).await;
 
-    session.find_soon("[data-id='o:截图 <b>.png']").await.click().await.expect("an object");
-    session.press("Move…").await;
-    let place = session.find_soon("#naming").await;
-    place.clear().await.expect("a field");
-    place.send_keys("archive/2026").await.expect("a field");
-    session.press("Move").await;
-    eventually("the other place", async || desktop.keys(BUCKET).contains(&"archive/2026/截图 <b>.png".to_owned()).then_some(()))
+        session.find_soon("[data-id='o:截图 <b>.png']").await.click().await.expect("an object");
+        session.press(moves).await;
+        let place = session.find_soon("#naming").await;
+        place.clear().await.expect("a field");
+        place.send_keys("archive/2026").await.expect("a field");
+        session.press(now).await;
+        eventually("the other place", async || {
+            desktop.keys(BUCKET).contains(&"archive/2026/截图 <b>.png".to_owned()).then_some(())
+        })
         .await;
-    session.find_soon("[data-id='f:archive/']").await;
-    // The upload is found where its object is, and its link opens.
-    let uploads = desktop.imagepic(&["history", "--json"]).success().json();
-    assert_eq!((&uploads[0]["key"], &uploads[0]["name"]), (&json!("archive/2026/截图 <b>.png"), &json!("截图 <b>.png")));
-    let link = uploads[0]["url"].as_str().expect("a link");
-    http::gives_back(link, &pictures::png(83, 24, 18), "image/png").await;
+        session.find_soon("[data-id='f:archive/']").await;
+        // The upload is found where its object is, and its link opens.
+        let uploads = desktop.imagepic(&["history", "--json"]).success().json();
+        assert_eq!((&uploads[0]["key"], &uploads[0]["name"]), (&json!("archive/2026/截图 <b>.png"), &json!("截图 <b>.png")));
+        let link = uploads[0]["url"].as_str().expect("a link");
+        http::gives_back(link, &pictures::png(83, 24, 18), "image/png").await;
 
-    session.find_soon(".tools [aria-label='New folder']").await.click().await.expect("a button");
-    let name = session.find_soon("dialog input").await;
-    name.send_keys("..").await.expect("a field");
-    session.press("Create").await;
-    session.text_with("why not", |text| text.contains("no “.” or “..”")).await;
-    name.clear().await.expect("a field");
-    name.send_keys("设计稿").await.expect("a field");
-    session.press("Create").await;
-    session.text_with("the new folder", |text| text.contains("Nothing here yet")).await;
-    session.close().await;
+        session.find_soon(&format!(".tools [aria-label='{new_folder}']")).await.click().await.expect("a button");
+        let name = session.find_soon("dialog input").await;
+        name.send_keys("..").await.expect("a field");
+        session.press(create).await;
+        session.text_with("why not", |text| text.contains(refused)).await;
+        name.clear().await.expect("a field");
+        name.send_keys("设计稿").await.expect("a field");
+        session.press(create).await;
+        session.text_with("the new folder", |text| text.contains(empty)).await;
+        session.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

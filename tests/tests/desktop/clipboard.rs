@@ -7,12 +7,13 @@ use crate::steps::{BUCKET, app_watching, copy_picture, gives_back_png, link_on_c
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_screenshot_becomes_a_link_that_gives_back_the_very_bytes() {
     let desktop = Desktop::start().await;
+    set(&desktop, "general.language", "zh-CN");
     let app = app_watching(&desktop, "automatic").await;
     let picture = pictures::png(7, 320, 200);
     let _owner = copy_picture(&desktop, &picture).await;
     let link = link_on_clipboard(&desktop, None).await;
     gives_back_png(&link, &picture).await;
-    desktop.notifications().wait_for("the link was copied", |told| told.summary == "Link copied").await;
+    desktop.notifications().wait_for("the link was copied", |told| told.summary == "已复制 1 个链接").await;
     app.quit();
 }
 
@@ -79,24 +80,27 @@ async fn a_running_app_hears_settings_set_on_the_console() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ask_asks_and_uploads_only_on_yes() {
-    let desktop = Desktop::start().await;
-    let app = app_watching(&desktop, "ask").await;
-    let no = pictures::png(10, 64, 64);
-    let _first = copy_picture(&desktop, &no).await;
-    let asked = desktop.notifications().wait_for("may it upload?", |told| told.summary.contains("Upload this screenshot?")).await;
-    desktop.notifications().press(&asked, "Not this one").await;
-    let yes = pictures::png(11, 65, 64);
-    let _second = copy_picture(&desktop, &yes).await;
-    let asked = desktop
-        .notifications()
-        .wait_for("may the second one upload?", |told| {
-            told.summary.contains("Upload this screenshot?") && told.body.contains("65")
-        })
-        .await;
-    desktop.notifications().press(&asked, "Upload").await;
-    gives_back_png(&link_on_clipboard(&desktop, None).await, &yes).await;
-    assert_eq!(desktop.keys(BUCKET).len(), 1);
-    app.quit();
+    for (language, question, no, yes) in
+        [("en", "Upload this screenshot?", "Not this one", "Upload"), ("zh-CN", "上传这张截图？", "不传这个", "上传")]
+    {
+        let desktop = Desktop::start().await;
+        set(&desktop, "general.language", language);
+        let app = app_watching(&desktop, "ask").await;
+        let left = pictures::png(10, 64, 64);
+        let _first = copy_picture(&desktop, &left).await;
+        let asked = desktop.notifications().wait_for("may it upload?", |told| told.summary.contains(question)).await;
+        desktop.notifications().press(&asked, no).await;
+        let wanted = pictures::png(11, 65, 64);
+        let _second = copy_picture(&desktop, &wanted).await;
+        let asked = desktop
+            .notifications()
+            .wait_for("may the second one upload?", |told| told.summary.contains(question) && told.body.contains("65"))
+            .await;
+        desktop.notifications().press(&asked, yes).await;
+        gives_back_png(&link_on_clipboard(&desktop, None).await, &wanted).await;
+        assert_eq!(desktop.keys(BUCKET).len(), 1);
+        app.quit();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, display, http, pictures};
 
+use crate::hands::speaks;
 use crate::steps::{
     BUCKET, copy_picture, drop_on_zone, gives_back_png, link_on_clipboard, links_on_clipboard, picture_files, set,
 };
@@ -90,8 +91,16 @@ async fn what_was_offered_is_offered_no_longer_once_it_was_pasted() {
     let _owner = copy_picture(&desktop, &picture).await;
     session.text_with("the offer", |text| text.contains("Upload the clipboard?")).await;
     display::press(&desktop.machine, &zone, "ctrl+v");
-    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    let link = link_on_clipboard(&desktop, None).await;
+    gives_back_png(&link, &picture).await;
     session.text_with("the result alone", |text| text.contains("Link copied") && !text.contains("120 × 80")).await;
+    speaks(&desktop, "zh-CN", "拖放区").await;
+    let picture = pictures::png(32, 121, 81);
+    let _owner = copy_picture(&desktop, &picture).await;
+    session.text_with("the offer", |text| text.contains("121 × 81")).await;
+    session.press("上传").await;
+    gives_back_png(&link_on_clipboard(&desktop, Some(&link)).await, &picture).await;
+    session.text_with("the result alone", |text| text.contains("链接已复制") && !text.contains("121 × 81")).await;
     session.close().await;
 }
 
@@ -109,8 +118,10 @@ async fn a_dropped_folder_of_hundreds_asks_and_no_means_no() {
     session.press("Don’t upload").await;
     session.text_with("the zone again", |text| text.contains("Drop images here")).await;
     assert!(desktop.keys(BUCKET).is_empty(), "nothing went");
+    speaks(&desktop, "zh-CN", "拖放区").await;
     drop_on_zone(&desktop, &[folder]).await;
-    session.press("Upload 201").await;
+    session.text_with("the question", |text| text.contains("上传 album 中的 201 个文件？")).await;
+    session.press("上传 201 个").await;
     assert_eq!(links_on_clipboard(&desktop, 201).await.len(), 201);
     assert_eq!(desktop.keys(BUCKET).len(), 201);
     session.close().await;

@@ -98,23 +98,29 @@ async fn what_is_deleted_goes_when_imagepic_is_told_to_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_that_was_stopped_is_tried_again_from_the_library() {
-    let desktop = Desktop::start().await;
-    let mut store = Elsewhere::start(&desktop).await;
-    store.add(&desktop, "Elsewhere");
-    let session = Session::start(&desktop, &["--show", "library"]).await;
-    store.stop();
-    let picture = pictures::png(11, 70, 50);
-    assert!(desktop.start_app(&[desktop.file("late.png", &picture)]).wait_for_end().await.success());
-    session.text_with("it to wait", |text| text.contains("late.png") && text.contains("Waiting for the network")).await;
-    session.press("Cancel").await;
-    session.text_with("it to be stopped", |text| text.contains("Stopped")).await;
-    store.again(&desktop).await;
-    session.press("Retry").await;
-    session.text_with("it to be uploaded", |text| text.contains("checksum equal")).await;
-    session.press("Copy URL").await;
-    let link = link_on_clipboard(&desktop, None).await;
-    assert_eq!(http::get(&link).await.bytes, picture);
-    session.close().await;
+    for (language, [waiting, cancel, stopped, retry, equal, copy]) in [
+        ("en", ["Waiting for the network", "Cancel", "Stopped", "Retry", "checksum equal", "Copy URL"]),
+        ("zh-CN", ["等待网络", "取消", "已停止", "重试", "校验一致", "复制 URL"]),
+    ] {
+        let desktop = Desktop::start().await;
+        set(&desktop, "general.language", language);
+        let mut store = Elsewhere::start(&desktop).await;
+        store.add(&desktop, "Elsewhere");
+        let session = Session::start(&desktop, &["--show", "library"]).await;
+        store.stop();
+        let picture = pictures::png(11, 70, 50);
+        assert!(desktop.start_app(&[desktop.file("late.png", &picture)]).wait_for_end().await.success());
+        session.text_with("it to wait", |text| text.contains("late.png") && text.contains(waiting)).await;
+        session.press(cancel).await;
+        session.text_with("it to be stopped", |text| text.contains(stopped)).await;
+        store.again(&desktop).await;
+        session.press(retry).await;
+        session.text_with("it to be uploaded", |text| text.contains(equal)).await;
+        session.press(copy).await;
+        let link = link_on_clipboard(&desktop, None).await;
+        assert_eq!(http::get(&link).await.bytes, picture);
+        session.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,6 +145,16 @@ async fn a_renamed_upload_opens_under_its_new_name_and_a_hostile_one_breaks_noth
     session.press("重命名").await;
     session.text_with("its new name", |text| text.contains("已重命名为 plain.png")).await;
     assert_eq!(desktop.keys(BUCKET), ["plain.png"]);
+    // Once more in English, by keyboard.
+    let window = crate::hands::speaks(&desktop, "en", "Library").await;
+    click(&session, ".cell").await;
+    display::press(&desktop.machine, &window, "F2");
+    let field = session.find_soon("dialog input").await;
+    field.clear().await.expect("a field");
+    field.send_keys("plainer.png").await.expect("a field");
+    session.press("Rename").await;
+    session.text_with("its new name", |text| text.contains("Renamed to plainer.png")).await;
+    assert_eq!(desktop.keys(BUCKET), ["plainer.png"]);
     session.close().await;
 }
 

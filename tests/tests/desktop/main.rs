@@ -2,13 +2,19 @@
 //! them than a person could.
 
 mod buckets;
+mod chinese;
 mod clipboard;
+mod company;
 mod crash;
 mod drop;
+mod exchange;
+mod folders;
+mod hands;
 mod icon;
 mod instances;
 mod keychain;
 mod library;
+mod making;
 mod naming;
 mod notices;
 mod page;
@@ -19,7 +25,9 @@ mod steps;
 mod team;
 mod tray;
 mod trouble;
+mod uploads;
 mod watched;
 mod wayland;
 mod welcome;
 mod windows;
+mod zone;

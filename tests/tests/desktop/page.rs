@@ -1,14 +1,15 @@
 //! What is dragged out of a web page: pictures that are no files, and files that the page may have named by itself.
 
 use imagepic_tests::web::Session;
-use imagepic_tests::{Desktop, Site, clipboard, display, eventually, http, pictures, xdnd};
+use imagepic_tests::{Desktop, Site, clipboard, eventually, http, pictures, xdnd};
 
+use crate::hands::speaks;
 use crate::steps::{BUCKET, gives_back_png, history, link_on_clipboard};
 
 /// Drops it, until the window took it, once its page is there to say something about it.
 async fn drop_on_zone(desktop: &Desktop, session: &Session, offers: &[xdnd::Offer]) {
     session.find_soon(".dz-foot .where").await;
-    let zone = display::wait_for_window(&desktop.machine, "Drop zone").await;
+    let zone = crate::steps::zone(desktop).await;
     eventually("the drop zone to take the drop", async || {
         let dropped = xdnd::drop_offers(&desktop.machine, &zone, offers);
         (dropped.accepted && dropped.finished).then_some(())
@@ -111,15 +112,18 @@ async fn a_file_that_a_page_named_goes_only_when_a_person_says_so() {
     let session = Session::start(&desktop, &["--show", "drop-zone"]).await;
     let picture = pictures::png(90, 60, 40);
     let file = desktop.file("passport.png", &picture);
-    for browser in [xdnd::out_of_firefox, xdnd::out_of_chromium] {
-        drop_on_zone(&desktop, &session, &browser(&xdnd::file_uri(&file))).await;
-        session.text_with("the question", |text| text.contains("A web page named a file of yours")).await;
-        session.press("Don’t upload").await;
-        session.text_with("the question to go", |text| text.contains("Drop images here")).await;
-    }
+    drop_on_zone(&desktop, &session, &xdnd::out_of_firefox(&xdnd::file_uri(&file))).await;
+    session.text_with("the question", |text| text.contains("A web page named a file of yours")).await;
+    session.press("Don’t upload").await;
+    session.text_with("the question to go", |text| text.contains("Drop images here")).await;
+    speaks(&desktop, "zh-CN", "拖放区").await;
+    drop_on_zone(&desktop, &session, &xdnd::out_of_chromium(&xdnd::file_uri(&file))).await;
+    session.text_with("the question", |text| text.contains("有网页指定了你的一个文件")).await;
+    session.press("不上传").await;
+    session.text_with("the question to go", |text| text.contains("把图片拖到这里")).await;
     assert!(history(&desktop).is_empty(), "it went before anybody said so");
     drop_on_zone(&desktop, &session, &xdnd::out_of_firefox(&xdnd::file_uri(&file))).await;
-    session.press("Upload").await;
+    session.press("上传").await;
     let link = link_on_clipboard(&desktop, None).await;
     assert_eq!(http::get(&link).await.bytes, picture);
     assert_eq!(desktop.keys(BUCKET).len(), 1);

@@ -59,6 +59,11 @@ async fn a_wrong_secret_key_is_named_by_the_test_at_its_field() {
     begin_destination(&session, &store, "not-the-secret-key").await;
     session.press("Test").await;
     session.text_with("the test to name the secret key", |text| text.contains("The secret key is wrong")).await;
+    session.find_soon("#field-secret[aria-invalid=true]:focus").await;
+    crate::hands::speaks(&desktop, "zh-CN", "设置").await;
+    session.press("测试").await;
+    session.text_with("the test to name the secret key", |text| text.contains("私有密钥有误")).await;
+    session.find_soon("#field-secret[aria-invalid=true]:focus").await;
     session.close().await;
 }
 
@@ -93,19 +98,20 @@ async fn scroll_to(session: &Session, css: &str) -> fantoccini::elements::Elemen
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_recorded_by_pressing_them_and_then_upload_the_clipboard_from_anywhere() {
     let desktop = Desktop::start().await;
+    crate::steps::set(&desktop, "general.language", "zh-CN");
     let session = Session::start(&desktop, &["--show", "settings"]).await;
-    session.press("Shortcuts").await;
+    session.press("快捷键").await;
     let field = session.find_soon("#record-upload_clipboard").await;
     field.click().await.expect("a button");
-    session.text_with("the field to wait for keys", |text| text.contains("Press keys…")).await;
-    let window = display::wait_for_window(&desktop.machine, "Settings").await;
+    session.text_with("the field to wait for keys", |text| text.contains("按下按键…")).await;
+    let window = display::wait_for_window(&desktop.machine, "设置").await;
     display::press(&desktop.machine, &window, "ctrl+alt+u");
     eventually("the keys in the settings", async || {
         let said = desktop.imagepic(&["settings", "get", "shortcuts.upload_clipboard"]);
         (said.out.trim() == "Ctrl+Alt+U").then_some(())
     })
     .await;
-    session.text_with("the keys in the window", |text| !text.contains("Press keys…")).await;
+    session.text_with("the keys in the window", |text| !text.contains("按下按键…")).await;
     session.close().await;
 
     // A new run takes them at its start; no window of ours is open.
@@ -177,6 +183,14 @@ async fn a_setting_is_found_by_a_word_changed_at_once_and_taken_back() {
     session.press("Undo").await;
     eventually("the theme of before", async || (theme() == "system").then_some(())).await;
     session.find_soon("html:not([data-theme=dark])").await;
+    crate::hands::speaks(&desktop, "zh-CN", "设置").await;
+    crate::hands::type_over(&session, ".find input", &format!("免打扰{}", crate::hands::ENTER)).await;
+    session.find_soon("#notify").await;
+    crate::hands::choose(&session, "#notify", "仅提问").await;
+    let told = || desktop.imagepic(&["settings", "get", "general.notifications"]).out.trim().to_owned();
+    eventually("it in the settings", async || (told() == "quiet").then_some(())).await;
+    session.press("撤销").await;
+    eventually("what was told before", async || (told() == "all").then_some(())).await;
     session.close().await;
 }
 
@@ -238,5 +252,12 @@ async fn the_copied_report_names_the_surroundings_and_no_secret() {
         assert!(copied.contains(part), "{part} in\n{copied}");
     }
     assert!(!copied.contains(&store.secret_key), "{copied}");
+    crate::hands::speaks(&desktop, "zh-CN", "设置").await;
+    session.text_with("the report", |text| text.contains("Elsewhere（使用中）")).await;
+    session.press("复制报告").await;
+    let copied =
+        imagepic_tests::clipboard::wait_for_text(&desktop.machine, "the report", |text| text.contains("imagepic 诊断信息"));
+    let copied = copied.await;
+    assert!(copied.contains(&format!("127.0.0.1:{}", store.port)) && !copied.contains(&store.secret_key), "{copied}");
     session.close().await;
 }

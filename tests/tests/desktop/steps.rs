@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
+use imagepic_tests::tray::Tray;
 use imagepic_tests::{App, Desktop, clipboard, display, eventually, http, pictures, xdnd};
 use serde_json::Value;
 
@@ -31,9 +32,17 @@ pub(crate) async fn links_on_clipboard(desktop: &Desktop, count: usize) -> Vec<S
     text.await.lines().map(str::to_owned).collect()
 }
 
+/// The open drop zone, whatever language it speaks.
+pub(crate) async fn zone(desktop: &Desktop) -> display::Shown {
+    eventually("the drop zone", async || {
+        display::windows(&desktop.machine).into_iter().find(|window| ["Drop zone", "拖放区"].contains(&window.title.as_str()))
+    })
+    .await
+}
+
 /// Drops files onto the open drop zone, as a file manager does.
 pub(crate) async fn drop_on_zone(desktop: &Desktop, files: &[PathBuf]) {
-    let zone = display::wait_for_window(&desktop.machine, "Drop zone").await;
+    let zone = zone(desktop).await;
     let uris: Vec<String> = files.iter().map(|file| xdnd::file_uri(file)).collect();
     // A window is listed before its page can take anything.
     eventually("the drop zone to take the drop", async || {
@@ -59,16 +68,18 @@ pub(crate) fn set(desktop: &Desktop, key: &str, value: &str) {
 pub(crate) async fn app_watching(desktop: &Desktop, mode: &str) -> App {
     set(desktop, "capture.clipboard", mode);
     let app = desktop.launch::<&str>(&[]).await;
-    desktop.tray().wait_for(&["Watch clipboard", label_of(mode)]).await;
+    // In either language.
+    let ways = match mode {
+        "off" => [["Watch clipboard", "Off"], ["监听剪贴板", "关闭"]],
+        "ask" => [["Watch clipboard", "Ask"], ["监听剪贴板", "询问"]],
+        _ => [["Watch clipboard", "Automatic"], ["监听剪贴板", "自动"]],
+    };
+    eventually("the watch to be on in the tray", async || {
+        let menu = desktop.tray().menu().await;
+        ways.iter().find_map(|way| Tray::find(&menu, way)).filter(|line| line.checked)
+    })
+    .await;
     app
-}
-
-fn label_of(mode: &str) -> &'static str {
-    match mode {
-        "off" => "Off",
-        "ask" => "Ask",
-        _ => "Automatic",
-    }
 }
 
 /// A link that must give back a PNG.

@@ -5,27 +5,91 @@ use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, eventually, pictures};
 use serde_json::json;
 
+use crate::hands::speaks;
 use crate::steps::{drop_on_zone, gives_back_png, link_on_clipboard};
 
 const PHONE: &str = "13800138000";
 const FIRST: &str = "first-pass-1";
 const SECOND: &str = "second-pass-2";
 
+struct Words {
+    language: &'static str,
+    add: &'static str,
+    team: &'static str,
+    look: &'static str,
+    there: &'static str,
+    sign_in: &'static str,
+    signed_in: &'static str,
+    save: &'static str,
+    choose: &'static str,
+    change: &'static str,
+    change_now: &'static str,
+    differ: &'static str,
+    not_present: &'static str,
+    not_taken: &'static str,
+    changed: &'static str,
+    sign_out: &'static str,
+    left: &'static str,
+    nobody: &'static str,
+}
+
+const EN: Words = Words {
+    language: "en",
+    add: "Add destination",
+    team: "Team server",
+    look: "Look",
+    there: "A team server is there",
+    sign_in: "Sign in",
+    signed_in: "Signed in",
+    save: "Save",
+    choose: "Use this",
+    change: "Change password…",
+    change_now: "Change password",
+    differ: "The two new passwords differ",
+    not_present: "not the present password",
+    not_taken: "does not take this password",
+    changed: "The password is changed",
+    sign_out: "Sign out",
+    left: "Signed out.",
+    nobody: "Nobody is signed in",
+};
+
+const ZH: Words = Words {
+    language: "zh-CN",
+    add: "添加目标",
+    team: "团队服务器",
+    look: "查看",
+    there: "这里是团队服务器",
+    sign_in: "登录",
+    signed_in: "已登录",
+    save: "保存",
+    choose: "使用此目标",
+    change: "更改密码…",
+    change_now: "更改密码",
+    differ: "两次输入的新密码不一致",
+    not_present: "的当前密码",
+    not_taken: "不接受此密码",
+    changed: "密码已更改",
+    sign_out: "退出登录",
+    left: "已退出登录",
+    nobody: "尚未登录",
+};
+
 /// A destination at the server, with somebody signed in who is registered there already, saved.
-async fn sign_in(session: &Session, server: &Team) {
-    session.press("Add destination").await;
-    session.click_text("Team server").await;
+async fn sign_in(session: &Session, server: &Team, words: &Words) {
+    session.press(words.add).await;
+    session.click_text(words.team).await;
     fill(session, "name", "Studio").await;
     fill(session, "server", &server.url).await;
-    session.press("Look").await;
-    session.text_with("the server to be found", |text| text.contains("A team server is there")).await;
+    session.press(words.look).await;
+    session.text_with("the server to be found", |text| text.contains(words.there)).await;
     fill(session, "phone", PHONE).await;
     fill(session, "password", FIRST).await;
-    session.press("Sign in").await;
-    session.text_with("somebody to be signed in", |text| text.contains("Signed in")).await;
+    session.press(words.sign_in).await;
+    session.text_with("somebody to be signed in", |text| text.contains(words.signed_in)).await;
     fill(session, "bucket", "images").await;
-    session.press("Save").await;
-    session.press("Use this").await;
+    session.press(words.save).await;
+    session.press(words.choose).await;
 }
 
 async fn fill(session: &Session, field: &str, text: &str) {
@@ -108,24 +172,24 @@ async fn in_the_settings_a_password_is_changed_and_somebody_signs_out() {
     let server = Team::start().await;
     server.register(PHONE, FIRST).await;
     let session = Session::start(&desktop, &["--show", "settings"]).await;
-    sign_in(&session, &server).await;
+    let words = EN;
+    sign_in(&session, &server, &words).await;
     let elsewhere = server.login(PHONE, FIRST).await;
 
-    session.press("Change password…").await;
+    session.press(words.change).await;
     fill(&session, "password", FIRST).await;
     fill(&session, "new_password", SECOND).await;
     fill(&session, "again", "another-one-3").await;
-    session.press("Change password").await;
-    session.text_with("that the two differ", |text| text.contains("The two new passwords differ")).await;
+    session.press(words.change_now).await;
+    session.text_with("that the two differ", |text| text.contains(words.differ)).await;
     // What the server says is told at the field it is about.
-    for (present, new, field, word) in [
-        ("wrong-pass-1", SECOND, "password", "not the present password"),
-        (FIRST, "short", "new_password", "does not take this password"),
-    ] {
+    for (present, new, field, word) in
+        [("wrong-pass-1", SECOND, "password", words.not_present), (FIRST, "short", "new_password", words.not_taken)]
+    {
         fill(&session, "password", present).await;
         fill(&session, "new_password", new).await;
         fill(&session, "again", new).await;
-        session.press("Change password").await;
+        session.press(words.change_now).await;
         session.text_with("the server's reason", |text| text.contains(word)).await;
         // It is led there, and whoever typed meanwhile would go on typing in another field.
         eventually("the field to be the one that is typed in", async || {
@@ -136,11 +200,14 @@ async fn in_the_settings_a_password_is_changed_and_somebody_signs_out() {
         let wrong = session.find_soon(&format!("#field-{field}[aria-invalid=true]")).await;
         assert_eq!(wrong.prop("value").await.expect("a field").as_deref(), Some(""), "no password stays in a form");
     }
+    // On in the other language.
+    let words = ZH;
+    speaks(&desktop, words.language, "设置").await;
     fill(&session, "password", FIRST).await;
     fill(&session, "new_password", SECOND).await;
     fill(&session, "again", SECOND).await;
-    session.press("Change password").await;
-    session.text_with("the password to be changed", |text| text.contains("The password is changed")).await;
+    session.press(words.change_now).await;
+    session.text_with("the password to be changed", |text| text.contains(words.changed)).await;
     let old = server.post("auth/login", None, &json!({ "phone": PHONE, "upwd": FIRST })).await;
     assert_eq!(old["error"], "wrong_credentials", "{old}");
     let at = json!({ "bucketName": "images", "objectName": "nothing.png" });
@@ -150,13 +217,13 @@ async fn in_the_settings_a_password_is_changed_and_somebody_signs_out() {
     let test = ["destinations", "test", "Studio"];
     desktop.imagepic(&test).success();
 
-    session.press("Sign out").await;
-    session.text_with("somebody to be signed out", |text| text.contains("Signed out.")).await;
+    session.press(words.sign_out).await;
+    session.text_with("somebody to be signed out", |text| text.contains(words.left)).await;
     let tested = desktop.imagepic(&test);
-    assert!(tested.err.contains("Nobody is signed in"), "{tested:?}");
+    assert!(tested.err.contains(words.nobody), "{tested:?}");
     fill(&session, "password", SECOND).await;
-    session.press("Sign in").await;
-    session.text_with("somebody to be signed in again", |text| text.contains("Signed in")).await;
+    session.press(words.sign_in).await;
+    session.text_with("somebody to be signed in again", |text| text.contains(words.signed_in)).await;
     desktop.imagepic(&test).success();
     for file in ["settings.toml", "journal.sqlite", "logs/imagepic.log"] {
         let bytes = std::fs::read(desktop.home().join(file)).unwrap_or_default();

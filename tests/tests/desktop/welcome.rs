@@ -4,7 +4,7 @@ use imagepic_tests::team::Team;
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, Setup, display, eventually};
 
-use crate::steps::{BUCKET, Elsewhere, history, link_on_clipboard};
+use crate::steps::{BUCKET, Elsewhere, history, link_on_clipboard, set};
 
 const TITLE: &str = "imagepic";
 
@@ -26,15 +26,58 @@ async fn choose(session: &Session, way: &str) {
         .expect("the page takes the choice");
 }
 
+/// What the welcome says, and what its buttons are called.
+struct Words {
+    language: &'static str,
+    go_on: &'static str,
+    bucket: &'static str,
+    test: &'static str,
+    wrong_key: &'static str,
+    writable: &'static str,
+    readers: &'static str,
+    habits: &'static str,
+    sample: &'static str,
+    works: &'static str,
+    done: &'static str,
+}
+
+const EN: Words = Words {
+    language: "en",
+    go_on: "Continue",
+    bucket: "Which bucket and folder?",
+    test: "Test and continue",
+    wrong_key: "The secret key is wrong",
+    writable: "You may write to",
+    readers: "Who will open your links?",
+    habits: "How you work",
+    sample: "Take the sample",
+    works: "It works",
+    done: "Done",
+};
+
+const ZH: Words = Words {
+    language: "zh-CN",
+    go_on: "继续",
+    bucket: "放进哪个存储桶和文件夹？",
+    test: "测试并继续",
+    wrong_key: "私有密钥有误",
+    writable: "你可以写入",
+    readers: "谁会打开你的链接？",
+    habits: "你的习惯",
+    sample: "用示例图片",
+    works: "可以用了",
+    done: "完成",
+};
+
 /// From the habits on all ways are one: the sample goes up, its link is opened as a reader would, and the welcome is over.
-async fn try_and_finish(desktop: &Desktop, session: &Session) -> String {
-    session.text_with("the habits", |text| text.contains("How you work")).await;
-    session.press("Continue").await;
-    session.press("Take the sample").await;
-    session.text_with("the link to be opened", |text| text.contains("It works")).await;
+async fn try_and_finish(desktop: &Desktop, session: &Session, words: &Words) -> String {
+    session.text_with("the habits", |text| text.contains(words.habits)).await;
+    session.press(words.go_on).await;
+    session.press(words.sample).await;
+    session.text_with("the link to be opened", |text| text.contains(words.works)).await;
     let link = link_on_clipboard(desktop, None).await;
-    session.press("Continue").await;
-    session.press("Done").await;
+    session.press(words.go_on).await;
+    session.press(words.done).await;
     display::wait_until_closed(&desktop.machine, TITLE).await;
     let kept = std::fs::read_to_string(desktop.home().join("welcome.json")).expect("kept");
     assert!(kept.contains("\"done\":true"), "{kept}");
@@ -65,17 +108,20 @@ async fn the_welcome_opens_by_itself_at_the_very_first_start_and_never_after_it_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn this_computer_leads_to_a_link_that_opens_without_anything_filled_in() {
-    let desktop = first_time().await;
-    let session = Session::start(&desktop, &["--show", "welcome"]).await;
-    session.press("Continue").await;
-    session.text_with("the list of buckets", |text| text.contains("Which bucket and folder?") && text.contains(BUCKET)).await;
-    session.press("Continue").await;
-    let link = try_and_finish(&desktop, &session).await;
-    assert!(link.starts_with("http://127.0.0.1:"), "{link}");
-    assert_eq!(history(&desktop).len(), 1);
-    let settings = std::fs::read_to_string(desktop.home().join("settings.toml")).expect("kept");
-    assert!(settings.contains("clipboard = \"ask\""), "what was proposed is set: {settings}");
-    session.close().await;
+    for words in [EN, ZH] {
+        let desktop = first_time().await;
+        set(&desktop, "general.language", words.language);
+        let session = Session::start(&desktop, &["--show", "welcome"]).await;
+        session.press(words.go_on).await;
+        session.text_with("the list of buckets", |text| text.contains(words.bucket) && text.contains(BUCKET)).await;
+        session.press(words.go_on).await;
+        let link = try_and_finish(&desktop, &session, &words).await;
+        assert!(link.starts_with("http://127.0.0.1:"), "{link}");
+        assert_eq!(history(&desktop).len(), 1);
+        let settings = std::fs::read_to_string(desktop.home().join("settings.toml")).expect("kept");
+        assert!(settings.contains("clipboard = \"ask\""), "what was proposed is set: {settings}");
+        session.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,7 +144,7 @@ async fn a_team_server_named_by_the_deployment_leads_from_registering_to_a_link(
     session.press("Continue").await;
     session.text_with("the question of readers", |text| text.contains("Who will open your links?")).await;
     session.press("Continue").await;
-    try_and_finish(&desktop, &session).await;
+    try_and_finish(&desktop, &session, &EN).await;
     let settings = std::fs::read_to_string(desktop.home().join("settings.toml")).expect("kept");
     assert!(settings.contains("current = \"studio\"") && !settings.contains("first-pass-1"), "{settings}");
     session.close().await;
@@ -106,25 +152,26 @@ async fn a_team_server_named_by_the_deployment_leads_from_registering_to_a_link(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_s3_store_with_a_key_leads_to_a_link_and_a_wrong_key_is_said_at_its_field() {
-    let desktop = first_time().await;
+    let (desktop, words) = (first_time().await, ZH);
+    set(&desktop, "general.language", words.language);
     let store = Elsewhere::start(&desktop).await;
     store.make_bucket(&desktop);
     let session = Session::start(&desktop, &["--show", "welcome"]).await;
     choose(&session, "s3").await;
-    session.press("Continue").await;
+    session.press(words.go_on).await;
     fill(&session, "endpoint", &store.endpoint()).await;
     fill(&session, "region", "us-east-1").await;
     fill(&session, "access_key", &store.access_key).await;
     fill(&session, "secret", "not-the-secret-key").await;
-    session.press("Test and continue").await;
-    session.text_with("the wrong key to be named", |text| text.contains("The secret key is wrong")).await;
+    session.press(words.test).await;
+    session.text_with("the wrong key to be named", |text| text.contains(words.wrong_key)).await;
     fill(&session, "secret", &store.secret_key).await;
-    session.press("Test and continue").await;
-    session.text_with("the place to be writable", |text| text.contains("You may write to")).await;
-    session.press("Continue").await;
-    session.text_with("the question of readers", |text| text.contains("Who will open your links?")).await;
-    session.press("Continue").await;
-    let link = try_and_finish(&desktop, &session).await;
+    session.press(words.test).await;
+    session.text_with("the place to be writable", |text| text.contains(words.writable)).await;
+    session.press(words.go_on).await;
+    session.text_with("the question of readers", |text| text.contains(words.readers)).await;
+    session.press(words.go_on).await;
+    let link = try_and_finish(&desktop, &session, &words).await;
     assert!(link.starts_with(&store.endpoint()), "{link}");
     for file in ["settings.toml", "welcome.json", "logs/imagepic.log"] {
         let bytes = std::fs::read(desktop.home().join(file)).unwrap_or_default();

@@ -1,0 +1,125 @@
+//! Settings in a file, and what they hold of secrets: through the system's own picker, in Chinese.
+
+use std::fs;
+
+use imagepic_tests::web::Session;
+use imagepic_tests::{Desktop, display, eventually, notifications, picker, pictures};
+
+use crate::hands::{click, from_menu, reach, until};
+use crate::steps::{BUCKET, Elsewhere, gives_back_png, link_on_clipboard, set};
+
+fn get(desktop: &Desktop, key: &str) -> String {
+    desktop.imagepic(&["settings", "get", key]).success().out.trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_go_into_a_file_without_secrets_and_come_back_once_their_changes_were_seen() {
+    let desktop = Desktop::start().await;
+    let store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "别处");
+    for (key, value) in [("general.language", "zh-CN"), ("general.theme", "dark"), ("link.format", "markdown")] {
+        set(&desktop, key, value);
+    }
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    session.press("通用").await;
+    reach(&session, "#set-exchange").await;
+    session.press("导出…").await;
+    let file = desktop.file("out/kept.toml", b"");
+    fs::remove_file(&file).expect("ours");
+    picker::choose(&desktop.machine, "导出设置", &file).await;
+    session.text_with("where it was written", |text| text.contains(&format!("设置已写入 {}", file.display()))).await;
+    let written = fs::read_to_string(&file).expect("it was said to be written");
+    assert!(written.contains("markdown") && written.contains(&store.endpoint()), "{written}");
+    assert!(!written.contains(&store.secret_key), "the secret travels in the file");
+
+    for (key, value) in [("general.theme", "light"), ("link.format", "url")] {
+        set(&desktop, key, value);
+    }
+    fs::write(&file, format!("{written}\n[attic]\nlight = true\n")).expect("ours");
+    let look = async || {
+        session.press("导入…").await;
+        picker::choose(&desktop.machine, "导入设置", &file).await;
+        let says =
+            |text: &str| text.contains("kept.toml 会更改 2 项设置") && text.contains("general.theme") && text.contains("attic");
+        session.text_with("what it would change", says).await;
+    };
+    look().await;
+    session.press("取消").await;
+    until(&session, "the question to go", "!document.querySelector('dialog[open]')").await;
+    assert_eq!(get(&desktop, "general.theme"), "light", "nobody said yes");
+    look().await;
+    session.press("应用更改").await;
+    session.text_with("that it is done", |text| text.contains("已更改 2 项设置")).await;
+    session.find_soon("html[data-theme=dark]").await;
+    assert_eq!((get(&desktop, "general.theme"), get(&desktop, "link.format")), ("dark".to_owned(), "markdown".to_owned()));
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_saved_secret_is_never_shown_again_and_a_removed_destination_is_no_longer_used() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "general.language", "zh-CN");
+    let store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "别处");
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    session.text_with("that the secret is kept", |text| text.contains("已存入系统钥匙串")).await;
+    let shown =
+        "return document.documentElement.outerHTML + [...document.querySelectorAll('input')].map((one) => one.value).join('\\n')";
+    let shown = session.execute(shown, Vec::new()).await.expect("a page");
+    let shown = shown.as_str().expect("a text");
+    assert!(shown.contains(&store.access_key) && !shown.contains(&store.secret_key), "the secret came back");
+
+    from_menu(&session, ".pane > header [aria-label=更多]", "移除…").await;
+    session.text_with("what becomes of it", |text| text.contains("移除 别处？") && text.contains("图片仍留在存储桶中")).await;
+    session.press("移除目标").await;
+    eventually("it to be gone", async || {
+        let kept = fs::read_to_string(desktop.home().join("settings.toml")).ok()?;
+        (!kept.contains(&store.access_key)).then_some(())
+    })
+    .await;
+    let picture = pictures::png(121, 50, 40);
+    assert!(desktop.start_app(&[desktop.file("here.png", &picture)]).wait_for_end().await.success());
+    let link = link_on_clipboard(&desktop, None).await;
+    assert!(!link.starts_with(&store.endpoint()), "{link}");
+    gives_back_png(&link, &picture).await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_chosen_and_folders_begin_to_be_watched_in_the_systems_own_picker() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "general.language", "zh-CN");
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    desktop.tray().click(&["上传文件…"]).await;
+    let picture = pictures::png(122, 50, 40);
+    picker::choose(&desktop.machine, "上传文件", &desktop.file("chosen.png", &picture)).await;
+    let link = link_on_clipboard(&desktop, None).await;
+    gives_back_png(&link, &picture).await;
+
+    session.press("采集").await;
+    session.press("添加文件夹…").await;
+    let folder = desktop.machine.dir().join("shots");
+    fs::create_dir_all(&folder).expect("ours");
+    picker::choose(&desktop.machine, "监视文件夹", &folder).await;
+    session.text_with("the folder", |text| text.contains(&folder.display().to_string())).await;
+    // How long until the system watches it nobody tells: pictures come until one of them is asked about.
+    let mut number = 0_u32;
+    let asked: notifications::Notification = eventually("a question about its pictures", async || {
+        number += 1;
+        fs::write(folder.join(format!("new-{number}.png")), pictures::png(u64::from(number) + 4000, 40, 30)).expect("ours");
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        desktop.notifications().all().into_iter().find(|told| told.summary.contains("shots 中的"))
+    })
+    .await;
+    assert!(asked.body.contains("以后的会自动上传"), "{}", asked.body);
+    desktop.notifications().press(&asked, "上传").await;
+    eventually("its picture in the bucket", async || desktop.keys(BUCKET).iter().any(|key| key.contains("new-")).then_some(()))
+        .await;
+    click(&session, "[aria-label^='停止监视']").await;
+    eventually("it to be watched no longer", async || {
+        desktop.imagepic(&["watch", "list", "--json"]).success().json().is_empty().then_some(())
+    })
+    .await;
+    assert!(display::windows(&desktop.machine).iter().all(|shown| shown.title == "设置"));
+    session.close().await;
+}

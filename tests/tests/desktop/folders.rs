@@ -1,0 +1,111 @@
+//! More of the library's buckets, in Chinese: dropped into the folder shown, sorted, searched, opened to everybody.
+
+use imagepic_tests::web::Session;
+use imagepic_tests::{Desktop, display, eventually, http, pictures, xdnd};
+
+use crate::hands::{choose, click, entries, type_over, until};
+use crate::steps::{BUCKET, gives_back_png, link_on_clipboard, set};
+
+/// Uploads a picture of this width into a folder of this computer's bucket; its link and its bytes.
+fn lies_there(desktop: &Desktop, folder: &str, name: &str, width: u32) -> (String, Vec<u8>) {
+    let picture = pictures::png(u64::from(width) + 7000, width, 30);
+    let file = desktop.file(name, &picture);
+    let said = desktop.imagepic(&["upload", file.to_str().expect("plain"), "--folder", folder]);
+    (said.success().out.trim().to_owned(), picture)
+}
+
+async fn names(session: &Session) -> Vec<String> {
+    let stem = |key: &str| key.rsplit('/').next().and_then(|name| name.split('-').next()).unwrap_or_default().to_owned();
+    entries(session).await.iter().map(|id| stem(id)).collect()
+}
+
+async fn stand(session: &Session, what: &str, order: &[&str]) {
+    eventually(what, async || (names(session).await == order).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_dropped_goes_into_the_folder_that_is_shown_which_is_sorted_and_searched() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "general.language", "zh-CN");
+    for (name, width) in [("b.png", 300), ("a.png", 100), ("c.png", 200)] {
+        lies_there(&desktop, "设计/登录", name, width);
+    }
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    let window = display::wait_for_window(&desktop.machine, "图库").await;
+    session.press("本机").await;
+    session.press(BUCKET).await;
+    // By mouse from folder to folder, each with two clicks.
+    for folder in ["f:设计/", "f:设计/登录/"] {
+        let cell = session.find_soon(&format!("[data-id='{folder}']")).await;
+        cell.click().await.expect("a folder");
+        let script = format!(
+            "document.querySelector('[data-id=\"{folder}\"]').dispatchEvent(new MouseEvent('dblclick', {{ bubbles: true }}))"
+        );
+        session.execute(&script, Vec::new()).await.expect("a script");
+    }
+    stand(&session, "the folder by name", &["a", "b", "c"]).await;
+
+    let picture = pictures::png(150, 40, 20);
+    let file = desktop.file("d.png", &picture);
+    eventually("the window to take the drop", async || {
+        let dropped = xdnd::drop_uris(&desktop.machine, &window, &[xdnd::file_uri(&file)]);
+        (dropped.accepted && dropped.finished).then_some(())
+    })
+    .await;
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    stand(&session, "what was dropped among them", &["a", "b", "c", "d"]).await;
+    assert!(desktop.keys(BUCKET).iter().any(|key| key.starts_with("设计/登录/d-")), "{:?}", desktop.keys(BUCKET));
+
+    // The largest and the newest first; another click turns it round.
+    choose(&session, "select[aria-label=排序]", "大小").await;
+    stand(&session, "the largest first", &["b", "c", "a", "d"]).await;
+    click(&session, ".filters [aria-label=升序], .filters [aria-label=降序]").await;
+    stand(&session, "the smallest first", &["d", "a", "c", "b"]).await;
+    choose(&session, "select[aria-label=排序]", "更改时间").await;
+    stand(&session, "the newest first", &["d", "c", "a", "b"]).await;
+    session.execute("document.querySelector('.seg.icons label:nth-child(2) input').click()", Vec::new()).await.expect("a script");
+    click(&session, ".list-head .first").await;
+    stand(&session, "lines by name", &["a", "b", "c", "d"]).await;
+    click(&session, ".list-head .size").await;
+    stand(&session, "lines, the largest first", &["b", "c", "a", "d"]).await;
+
+    type_over(&session, ".filters input[type=text]", "c").await;
+    stand(&session, "what begins so", &["c"]).await;
+    click(&session, ".cell .thumb").await;
+    session.text_with("its headers", |text| text.contains("标头") && text.contains("image/png")).await;
+    session.press("复制链接").await;
+    let link = imagepic_tests::clipboard::wait_for_text(&desktop.machine, "its link", |text| text.contains("/c-")).await;
+    gives_back_png(&link, &pictures::png(7200, 200, 30)).await;
+    type_over(&session, ".filters input[type=text]", "zz").await;
+    session.text_with("that nothing does", |text| text.contains("这里没有以“zz”开头的内容")).await;
+
+    click(&session, ".crumbs button:nth-of-type(2)").await;
+    session.find_soon("[data-id='f:设计/']").await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_of_a_private_bucket_is_opened_to_everybody_and_nothing_beside_it() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "general.language", "zh-CN");
+    let (open, picture) = lies_there(&desktop, "公开", "seen.png", 80);
+    let (shut, _) = lies_there(&desktop, "内部", "kept.png", 90);
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    session.press("本机").await;
+    session.press(BUCKET).await;
+    session.text_with("who opens it", |text| text.contains("有链接的人都能打开")).await;
+    click(&session, ".filters .badge").await;
+    click(&session, ".details label.card:nth-of-type(1)").await;
+    session.text_with("what becomes of links", |text| text.contains("把 images 设为私有？")).await;
+    session.press("设为私有").await;
+    session.text_with("that it is done", |text| text.contains("images 已设为私有")).await;
+    assert_eq!((http::get(&open).await.status, http::get(&shut).await.status), (403, 403));
+
+    click(&session, "[data-id='f:公开/']").await;
+    click(&session, ".details label.card:nth-of-type(2)").await;
+    session.text_with("that it is done", |text| text.contains("公开 已公开") && text.contains("上级是私有的")).await;
+    gives_back_png(&open, &picture).await;
+    assert_eq!(http::get(&shut).await.status, 403, "the folder beside it is open, too");
+    until(&session, "its own sign", "document.querySelector('[data-id=\"f:公开/\"] .state.public')").await;
+    session.close().await;
+}
