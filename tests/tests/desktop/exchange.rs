@@ -52,6 +52,11 @@ async fn settings_go_into_a_file_without_secrets_and_come_back_once_their_change
     session.text_with("that it is done", |text| text.contains("已更改 2 项设置")).await;
     session.find_soon("html[data-theme=dark]").await;
     assert_eq!((get(&desktop, "general.theme"), get(&desktop, "link.format")), ("dark".to_owned(), "markdown".to_owned()));
+    // What somebody changes meanwhile is not the import's to take back.
+    set(&desktop, "link.format", "html");
+    session.press("撤销").await;
+    session.find_soon("html[data-theme=light]").await;
+    assert_eq!((get(&desktop, "general.theme"), get(&desktop, "link.format")), ("light".to_owned(), "html".to_owned()));
     session.close().await;
 }
 
