@@ -55,7 +55,9 @@ async fn the_menu_leads_through_buckets_formats_and_windows() {
     for (line, mode) in [("询问", "ask"), ("自动", "automatic"), ("关闭", "off")] {
         tray.click(&["监听剪贴板", line]).await;
         eventually(line, async || tray.wait_for(&["监听剪贴板", line]).await.checked.then_some(())).await;
-        assert_eq!(desktop.imagepic(&["settings", "get", "capture.clipboard"]).success().out.trim(), mode);
+        // A panel draws the mark at the click, before anything is written.
+        let is = || desktop.imagepic(&["settings", "get", "capture.clipboard"]).success().out.trim() == mode;
+        eventually(mode, async || is().then_some(())).await;
     }
     tray.click(&["上传到", "✓ 本机", "✓ images", "✓ 设计稿", "新建文件夹"]).await;
     let field = session.find_soon("dialog input").await;
