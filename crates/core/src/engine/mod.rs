@@ -29,7 +29,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use accounts::{AccountView, Accounts, Registering, TEAM_RUNGS, TeamServer};
-pub use browse::{AccessView, Browse, Closing, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Spot, Sum, moment};
+pub use browse::{
+    AccessView, Browse, Closing, Folder, Known, ListedObject, Listing, NewFolder, ObjectView, Picked, Spot, Sum, moment,
+};
 pub use bucket_host::{BucketHost, HostStatus};
 pub use destinations::{Destinations, Draft, Rung, RungName, RungState, Suggestion, TestReport};
 pub use doctor::{Doctor, Finding, Health, Report};
