@@ -117,15 +117,24 @@ pub fn move_to(desktop: &VirtualDesktop, window: &Shown, (x, y): (i16, i16)) {
     done.expect("xdotool is installed");
 }
 
-/// Turns the mouse's wheel over the middle of a window, downwards, so many notches.
+/// Holds Page Down for so many pages in a window whose list has the focus, as fast as keyboards repeat: thirty a second.
 ///
 /// # Panics
 /// When xdotool is missing.
-pub fn scroll_down(desktop: &VirtualDesktop, window: &Shown, (x, y): (u32, u32), notches: u32) {
+pub fn page_down(desktop: &VirtualDesktop, window: &Shown, pages: u32) {
     let mut command = desktop.command("xdotool");
-    let id = window.id.to_string();
-    command.args(["mousemove", "--window", &id, &x.to_string(), &y.to_string(), "click", "--repeat", &notches.to_string()]);
-    let done = command.args(["--delay", "8", "5"]).stdin(Stdio::null()).status();
+    command.args([
+        "windowactivate",
+        "--sync",
+        &window.id.to_string(),
+        "key",
+        "--delay",
+        "33",
+        "--repeat",
+        &pages.to_string(),
+        "Next",
+    ]);
+    let done = command.stdin(Stdio::null()).status();
     done.expect("xdotool is installed");
 }
 

@@ -1,5 +1,5 @@
-//! The windows on a home with the uploads of ten years: how long until each is drawn, what the library takes once it was scrolled, and
-//! how fast a search answers. On a desktop that nobody looks at, by the windows' own pixels: a listed window may still be blank.
+//! The windows on a home with the uploads of ten years: how long until each is drawn, what the library shows and takes while it is
+//! scrolled, and how fast a search answers. On a desktop that nobody looks at, by the windows' own pixels: a listed window may still be blank.
 
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -16,6 +16,8 @@ use crate::Outcome;
 
 const UPLOADS: u32 = 100_000;
 const OPENED: usize = 9;
+/// Pages that are scrolled through, thirty a second.
+const PAGES: u32 = 240;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A window, by its line in the tray and its title.
 struct Asked {
@@ -86,9 +88,7 @@ async fn windows(desktop: &VirtualDesktop, tray: &Tray, app: &Path, home: &Path,
         times.push(begun.elapsed());
         asks.wait()?;
         if round == OPENED - 1 {
-            for _ in 0..10 {
-                display::scroll_down(desktop, &window, (500, 400), 100);
-            }
+            figures["blank_percent"] = scrolled(desktop, &window).into();
             tokio::time::sleep(Duration::from_secs(2)).await;
             figures["memory_mb"] = proportional(running.id())?.into();
         }
@@ -96,6 +96,22 @@ async fn windows(desktop: &VirtualDesktop, tray: &Tray, app: &Path, home: &Path,
     }
     figures["open_by_command_ms"] = median(times).into();
     Ok(figures)
+}
+
+/// Holds Page Down in the library for some seconds: at how many of a hundred moments it shows no entries where entries lie.
+fn scrolled(desktop: &VirtualDesktop, window: &Shown) -> f64 {
+    let (mut seen, mut blank) = (0_u32, 0_u32);
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| display::page_down(desktop, window, PAGES));
+        while !held.is_finished() {
+            if let Some(colours) = display::colours(desktop, window, LIBRARY.letters) {
+                seen += 1;
+                blank += u32::from(colours < PAINTED);
+            }
+            std::thread::sleep(Duration::from_millis(8));
+        }
+    });
+    100.0 * f64::from(blank) / f64::from(seen)
 }
 
 /// In milliseconds.
