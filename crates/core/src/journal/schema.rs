@@ -1,7 +1,7 @@
 //! The form of the table, and the way from every older form to this one.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use imagepic_words::errors;
 use rusqlite::Connection;
@@ -72,19 +72,36 @@ const SCHEMA_4: &str = "ALTER TABLE uploads ADD COLUMN made TEXT;";
 /// Version 5: how dense the screen was that an image was taken on, by its own word.
 const SCHEMA_5: &str = "ALTER TABLE uploads ADD COLUMN density INTEGER NOT NULL DEFAULT 1;";
 
+/// Another process may be busy with the journal for so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Switches to WAL mode. Of processes that do so to a new journal at the same moment all but one are refused at once: SQLite does not wait
+/// for whoever waits for it.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let since = Instant::now();
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL;") {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && since.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
+}
+
 pub(super) fn prepare(connection: &Connection, file: &Path) -> Result<()> {
     let wrong = |error: &rusqlite::Error| fault(error, file);
-    connection.busy_timeout(Duration::from_secs(10)).map_err(|error| wrong(&error))?;
+    connection.busy_timeout(PATIENCE).map_err(|error| wrong(&error))?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|error| wrong(&error))?;
     if version > VERSION {
         return Err(Error::new(Code::HomeNewer, errors::home_newer(file.display())));
     }
     // FULL: in WAL mode a commit is on disk when it returns, which is what "taken" promises. The log is folded by the writer.
     // Each job of a shared commit has its savepoint; the pages to take back for one need not go through a file.
-    connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;",
-        )
+    log_ahead(connection)
+        .and_then(|()| {
+            connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;")
+        })
         .map_err(|error| wrong(&error))?;
     connection.set_prepared_statement_cache_capacity(64);
     if version < VERSION {

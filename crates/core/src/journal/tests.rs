@@ -137,3 +137,19 @@ fn what_every_process_asks_at_its_start_and_end_reads_open_rows_and_not_all_of_a
         assert!(!steps.iter().any(|step| step == "SCAN uploads"), "{statement}: {steps:?}");
     }
 }
+
+#[test]
+fn a_journal_that_many_make_at_the_same_moment_is_opened_by_all_of_them() {
+    for _ in 0..30 {
+        let dir = tempfile::tempdir().expect("a folder");
+        let together = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            let opened = || {
+                let connection = rusqlite::Connection::open(dir.path().join("journal.sqlite")).expect("a file");
+                together.wait();
+                schema::prepare(&connection, dir.path()).expect("a journal");
+            };
+            (0..8).for_each(|_| drop(scope.spawn(opened)));
+        });
+    }
+}
