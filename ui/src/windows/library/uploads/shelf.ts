@@ -10,10 +10,10 @@ import { call, hear } from "@/ipc";
 import { failure, said } from "@/state/live";
 import { route, type Shelf } from "../route";
 
-/** Uploads that are kept as they stand; more than any screen shows. */
-const KEPT = 2000;
+/** Uploads that are kept as they stand; more than any screen shows, and no more: scrolled far, they and what draws them fill the memory. */
+const KEPT = 800;
 /** Asked for at a time. */
-const AT_ONCE = 240;
+const AT_ONCE = 120;
 /** Shown before everything has been found. */
 const FIRST = 60;
 
