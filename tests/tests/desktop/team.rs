@@ -221,6 +221,8 @@ async fn in_the_settings_a_password_is_changed_and_somebody_signs_out() {
     session.text_with("somebody to be signed out", |text| text.contains(words.left)).await;
     let tested = desktop.imagepic(&test);
     assert!(tested.err.contains(words.nobody), "{tested:?}");
+    // The window hears of that, too, and says it above the form, which moves down.
+    session.find_soon(".account .note.warn").await;
     fill(&session, "password", SECOND).await;
     session.press(words.sign_in).await;
     session.text_with("somebody to be signed in again", |text| text.contains(words.signed_in)).await;
