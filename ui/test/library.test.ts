@@ -155,6 +155,21 @@ describe("the library", () => {
     expect(Array.from(found.value.ids)).toEqual([94]);
   });
 
+  it("asks for the details of the one a held key ends on, and of none on the way", async () => {
+    await open();
+    await cell(100).trigger("click");
+    const before = asked.filter(({ name }) => name === "library_details").length;
+    for (let step = 0; step < 8; step += 1) {
+      view.find(".scroll").element.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true, cancelable: true }));
+      await flushPromises();
+    }
+    expect(chosen.current.value).toBe(92);
+    await settle();
+    const since = () => asked.filter(({ name }) => name === "library_details").slice(before).map(({ args }) => (args as { id: number }).id);
+    expect(since().at(-1)).toBe(92);
+    expect(since().length).toBeLessThan(4);
+  });
+
   it("selects as a file manager does: click, Ctrl, Shift, Ctrl+A, arrows, Space", async () => {
     await open();
     await cell(99).trigger("click");

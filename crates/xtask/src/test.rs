@@ -59,7 +59,8 @@ pub(crate) fn test(arguments: &[String]) -> Done {
     });
     if all {
         steps.run("a million objects, and a hundred drops", || {
-            sh::run(nextest(all).args(["--run-ignored", "only", "-E", MINUTES]))
+            // One after the other: they say how long things take.
+            sh::run(nextest(all).args(["--run-ignored", "only", "--test-threads", "1", "-E", MINUTES]))
         });
         steps.run("Kubernetes manifests against their schemas", manifests);
         steps.run("the team server against its own description", || {

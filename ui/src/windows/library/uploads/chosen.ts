@@ -64,3 +64,17 @@ export function settle(): void {
     for (const id of checked) if (!there.has(id)) checked.delete(id);
   }
 }
+
+/** The keyboard goes on faster than anybody reads: a key is held. */
+export const rushing = ref(false);
+const STEP = 120;
+let stepped = -STEP;
+let resting: ReturnType<typeof setTimeout> | undefined;
+/** The keyboard went on by one. */
+export function step(): void {
+  const now = performance.now();
+  rushing.value = now - stepped < STEP;
+  stepped = now;
+  clearTimeout(resting);
+  if (rushing.value) resting = setTimeout(() => (rushing.value = false), STEP);
+}
