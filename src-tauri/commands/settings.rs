@@ -178,7 +178,11 @@ pub(super) async fn import_settings(shell: State<'_, Shell>, id: u64) -> Answer<
 pub(super) async fn undo_import(shell: State<'_, Shell>, id: u64) -> Answer<()> {
     let import = shell.looked.undone(id).ok_or_else(|| Error::new(Code::BadRequest, words::nothing()));
     let import = shell.answer(import)?;
-    shell.answer(shell.engine.settings().take_back(import).await)
+    let back = shell.engine.settings().take_back(import.clone()).await;
+    if back.is_err() {
+        shell.looked.not_undone(id, import);
+    }
+    shell.answer(back)
 }
 
 /// Asks for a folder to watch; nothing where the person thought better of it.
@@ -202,6 +206,11 @@ impl Looked {
     fn undone(&self, id: u64) -> Option<Import> {
         let mut imported = self.imported.lock().unwrap_or_else(PoisonError::into_inner);
         imported.take_if(|(done, _)| *done == id).map(|(_, import)| import)
+    }
+
+    /// It is still there to be taken back, unless another one has been imported meanwhile.
+    fn not_undone(&self, id: u64, import: Import) {
+        self.imported.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((id, import));
     }
 
     fn keep(&self, text: String) -> u64 {

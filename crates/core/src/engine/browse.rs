@@ -187,8 +187,9 @@ impl Browse {
         if let Ok(spot) = self.spot(destination, bucket, prefix)
             && !bucket.is_empty()
         {
-            self.inner.tell_menus(&spot.destination);
+            let id = spot.destination.clone();
             self.inner.browsed.turned_to(spot);
+            self.inner.tell_menus(&id);
         }
     }
 

@@ -195,15 +195,7 @@ impl Destinations {
     /// `NoSuchDestination`; `BadRequest` for this computer, and while uploads wait for it.
     pub async fn remove(&self, name_or_id: &str) -> Result<()> {
         let destination = self.resolve(name_or_id)?;
-        let waiting = self.inner.hub.with(|live| {
-            let open = |entry: &&crate::live::Entry| {
-                entry.row.destination == destination.id && entry.row.state != crate::journal::RowState::Failed
-            };
-            live.entries.values().filter(open).count()
-        });
-        if waiting > 0 {
-            return Err(Error::new(Code::BadRequest, errors::destination_in_use(waiting, &destination.name)));
-        }
+        self.inner.check_unused(&destination)?;
         let id = destination.id.clone();
         self.inner.change_settings(move |settings| settings.remove(&id).map(|_| ())).await?;
         self.inner.forget_listings(&destination.id);
@@ -379,6 +371,24 @@ impl Destinations {
             None => crate::stores::secret(self.inner.outside.secrets.as_ref(), address, &destination.name).await?,
         };
         S3Store::open(address, secret, &self.inner.hub.settings().general.proxy)
+    }
+}
+
+impl Inner {
+    /// # Errors
+    /// `BadRequest` while uploads wait for it: without it they would be lost.
+    pub(crate) fn check_unused(&self, destination: &Destination) -> Result<()> {
+        let waiting = self.hub.with(|live| {
+            let open = |entry: &&crate::live::Entry| {
+                entry.row.destination == destination.id && entry.row.state != crate::journal::RowState::Failed
+            };
+            live.entries.values().filter(open).count()
+        });
+        if waiting == 0 {
+            Ok(())
+        } else {
+            Err(Error::new(Code::BadRequest, errors::destination_in_use(waiting, &destination.name)))
+        }
     }
 }
 

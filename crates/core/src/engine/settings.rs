@@ -149,10 +149,14 @@ impl SettingsHandle {
     /// Takes an import back: what it changed is as it was before, but for what somebody has changed since.
     ///
     /// # Errors
-    /// `SettingsBroken`, `HomeUnwritable`, `DiskFull`.
+    /// `BadRequest` while uploads wait for a destination that came with it; `SettingsBroken`, `HomeUnwritable`, `DiskFull`.
     pub async fn take_back(&self, import: Import) -> Result<()> {
+        let inner = Arc::clone(&self.inner);
         let back = move |settings: &mut Settings| {
-            *settings = taken_back(&import.before, &import.settings, settings)?;
+            let then = taken_back(&import.before, &import.settings, settings)?;
+            let stays = |id: &str| then.destinations.iter().any(|destination| destination.id == id);
+            settings.destinations.iter().filter(|now| !stays(&now.id)).try_for_each(|gone| inner.check_unused(gone))?;
+            *settings = then;
             Ok(())
         };
         self.inner.change_settings(back).await

@@ -187,3 +187,24 @@ async fn a_format_that_private_data_is_not_cut_out_of_is_told_where_that_was_wan
     assert!(told.contains("scan.tif"), "{told}");
     engine.close().await;
 }
+
+#[tokio::test]
+async fn an_import_whose_destination_uploads_wait_for_is_not_taken_back_from_under_them() {
+    let place = Place::new();
+    let engine = place.open(Role::Desktop).await;
+    let text = "version = 1\n[destination]\ncurrent = \"far\"\n[[destinations]]\nid = \"far\"\nname = \"Far\"\nkind = \"s3\"\n\
+                endpoint = \"https://s3.example\"\nregion = \"eu\"\naccess_key = \"AK\"\nbucket = \"assets\"\n";
+    let import = engine.settings().import(text.to_owned()).await.expect("imported");
+    let batch = engine.uploads().submit(vec![bytes(image(1, 3000), Some("a.png"))], quietly()).await.expect("taken");
+    // Its key was not in the file.
+    stage(&engine, batch.uploads[0], Stage::Waiting).await;
+    let refused = engine.settings().take_back(import.clone()).await.expect_err("somebody waits for it");
+    assert_eq!(refused.code, Code::BadRequest);
+    assert!(refused.text.to(imagepic_words::Lang::En).contains("Far"), "{refused:?}");
+    engine.destinations().resolve("far").expect("it is still there");
+    engine.uploads().cancel(batch.uploads[0]).await.expect("cancelled");
+    stage(&engine, batch.uploads[0], Stage::Cancelled).await;
+    engine.settings().take_back(import).await.expect("nobody waits any more");
+    engine.destinations().resolve("far").expect_err("it is as it was before");
+    engine.close().await;
+}
