@@ -50,6 +50,8 @@ const WRONG: u8 = 2;
 #[must_use]
 pub fn run() -> ExitCode {
     let started = Instant::now();
+    #[cfg(target_os = "linux")]
+    windows::interpret_scripts();
     let lang = Lang::of_system();
     let folder = std::env::current_dir().unwrap_or_default();
     let request = match args::read(std::env::args_os().skip(1), &folder) {

@@ -30,13 +30,39 @@ pub(crate) async fn in_folder(file: &Path) -> Result<()> {
 }
 
 async fn launch(what: String) -> Result<()> {
-    let launched = tauri::async_runtime::spawn_blocking(move || open::that_detached(&what)).await;
+    let launched = tauri::async_runtime::spawn_blocking(move || detached(&what)).await;
     let why = match launched {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => error.to_string(),
         Err(error) => error.to_string(),
     };
     Err(Error::new(Code::Unsupported, words::cannot_open(&why)).because(why))
+}
+
+/// Starts the desktop's program for it, on its own: it outlives imagepic. What our windows are told by the environment is not for it.
+#[cfg(target_os = "linux")]
+fn detached(what: &str) -> std::io::Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Stdio;
+    let mut last = std::io::ErrorKind::NotFound.into();
+    for mut command in open::commands(what) {
+        command.env_remove(crate::windows::JIT).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match command.spawn() {
+            Ok(mut started) => {
+                // Only so that it is not kept as a zombie once it ended; it may run for days.
+                std::thread::Builder::new().name("opened".to_owned()).spawn(move || started.wait()).map(drop).ok();
+                return Ok(());
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn detached(what: &str) -> std::io::Result<()> {
+    open::that_detached(what)
 }
 
 #[cfg(test)]

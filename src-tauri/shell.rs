@@ -16,6 +16,7 @@ use crate::notifications::Notifier;
 use crate::shortcuts::Shortcuts;
 use crate::tray::Tray;
 use crate::welcome::Kept;
+use crate::windows::Warmth;
 
 /// Managed by tauri; one for the process.
 pub(crate) struct Shell {
@@ -26,6 +27,7 @@ pub(crate) struct Shell {
     pub(crate) shortcuts: Shortcuts,
     pub(crate) looked: Looked,
     pub(crate) welcome: Kept,
+    pub(crate) warmth: Warmth,
     /// Quit was chosen: the last window's end ends the app.
     pub(crate) quitting: AtomicBool,
     /// Held for reading by everything a person asked for, until the engine has it.
@@ -43,6 +45,7 @@ impl Shell {
             shortcuts: Shortcuts::default(),
             looked: Looked::default(),
             welcome,
+            warmth: Warmth::default(),
             quitting: AtomicBool::new(false),
             under_way: Arc::default(),
             place: Remembered::of(home.data().join("windows.json")),

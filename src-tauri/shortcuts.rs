@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use imagepic_core::settings::shortcuts::{Deed, Keys};
 use imagepic_words::{Lang, Text, shortcuts as words};
 use serde::Serialize;
-use tauri::{AppHandle, Manager};
+use tauri::{AppHandle, Emitter, Manager};
 
 use crate::actions;
 use crate::shell::Shell;
@@ -98,6 +98,34 @@ pub(crate) fn follow_settings(app: &AppHandle) {
 pub(crate) fn record(app: &AppHandle, recording: bool) {
     lock(&app.state::<Shell>().shortcuts.state).recording = recording;
     take(app);
+    #[cfg(target_os = "linux")]
+    if Display::of_session() == Display::X11 {
+        let shell = app.state::<Shell>();
+        let mut state = lock(&shell.shortcuts.state);
+        if recording && let Err(reason) = connect(app, &mut state) {
+            tracing::warn!(reason, "keys that other programs have taken are not told of");
+        }
+        if let Some(grabs) = &state.grabbed {
+            grabs.record(recording && state.recording);
+        }
+    }
+}
+
+/// The connection that takes keys, made where there is none.
+#[cfg(target_os = "linux")]
+fn connect(app: &AppHandle, state: &mut State) -> Result<(), String> {
+    if state.grabbed.as_ref().is_none_or(grab::Grabs::is_over) {
+        state.grabbed = None;
+        let (pressing, recording) = (app.clone(), app.clone());
+        let foreign = move |why: Text| {
+            let lang = recording.state::<Shell>().engine.lang();
+            if let Err(error) = recording.emit("keys-taken", why.to(lang)) {
+                tracing::warn!(%error, "the window was not told whose keys were pressed");
+            }
+        };
+        state.grabbed = Some(grab::Grabs::connect(move |deed| pressed(&pressing, deed), foreign)?);
+    }
+    Ok(())
 }
 
 /// Keys that a closed window was recording work again.
@@ -143,17 +171,10 @@ fn take(app: &AppHandle) {
         if wanted.is_empty() && state.grabbed.is_none() {
             return;
         }
-        if state.grabbed.as_ref().is_none_or(grab::Grabs::is_over) {
-            let handle = app.clone();
-            match grab::Grabs::connect(move |deed| pressed(&handle, deed)) {
-                Ok(grabs) => state.grabbed = Some(grabs),
-                Err(reason) => {
-                    tracing::warn!(reason, "no keys were taken");
-                    state.grabbed = None;
-                    state.refused.extend(wanted.iter().map(|(deed, _)| (*deed, words::no_display(&reason))));
-                    return;
-                }
-            }
+        if let Err(reason) = connect(app, &mut state) {
+            tracing::warn!(reason, "no keys were taken");
+            state.refused.extend(wanted.iter().map(|(deed, _)| (*deed, words::no_display(&reason))));
+            return;
         }
         if let Some(grabs) = &state.grabbed {
             let refused = grabs.take(&wanted);

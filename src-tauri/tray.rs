@@ -1,7 +1,7 @@
 //! The tray: icon by state, tooltip, menu. Optional: where the desktop has none, it comes when one appears.
 //!
-//! The menu is data (`menu`), made anew at each change and shown (`shown`) only where it differs from what is there. Nothing here waits
-//! for the network.
+//! The menu is data (`menu`), made anew at each change and given to the desktop (`system`, one a family of desktops) only where it differs
+//! from what is there. Nothing here waits for the network.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use imagepic_core::event::State;
 use imagepic_core::settings::shortcuts::Deed;
 use imagepic_words::{Lang, tray as words};
-use tauri::tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent};
 use tauri::{AppHandle, Manager};
 use tokio::sync::Notify;
 
@@ -23,12 +22,14 @@ mod host;
 mod icon;
 pub(crate) mod menu;
 mod places;
-mod shown;
+#[cfg_attr(target_os = "linux", path = "tray/status_item.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "tray/native.rs")]
+mod system;
 mod upload_to;
 
 pub(crate) use icon::Ink;
-use menu::Entry;
-use shown::Shown;
+use menu::{Action, Entry};
+use system::Icon;
 
 /// The least time between two changes of the tray: a progress bar is what windows are for.
 const BREATH: Duration = Duration::from_millis(200);
@@ -44,9 +45,8 @@ pub(crate) struct Tray {
     changed: Notify,
     there: AtomicBool,
     ink: Mutex<Ink>,
-    icon: Mutex<Option<TrayIcon>>,
+    icon: Mutex<Option<Icon>>,
     present: Mutex<Option<Present>>,
-    shown: Mutex<Shown>,
     /// When the menu was last made anew.
     made: Mutex<Option<Instant>>,
 }
@@ -61,6 +61,21 @@ struct Present {
     entries: Vec<Entry>,
     /// How many of the entries stand above the state line.
     above: usize,
+}
+
+impl Present {
+    /// What stands above the state line, and below it.
+    fn parts(&self) -> (&[Entry], &[Entry]) {
+        self.entries.split_at(self.above.min(self.entries.len()))
+    }
+}
+
+/// Which parts of the present are others than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Changes {
+    picture: bool,
+    line: bool,
+    entries: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -87,18 +102,7 @@ impl Tray {
 
 /// Puts the tray up, on the main thread. Where the desktop has none, says so, opens the drop zone in its place and waits for one.
 pub(crate) fn begin(app: &AppHandle, started: Instant) {
-    app.on_menu_event(|app, event| {
-        let action = lock(&app.state::<Shell>().tray.shown).action(event.id().as_ref());
-        match action {
-            Some(action) => {
-                // Whoever chose something looks for what came of it: the next menu is not kept waiting, or what was offered is offered again.
-                *lock(&app.state::<Shell>().tray.made) = None;
-                crate::actions::chosen(app, action);
-            }
-            None => tracing::debug!(id = event.id().as_ref(), "a line of a menu that is long gone was chosen"),
-        }
-    });
-    match put_up(app) {
+    match tauri::async_runtime::block_on(put_up(app)) {
         Ok(()) => tracing::info!(milliseconds = started.elapsed().as_millis(), "the tray is there"),
         Err(error) => {
             tracing::warn!(%error, "this desktop has no tray; the drop zone is opened instead");
@@ -117,29 +121,28 @@ pub(crate) fn begin(app: &AppHandle, started: Instant) {
     tauri::async_runtime::spawn(host::follow_ink(app.clone()));
 }
 
-/// One try. On the main thread.
-fn put_up(app: &AppHandle) -> tauri::Result<()> {
+/// One try.
+async fn put_up(app: &AppHandle) -> Result<(), String> {
     let shell = app.state::<Shell>();
-    let tray = &shell.tray;
     let present = present(&shell);
-    let menu = lock(&tray.shown).build(app, &present.entries, present.above, &present.line)?;
-    let icon = TrayIconBuilder::with_id("imagepic")
-        .title("imagepic")
-        .icon(icon::image(present.state, present.ink)?)
-        .icon_as_template(true)
-        .tooltip(words::tooltip(&present.line).to(present.lang))
-        .menu(&menu)
-        .show_menu_on_left_click(false)
-        .on_tray_icon_event(|icon, event| {
-            if let TrayIconEvent::Click { button: MouseButton::Left, button_state: MouseButtonState::Up, .. } = event {
-                windows::open(icon.app_handle(), Name::DropZone);
-            }
-        })
-        .build(app)?;
+    let icon = system::put_up(app, &present).await?;
+    let tray = &shell.tray;
     *lock(&tray.icon) = Some(icon);
     *lock(&tray.present) = Some(present);
     tray.there.store(true, Ordering::Relaxed);
     Ok(())
+}
+
+/// A line of the menu was chosen. On the main thread.
+fn chosen(app: &AppHandle, action: Action) {
+    // Whoever chose something looks for what came of it: the next menu is not kept waiting, or what was offered is offered again.
+    *lock(&app.state::<Shell>().tray.made) = None;
+    crate::actions::chosen(app, action);
+}
+
+/// What the icon says where a pointer rests on it.
+fn tooltip(present: &Present) -> String {
+    words::tooltip(&present.line).to(present.lang)
 }
 
 fn present(shell: &Shell) -> Present {
@@ -161,56 +164,41 @@ fn present(shell: &Shell) -> Present {
 async fn keep_up(app: AppHandle) {
     loop {
         let _ = tokio::time::timeout(TICK, app.state::<Shell>().tray.changed.notified()).await;
-        let handle = app.clone();
-        let (done, finished) = tokio::sync::oneshot::channel::<()>();
-        let queued = app.run_on_main_thread(move || {
-            if let Err(error) = bring_up(&handle) {
-                tracing::warn!(%error, "the tray could not be brought up to date");
-            }
-            drop(done);
-        });
-        if queued.is_err() {
-            return;
+        if let Err(error) = bring_up(&app).await {
+            tracing::warn!(%error, "the tray could not be brought up to date");
         }
-        let _ = finished.await;
         tokio::time::sleep(BREATH).await;
     }
 }
 
-/// On the main thread: menus may be touched nowhere else.
-fn bring_up(app: &AppHandle) -> tauri::Result<()> {
+async fn bring_up(app: &AppHandle) -> Result<(), String> {
     let shell = app.state::<Shell>();
     let tray = &shell.tray;
     let Some(icon) = lock(&tray.icon).clone() else { return Ok(()) };
-    let present = present(&shell);
-    let before = lock(&tray.present).replace(present.clone());
-    let same = |what: fn(&Present, &Present) -> bool| before.as_ref().is_some_and(|before| what(before, &present));
-    if !same(|a, b| (a.state, a.ink) == (b.state, b.ink)) {
-        icon.set_icon_with_as_template(Some(icon::image(present.state, present.ink)?), true)?;
-    }
-    if !same(|a, b| (&a.line, a.lang) == (&b.line, b.lang)) {
-        icon.set_tooltip(Some(words::tooltip(&present.line).to(present.lang)))?;
-    }
+    let mut present = present(&shell);
+    let before = lock(&tray.present).clone();
+    let differs = |what: fn(&Present, &Present) -> bool| before.as_ref().is_none_or(|before| what(before, &present));
+    let mut changes = Changes {
+        picture: differs(|a, b| (a.state, a.ink) != (b.state, b.ink)),
+        line: differs(|a, b| (&a.line, a.lang) != (&b.line, b.lang)),
+        entries: differs(|a, b| (&a.entries, a.above) != (&b.entries, b.above)),
+    };
     let now = Instant::now();
     let due = lock(&tray.made).map_or(now, |made| made + MENU_BREATH);
-    if !same(|a, b| (&a.entries, a.above) == (&b.entries, b.above)) {
-        if due <= now {
-            let menu = lock(&tray.shown).build(app, &present.entries, present.above, &present.line)?;
-            *lock(&tray.made) = Some(now);
-            return icon.set_menu(Some(menu));
-        }
+    if changes.entries && due <= now {
+        *lock(&tray.made) = Some(now);
+    } else if changes.entries
+        && let Some(before) = before
+    {
         // What is shown stays what was shown, so that the next look finds the difference again.
-        if let (Some(shown), Some(before)) = (lock(&tray.present).as_mut(), &before) {
-            (shown.entries, shown.above) = (before.entries.clone(), before.above);
-        }
+        (present.entries, present.above) = (before.entries, before.above);
+        changes.entries = false;
         let handle = app.clone();
         tauri::async_runtime::spawn(async move {
             tokio::time::sleep_until(due.into()).await;
             handle.state::<Shell>().tray.touch();
         });
     }
-    if !same(|a, b| a.line == b.line) {
-        lock(&tray.shown).set_line(&present.line)?;
-    }
-    Ok(())
+    *lock(&tray.present) = Some(present.clone());
+    icon.show(app, &present, changes).await
 }

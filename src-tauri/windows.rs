@@ -1,6 +1,6 @@
 //! Every window, declared once: title, size, what keeps it on top. Made when asked for, destroyed when closed.
 //!
-//! A hidden web view costs about 120 MB, so none is kept. What windows show is in `ui/`, what they may ask in `permissions/`.
+//! A hidden web view costs about 120 MB, so none is kept for long (`system`). What windows show is in `ui/`, what they may ask in `permissions/`.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -13,6 +13,14 @@ use tauri::{AppHandle, Manager, PhysicalPosition, WebviewUrl, WebviewWindow, Web
 
 use crate::notifications::{Matter, said};
 use crate::shell::Shell;
+
+#[cfg_attr(target_os = "linux", path = "windows/webkit.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "windows/elsewhere.rs")]
+mod system;
+
+pub(crate) use system::Warmth;
+#[cfg(target_os = "linux")]
+pub(crate) use system::{JIT, interpret_scripts, warm};
 
 /// The windows, those to come included: their names are part of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -130,15 +138,12 @@ fn open_here(app: &AppHandle, name: Name, part: &'static str) -> tauri::Result<(
         .background_color(ground(chosen))
         .initialization_script(dressed(chosen))
         // What WebKit itself writes stays in the home. (A private web view would write nothing, but only the first one gets our protocols.)
-        .data_directory(shell.engine.home().run().join("web"))
+        .data_directory(web_data(&shell))
         .on_navigation(is_ours)
-        .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny)
-        .build()?;
+        .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny);
+    let window = system::build(app, window)?;
     #[cfg(target_os = "linux")]
-    {
-        crate::drops::listen(&window)?;
-        keep_little(&window)?;
-    }
+    crate::drops::listen(&window)?;
     if name == Name::DropZone
         && let Some(place) = shell.remembered_place()
         && is_on_a_screen(&window, place)
@@ -146,6 +151,16 @@ fn open_here(app: &AppHandle, name: Name, part: &'static str) -> tauri::Result<(
         window.set_position(place)?;
     }
     Ok(())
+}
+
+/// Where WebKit writes what it keeps. One place for all windows: they share what stands on it.
+fn web_data(shell: &Shell) -> PathBuf {
+    shell.engine.home().run().join("web")
+}
+
+/// Whether any window is open.
+pub(crate) fn any_open(app: &AppHandle) -> bool {
+    Name::ALL.into_iter().any(|name| is_open(app, name))
 }
 
 /// The window is about to close.
@@ -166,36 +181,21 @@ pub(crate) fn remember(app: &AppHandle) {
 
 /// The window is gone. Where there is no tray, somebody who closed the last one should know how to get back.
 pub(crate) fn closed(app: &AppHandle, label: &str) {
+    let Some(name) = Name::of(label) else { return };
     let shell = app.state::<Shell>();
     shell.drops.forget(label);
-    if label == Name::Library.label() {
+    if name == Name::Library {
         // What was deleted there goes now: nobody can take it back any more.
         shell.engine.library().leave_now();
         shell.engine.library().rest();
     }
-    if label == Name::DropZone.label() && !shell.quitting.load(Ordering::SeqCst) {
+    if name == Name::DropZone && !shell.quitting.load(Ordering::SeqCst) {
         crate::naming::window_closed(app);
     }
-    let last = app.webview_windows().keys().all(|other| other == label);
+    let last = Name::ALL.into_iter().all(|other| other == name || !is_open(app, other));
     if last && !shell.tray.is_there() && !shell.quitting.load(Ordering::SeqCst) {
         shell.notifier.show(said::still_running(shell.engine.lang()));
     }
-}
-
-/// Our windows show one page each: WebKit need not keep resources for others. Nor are lists and forms worth a graphics card's driver,
-/// which takes a hundred megabytes and some of the time until the window is drawn.
-#[cfg(target_os = "linux")]
-fn keep_little(window: &WebviewWindow) -> tauri::Result<()> {
-    use webkit2gtk::{CacheModel, HardwareAccelerationPolicy, SettingsExt as _, WebContextExt as _, WebViewExt as _};
-    window.with_webview(|view| {
-        let view = view.inner();
-        if let Some(context) = view.context() {
-            context.set_cache_model(CacheModel::DocumentViewer);
-        }
-        if let Some(settings) = webkit2gtk::WebViewExt::settings(&view) {
-            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
-        }
-    })
 }
 
 /// A page of ours, and nothing else, may be shown: a link in a page never leads out of the app.

@@ -1,16 +1,20 @@
 //! Keys grabbed from an X server (X11 protocol, `GrabKey`).
 //!
 //! One connection, one thread that sleeps until the server tells of a key. Whoever changes the keys asks over the same connection, which
-//! may be used from several threads.
+//! may be used from several threads. While a window records keys the thread also hears when others' are pressed: these never reach the
+//! window, but it loses the focus to their grab for as long as they are down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use imagepic_core::settings::shortcuts::{Deed, Keys};
+use imagepic_core::settings::shortcuts::{Deed, Keys, NAMED};
 use imagepic_words::{Text, shortcuts as words};
 use x11rb::connection::Connection;
 use x11rb::errors::ReplyError;
-use x11rb::protocol::xproto::{ConnectionExt, GetKeyboardMappingReply, GrabMode, KeyButMask, Keycode, Mapping, ModMask, Window};
+use x11rb::protocol::xproto::{
+    ChangeWindowAttributesAux, ConnectionExt, EventMask, GetKeyboardMappingReply, GrabMode, KeyButMask, Keycode, Mapping,
+    ModMask, NotifyMode, Window,
+};
 use x11rb::protocol::{ErrorKind, Event};
 use x11rb::rust_connection::RustConnection;
 
@@ -35,11 +39,17 @@ struct Shared {
 struct Held {
     wanted: Vec<(Deed, Keys)>,
     taken: Vec<(Deed, Keycode, u16)>,
+    /// The window that records keys.
+    recording: Option<Window>,
 }
 
 impl Grabs {
-    /// Connects to the display; `pressed` is called on a thread of its own.
-    pub(super) fn connect(pressed: impl Fn(Deed) + Send + 'static) -> Result<Self, String> {
+    /// Connects to the display; `pressed`, and `foreign` with the reason why keys cannot be recorded that were pressed, are called on a
+    /// thread of its own.
+    pub(super) fn connect(
+        pressed: impl Fn(Deed) + Send + 'static,
+        foreign: impl Fn(Text) + Send + 'static,
+    ) -> Result<Self, String> {
         let (connection, screen) = RustConnection::connect(None).map_err(|error| error.to_string())?;
         let root = connection.setup().roots.get(screen).ok_or("no screen")?.root;
         let shared = Arc::new(Shared { connection, root, held: Mutex::default(), over: AtomicBool::new(false) });
@@ -47,7 +57,7 @@ impl Grabs {
         std::thread::Builder::new()
             .name("shortcuts".to_owned())
             .spawn(move || {
-                listening.listen(&pressed);
+                listening.listen(&pressed, &foreign);
                 listening.over.store(true, Ordering::SeqCst);
             })
             .map_err(|error| error.to_string())?;
@@ -57,6 +67,21 @@ impl Grabs {
     /// The display is gone.
     pub(super) fn is_over(&self) -> bool {
         self.shared.over.load(Ordering::SeqCst)
+    }
+
+    /// The window that has the focus records keys from now on, or does no longer.
+    pub(super) fn record(&self, recording: bool) {
+        let mut held = self.shared.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = held.recording.take() {
+            self.shared.hear_focus(window, EventMask::NO_EVENT);
+        }
+        let focus = || self.shared.connection.get_input_focus().ok()?.reply().ok().map(|reply| reply.focus);
+        // 0 and 1 are no windows: nobody has the focus, or whoever is under the pointer.
+        held.recording = recording.then(focus).flatten().filter(|window| *window > 1);
+        if let Some(window) = held.recording {
+            self.shared.hear_focus(window, EventMask::FOCUS_CHANGE);
+        }
+        let _ = self.shared.connection.flush();
     }
 
     /// Takes these and gives back all others; those that could not be taken, with the reason.
@@ -128,6 +153,37 @@ impl Shared {
         Ok((code, modifiers))
     }
 
+    /// The mask of this connection alone.
+    fn hear_focus(&self, window: Window, mask: EventMask) {
+        let wanted = ChangeWindowAttributesAux::new().event_mask(mask);
+        if let Ok(asked) = self.connection.change_window_attributes(window, &wanted) {
+            asked.ignore_error();
+        }
+    }
+
+    /// The keys that are down, where another program has taken them, as the reason why.
+    fn taken_elsewhere(&self) -> Option<Text> {
+        let down = self.connection.query_keymap().ok()?;
+        let held = self.connection.query_pointer(self.root).ok()?;
+        let (down, held) = (down.reply().ok()?.keys, u16::from(held.reply().ok()?.mask) & HELD);
+        let (first, mapping) = self.mapping().ok()?;
+        let width = usize::from(mapping.keysyms_per_keycode).max(1);
+        let is_down = |code: usize| down[code / 8] & (1 << (code % 8)) != 0;
+        let rows = mapping.keysyms.chunks_exact(width).zip(usize::from(first)..);
+        let name = rows.filter(|(_, code)| is_down(*code)).find_map(|(row, _)| name(row[0]))?;
+        let modifiers = [(1 << 2, "Ctrl+"), (1 << 3, "Alt+"), (1, "Shift+"), (1 << 6, "Super+")];
+        let text: String = modifiers.iter().filter(|(bit, _)| held & bit != 0).map(|(_, name)| *name).chain([&*name]).collect();
+        let keys = Keys::parse(&text).ok()?;
+        // Whatever else took the focus (a menu, the window manager while windows are changed), these keys are nobody's.
+        match self.grab(&(first, mapping), &keys) {
+            Ok((code, modifiers)) => {
+                self.give_back(code, modifiers);
+                None
+            }
+            Err(why) => Some(why),
+        }
+    }
+
     fn give_back(&self, code: Keycode, modifiers: u16) {
         for lock in LOCKS {
             if let Ok(asked) = self.connection.ungrab_key(code, self.root, ModMask::from(modifiers | lock)) {
@@ -136,7 +192,7 @@ impl Shared {
         }
     }
 
-    fn listen(&self, pressed: &dyn Fn(Deed)) {
+    fn listen(&self, pressed: &dyn Fn(Deed), foreign: &dyn Fn(Text)) {
         // A key that is held down comes again and again, each time as a release and a press of the same moment.
         let mut released = (0, 0);
         loop {
@@ -153,6 +209,11 @@ impl Shared {
                     }
                 }
                 Ok(Event::KeyRelease(event)) => released = (event.detail, event.time),
+                Ok(Event::FocusOut(event)) if matches!(event.mode, NotifyMode::GRAB | NotifyMode::WHILE_GRABBED) => {
+                    if let Some(why) = self.taken_elsewhere() {
+                        foreign(why);
+                    }
+                }
                 // Another layout: the same keys may lie elsewhere.
                 Ok(Event::MappingNotify(event)) if event.request == Mapping::KEYBOARD => {
                     let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,6 +237,13 @@ fn modifiers(keys: &Keys) -> u16 {
         .into_iter()
         .filter(|(held, _)| *held)
         .fold(0, |all, (_, bit)| all | bit)
+}
+
+/// The name of a key by X's number of its symbol, where keys can be set by it.
+fn name(symbol: u32) -> Option<String> {
+    let singles = ('A'..='Z').chain('0'..='9').map(String::from);
+    let functions = (1..=24).map(|number| format!("F{number}"));
+    singles.chain(functions).chain(NAMED.map(str::to_owned)).find(|key| keysym(key) == Some(symbol))
 }
 
 /// X's number of a key's symbol (X11 protocol, appendix A; `keysymdef.h`).
@@ -220,8 +288,6 @@ fn keysym(key: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use imagepic_core::settings::shortcuts::NAMED;
-
     use super::*;
 
     #[test]
@@ -229,7 +295,9 @@ mod tests {
         let singles = ('A'..='Z').chain('0'..='9').map(String::from);
         let functions = (1..=24).map(|number| format!("F{number}"));
         for key in singles.chain(functions).chain(NAMED.map(str::to_owned)) {
-            assert!(keysym(&key).is_some(), "{key}");
+            let symbol = keysym(&key);
+            assert!(symbol.is_some(), "{key}");
+            assert_eq!(symbol.and_then(name).as_deref(), Some(&*key), "it is told under another name");
         }
         assert_eq!((keysym("U"), keysym("7"), keysym("F12")), (Some(0x75), Some(0x37), Some(0xffc9)));
     }

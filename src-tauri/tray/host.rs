@@ -58,13 +58,7 @@ async fn watch(app: &AppHandle) -> zbus::Result<()> {
 }
 
 async fn try_again(app: &AppHandle) -> bool {
-    let (sender, tried) = tokio::sync::oneshot::channel();
-    let handle = app.clone();
-    let queued = app.run_on_main_thread(move || {
-        let outcome = put_up(&handle).inspect_err(|error| tracing::debug!(%error, "still no tray"));
-        let _ = sender.send(outcome.is_ok());
-    });
-    let there = queued.is_ok() && tried.await.unwrap_or(false);
+    let there = put_up(app).await.inspect_err(|error| tracing::debug!(%error, "still no tray")).is_ok();
     if there {
         tracing::info!("a tray appeared");
     }

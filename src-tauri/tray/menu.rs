@@ -1,6 +1,6 @@
 //! The tray's menu as data: a pure function of the present, so that it is tested without a tray and rebuilt only when it changed.
 //!
-//! What stays out: how a menu is drawn (`super::shown`) and where the lists of buckets and folders come from (`super::places`).
+//! What stays out: how a menu is drawn (`super::system`) and where the lists of buckets and folders come from (`super::places`).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,11 +1,20 @@
-//! The clipboard as other programs see it: xclip owns it and reads it.
+//! The clipboard as other programs see it: xclip owns it and reads it, and where several kinds are on offer at once, a thread of the test.
 
 use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use imagepic_virtual::VirtualDesktop;
+use x11rb::connection::Connection as _;
+use x11rb::protocol::Event;
+use x11rb::protocol::xproto::{ConnectionExt as _, CreateWindowAux, EventMask, WindowClass};
 
+use crate::display::{atom, connect};
+use crate::selection::{self, Offer};
 use crate::wait::eventually;
 
 /// A program that offers something on the clipboard until another one does; gone when dropped.
@@ -53,4 +62,69 @@ fn read(desktop: &VirtualDesktop, target: &str) -> io::Result<Vec<u8>> {
     command.args(["5", "xclip", "-selection", "clipboard", "-t", target, "-o"]);
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
     if output.status.success() { Ok(output.stdout) } else { Err(io::Error::other("nothing of this kind is on the clipboard")) }
+}
+
+/// A program that offers several kinds of data at once, until another one copies something; gone when dropped.
+#[derive(Debug)]
+pub struct Offers {
+    asked: Arc<Mutex<Vec<&'static str>>>,
+    over: Arc<AtomicBool>,
+    serving: Option<JoinHandle<()>>,
+}
+
+/// Copies all of this at once, as office programs, browsers and password managers do; it is on offer when this returns.
+///
+/// # Panics
+/// When the display is gone.
+#[must_use]
+pub fn offer(desktop: &VirtualDesktop, kinds: &[Offer]) -> Offers {
+    let (x, screen) = connect(desktop);
+    let root = x.setup().roots[screen].root;
+    let window = x.generate_id().expect("an id is free");
+    let aux = CreateWindowAux::new().event_mask(EventMask::PROPERTY_CHANGE);
+    x.create_window(0, window, root, 0, 0, 1, 1, 0, WindowClass::INPUT_ONLY, 0, &aux).expect("the display is there");
+    let time = selection::now(&x, window);
+    let names: Vec<(u32, &'static str)> = kinds.iter().map(|(kind, _)| (atom(&x, kind), *kind)).collect();
+    let offers: Vec<(u32, Vec<u8>)> = kinds.iter().map(|(kind, data)| (atom(&x, kind), data.clone())).collect();
+    let clipboard = atom(&x, "CLIPBOARD");
+    x.set_selection_owner(window, clipboard, time).expect("the display is there");
+    let owner = x.get_selection_owner(clipboard).expect("the display is there").reply().expect("the display is there").owner;
+    assert_eq!(owner, window, "the clipboard went to somebody else");
+    let (asked, over) = (Arc::<Mutex<Vec<&'static str>>>::default(), Arc::<AtomicBool>::default());
+    let (hears, ends) = (Arc::clone(&asked), Arc::clone(&over));
+    let serving = std::thread::spawn(move || {
+        while !ends.load(Ordering::SeqCst) {
+            match x.poll_for_event() {
+                Ok(Some(Event::SelectionRequest(request))) => {
+                    let name = names.iter().find(|(atom, _)| *atom == request.target).map_or("TARGETS", |(_, name)| *name);
+                    hears.lock().expect("nobody panics with it").push(name);
+                    selection::answer(&x, request, &offers);
+                }
+                Ok(Some(Event::SelectionClear(_))) | Err(_) => return,
+                Ok(Some(_)) => {}
+                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    });
+    Offers { asked, over, serving: Some(serving) }
+}
+
+impl Offers {
+    /// What programs have asked for, in order; whatever is not on offer counts as a look at the list.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn asked(&self) -> Vec<&'static str> {
+        self.asked.lock().expect("nobody panics with it").clone()
+    }
+}
+
+impl Drop for Offers {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        if let Some(serving) = self.serving.take() {
+            serving.join().ok();
+        }
+    }
 }

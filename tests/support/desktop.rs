@@ -211,6 +211,19 @@ impl Desktop {
         run.join("desktop.sock").exists() && locked()
     }
 
+    /// Waits until no tray app lives in the home any more: one that is quitting gives its socket up first, and ends with its lock.
+    pub async fn app_ends(&self) {
+        let lock = self.home.join("run/desktop.lock");
+        let free = || File::open(&lock).map_or(true, |lock| lock.try_lock_shared().is_ok());
+        eventually("imagepic to end", async || (!self.has_app() && free()).then_some(())).await;
+    }
+
+    /// Names of the programs that run for this home.
+    #[must_use]
+    pub fn running(&self) -> Vec<String> {
+        self.programs().into_iter().map(|(_, name)| name).collect()
+    }
+
     /// Asks every tray app of the home to end (SIGTERM), as the end of a session does, whoever started it.
     pub fn ask_app_to_end(&self) {
         for (pid, name) in self.programs() {

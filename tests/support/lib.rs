@@ -21,6 +21,7 @@ pub mod picker;
 pub mod pictures;
 pub mod proxy;
 pub mod relay;
+pub mod selection;
 pub mod servers;
 pub mod site;
 pub mod team;

@@ -167,11 +167,18 @@ impl Tray {
     /// When the item does not answer.
     pub async fn menu(&self) -> Vec<Line> {
         let menu = self.menu_proxy().await;
-        // A panel says so before it opens one; programs may fill it then.
-        menu.call_method("AboutToShow", &(0_i32,)).await.ok();
         let layout: Layout = menu.call("GetLayout", &(0_i32, -1_i32, Vec::<String>::new())).await.expect("the menu can be read");
         let (_, (_, _, children)) = layout;
         children.into_iter().filter_map(line).collect()
+    }
+
+    /// Opens the menu, as a person does who will choose something from it.
+    ///
+    /// # Panics
+    /// When the item does not answer.
+    pub async fn open(&self) {
+        let menu = self.menu_proxy().await;
+        menu.call_method("AboutToShow", &(0_i32,)).await.expect("the menu can be opened");
     }
 
     /// How long the panel waits for the menu when somebody opens it: the middle one of `times`.

@@ -7,13 +7,13 @@ use imagepic_virtual::VirtualDesktop;
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    AtomEnum, ClientMessageEvent, ConnectionExt, CreateWindowAux, EventMask, PropMode, SelectionNotifyEvent,
-    SelectionRequestEvent, Timestamp, Window, WindowClass,
+    AtomEnum, ClientMessageEvent, ConnectionExt, CreateWindowAux, EventMask, PropMode, Timestamp, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
 use crate::display::{Shown, atom, connect};
+use crate::selection;
 use crate::wait::PATIENCE;
 
 /// How a drag went.
@@ -25,8 +25,7 @@ pub struct Dropped {
     pub finished: bool,
 }
 
-/// A kind of data (media type) and the data itself.
-pub type Offer = (&'static str, Vec<u8>);
+pub use crate::selection::Offer;
 
 /// What a file manager offers.
 #[must_use]
@@ -99,15 +98,7 @@ impl Drag {
         let source = x.generate_id().expect("an id is free");
         let aux = CreateWindowAux::new().event_mask(EventMask::PROPERTY_CHANGE);
         x.create_window(0, source, root, 0, 0, 1, 1, 0, WindowClass::INPUT_ONLY, 0, &aux).expect("the display is there");
-        // A real time of the server: owners by "current time" are refused by some.
-        x.change_property8(PropMode::REPLACE, source, AtomEnum::WM_NAME, AtomEnum::STRING, b"drag")
-            .expect("the display is there");
-        x.flush().expect("the display is there");
-        let time = loop {
-            if let Event::PropertyNotify(event) = x.wait_for_event().expect("the display is there") {
-                break event.time;
-            }
-        };
+        let time = selection::now(&x, source);
         x.set_selection_owner(source, atom(&x, "XdndSelection"), time).expect("the display is there");
         let geometry = x.get_geometry(window.id).expect("the display is there").reply().expect("the window is there");
         let place =
@@ -175,41 +166,12 @@ impl Drag {
         while start.elapsed() < time {
             match self.x.poll_for_event().expect("the display is there") {
                 Some(Event::ClientMessage(event)) if Some(event.type_) == until => return Some(event.data.as_data32()),
-                Some(Event::SelectionRequest(request)) => self.answer(request),
+                Some(Event::SelectionRequest(request)) => selection::answer(&self.x, request, &self.offers),
                 Some(_) => {}
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
         }
         None
-    }
-
-    fn answer(&self, request: SelectionRequestEvent) {
-        let offered = self.offers.iter().find(|(target, _)| *target == request.target);
-        let property = if let Some((target, data)) = offered {
-            self.x
-                .change_property8(PropMode::REPLACE, request.requestor, request.property, *target, data)
-                .expect("the display is there");
-            request.property
-        } else if request.target == atom(&self.x, "TARGETS") {
-            let targets: Vec<u32> = self.offers.iter().map(|(target, _)| *target).collect();
-            self.x
-                .change_property32(PropMode::REPLACE, request.requestor, request.property, AtomEnum::ATOM, &targets)
-                .expect("the display is there");
-            request.property
-        } else {
-            x11rb::NONE
-        };
-        let event = SelectionNotifyEvent {
-            response_type: x11rb::protocol::xproto::SELECTION_NOTIFY_EVENT,
-            sequence: 0,
-            time: request.time,
-            requestor: request.requestor,
-            selection: request.selection,
-            target: request.target,
-            property,
-        };
-        self.x.send_event(false, request.requestor, EventMask::NO_EVENT, event).expect("the display is there");
-        self.x.flush().expect("the display is there");
     }
 }
 

@@ -147,4 +147,6 @@ export interface Events {
   missed: null;
   /** The library shall go where `browse_asked` says. */
   browse: null;
+  /** Keys were pressed while some are recorded that another program has taken, so that they never reach the window: the sentence that says so. */
+  "keys-taken": string;
 }

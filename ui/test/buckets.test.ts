@@ -119,6 +119,23 @@ describe("a bucket", () => {
     expect([...jobs.keys()]).toEqual([71]);
   });
 
+  it("looks anew where thousands came at once and some were missed: what lies there, the tree, and what takes long", async () => {
+    await open();
+    const waits: Job = { id: 81, kind: "remove", phase: "waiting", destination: "atelier", bucket: "assets", prefix: "docs/img/", first: "tmp", folder: true, chosen: 1, to: null, found: 0, bytes: 0, whole: false, done: 0, failed: 0, until: Date.now() + 8000, message: null };
+    const runs: Job = { ...waits, id: 82, kind: "move", phase: "running", to: "docs/", until: null };
+    tell("engine", { type: "job", ...waits });
+    tell("engine", { type: "job", ...runs });
+    expect([...jobs.keys()]).toEqual([81, 82]);
+    answers.browse_jobs = () => [runs];
+    asked.length = 0;
+    tell("missed", null);
+    await new Promise((done) => setTimeout(done, 200));
+    await settle();
+    expect([...jobs.keys()]).toEqual([82]);
+    const pages = sentTo("browse_page") as { prefix: string }[];
+    expect(pages.map(({ prefix }) => prefix)).toEqual(expect.arrayContaining(["docs/img/", ""]));
+  });
+
   it("shows what the engine says against a name at the name", async () => {
     await open();
     answers.browse_rename = () => {

@@ -210,6 +210,27 @@ describe("keys", () => {
     expect(view.find("#said-library").text()).toContain("is used already");
   });
 
+  it("that another program has taken, and that therefore never come, are said where they are recorded", async () => {
+    await open("shortcuts");
+    tell("keys-taken", "Another program has taken Ctrl+F9.");
+    await flushPromises();
+    expect(view.text()).not.toContain("Ctrl+F9");
+    await view.find("#record-library").trigger("click");
+    await flushPromises();
+    tell("keys-taken", "Another program has taken Ctrl+F9.");
+    await flushPromises();
+    expect(view.find("#said-library").text()).toContain("has taken Ctrl+F9");
+    expect(view.find("#record-library").text()).toContain("Press keys…");
+    // They take the focus with them, which ends recording before it is known why.
+    await view.find("#record-pause").trigger("click");
+    await flushPromises();
+    await view.find("#record-pause").trigger("blur");
+    await flushPromises();
+    tell("keys-taken", "Another program has taken Alt+F2.");
+    await flushPromises();
+    expect(view.find("#said-pause").text()).toContain("has taken Alt+F2");
+  });
+
   it("are left as they were by Escape", async () => {
     await open("shortcuts");
     await view.find("#record-library").trigger("click");

@@ -42,6 +42,21 @@ afterEach(() => {
 });
 
 describe("the welcome", () => {
+  it("counts the steps of the way that was chosen, one by one", async () => {
+    await open("wel-here-1");
+    const shown = () => [view.find(".steps .num").text(), view.findAll(".steps i").length, view.findAll(".steps i.on").length];
+    const seen = [shown()];
+    for (let at = 1; at < 5; at++) {
+      await press(at === 4 ? "Skip" : "Continue");
+      seen.push(shown());
+    }
+    expect(seen).toEqual([1, 2, 3, 4, 5].map((at) => [`${at} of 5`, 5, at]));
+    step.value = 2;
+    way.value = "s3";
+    await flushPromises();
+    expect(shown()).toEqual(["2 of 7", 7, 2]);
+  });
+
   it("leads through this computer to an upload whose link opens, and asks nothing it need not", async () => {
     await open("wel-here-1");
     await press("Continue");
@@ -149,6 +164,9 @@ describe("the welcome", () => {
     expect(sentTo("record_shortcut")).toEqual([{ recording: true }]);
     await record.trigger("keydown", { key: "ContextMenu", code: "ContextMenu" });
     expect(view.find("[role=alert]").text()).toContain("This key can’t be used");
+    tell("keys-taken", "Another program has taken Ctrl+F9.");
+    await flushPromises();
+    expect(view.find("[role=alert]").text()).toContain("has taken Ctrl+F9");
     view.unmount();
     answers.shortcuts = () => ({ none: "On Wayland no program may take keys.", all });
     view = mount(Welcome, { global: { plugins: [i18n] }, attachTo: document.body });

@@ -18,6 +18,8 @@ const UPLOADS: u32 = 100_000;
 const OPENED: usize = 9;
 /// Pages that are scrolled through, thirty a second.
 const PAGES: u32 = 240;
+/// Between opening the menu and choosing a line from it: who is quick with a mouse. Meanwhile a web process may be begun.
+const READS: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A window, by its line in the tray and its title.
 struct Asked {
@@ -68,6 +70,8 @@ async fn windows(desktop: &VirtualDesktop, tray: &Tray, app: &Path, home: &Path,
         // The first one fills the file cache.
         for round in 0..=OPENED {
             tray.wait_for(&[asked.line]).await;
+            tray.open().await;
+            tokio::time::sleep(READS).await;
             let begun = Instant::now();
             tray.click(&[asked.line]).await;
             let window = drawn(desktop, &asked, begun).await?;

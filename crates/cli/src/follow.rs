@@ -153,13 +153,15 @@ pub(crate) async fn to_the_end(
     if how.json {
         out.json(&answers);
     } else {
-        for text in answers.iter().filter_map(|answer| answer.text.as_deref()) {
-            out.line(text);
+        // In one piece: whoever reads them wakes once, and not for each.
+        let texts: Vec<&str> = answers.iter().filter_map(|answer| answer.text.as_deref()).collect();
+        if !texts.is_empty() {
+            out.line(&texts.join("\n"));
         }
     }
     let done: Vec<i64> = answers.iter().filter(|answer| answer.ok).filter_map(|answer| answer.id).collect();
     let copies = how.copy && !done.is_empty() && !interrupted;
-    let copied = if copies { engine.uploads().copy_link(&done, how.format).await.map(|_| ()) } else { Ok(()) };
+    let copied = if copies { engine.uploads().copy_link(&done, how.format).await.map(Some) } else { Ok(None) };
     if !how.quiet {
         crate::images::tell(answers.iter().filter_map(|answer| Some((answer.file.as_str(), answer.image.as_ref()?))), out);
         if only_here {
@@ -185,7 +187,7 @@ pub(crate) async fn to_the_end(
     for answer in answers.iter().filter(|answer| answer.closed && told.insert(place(answer))) {
         tell_closed(&place(answer), answer.destination.as_deref().unwrap_or_default(), out);
     }
-    copied?;
+    let copied = copied?;
     if interrupted {
         let open = answers.iter().filter(|answer| answer.is_open()).count();
         if open > 0 {
@@ -193,8 +195,8 @@ pub(crate) async fn to_the_end(
         }
         return Ok(INTERRUPTED);
     }
-    if copies {
-        hold_clipboard(outside, how.quiet, out, interrupt).await;
+    if let Some(text) = copied {
+        hold_clipboard(outside, text, how.quiet, out, interrupt).await;
     }
     Ok(if answers.iter().all(|answer| answer.ok) && !out.lost() { WELL } else { FAILED })
 }
@@ -296,10 +298,15 @@ fn tell_end(answers: &[Answer], out: &Out) {
     out.tell(&if links > 1 { words::links_end(when, left) } else { words::link_ends(when, left) });
 }
 
-/// What the clipboard holds is gone with the process that put it there, so this one stays until somebody else has copied something.
-async fn hold_clipboard(outside: &Outside, quiet: bool, out: &Out, interrupt: impl Future) {
+/// What the clipboard holds is gone with the process that put it there: a copy of this program takes it over, or this one stays until
+/// somebody else has copied something.
+async fn hold_clipboard(outside: &Outside, text: String, quiet: bool, out: &Out, interrupt: impl Future) {
+    let handed = tokio::task::spawn_blocking(move || crate::holding::hand_over(&text)).await.unwrap_or(false);
     if !quiet {
-        out.tell(&words::copied());
+        out.tell(&if handed { words::copied() } else { words::copied_stays() });
+    }
+    if handed {
+        return;
     }
     let clipboard = std::sync::Arc::clone(&outside.clipboard);
     let replaced = tokio::task::spawn_blocking(move || clipboard.wait_replaced());
@@ -366,13 +373,13 @@ async fn answer(engine: &Engine, file: String, upload: &Upload, format: Option<F
     let uploads = engine.uploads();
     let (mut url, mut text, mut ends) = (None, None, None);
     let error = match upload.stage {
-        Stage::Done => match (uploads.link(upload.id).await, uploads.link_text(upload.id, format).await) {
-            (Ok(link), Ok(made)) => {
+        Stage::Done => match uploads.link_and_text(upload.id, format).await {
+            Ok((link, made)) => {
                 ends = link.expires.and_then(crate::out::milliseconds);
                 (url, text) = (Some(link.url), Some(made));
                 None
             }
-            (Err(error), _) | (_, Err(error)) => Some(trouble(error.code, error.message(lang))),
+            Err(error) => Some(trouble(error.code, error.message(lang))),
         },
         Stage::Cancelled => Some(trouble(Code::Cancelled, upload.message.clone().unwrap_or_default())),
         _ => Some(trouble(upload.code.unwrap_or(Code::Unreachable), upload.message.clone().unwrap_or_default())),

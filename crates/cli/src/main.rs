@@ -12,6 +12,7 @@ mod doctor;
 mod exchange;
 mod follow;
 mod frames;
+mod holding;
 mod images;
 mod manage;
 mod objects;
@@ -49,6 +50,13 @@ const USAGE: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
+    // Before settings, home and languages: this process only turns pixels into a file for another one.
+    if std::env::args_os().nth(1).is_some_and(|word| word == imagepic_avif::COMMAND) {
+        return imagepic_avif::serve();
+    }
+    if std::env::args_os().nth(1).is_some_and(|word| word == holding::COMMAND) {
+        return holding::serve();
+    }
     let home = Home::locate();
     let settings = home.as_ref().ok().map(|home| SettingsFile::of(home).load());
     // Where the settings cannot be read there is still help, in the system's language.

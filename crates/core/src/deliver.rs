@@ -3,6 +3,7 @@
 //! The guard: a link takes the place of what was captured only while that is still there; what a person gave by hand may take the
 //! clipboard within a minute. What stays out: watching the clipboard (the engine's listener does) and notifications (the shell's).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -16,6 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::event::{Event, Offer, Settled, Stage};
 use crate::journal::{Deliver, Row, RowState};
 use crate::link::{Format, LinkTemplate, Target, text};
+use crate::live::Batch;
 use crate::opening::{self, Asked};
 use crate::outside::{ClipboardPort, Mark};
 use crate::queue::Queue;
@@ -116,6 +118,9 @@ impl Delivery {
             Some(batch.clone())
         });
         let Some(known) = known else { return };
+        if self.hands_out_itself(&known) {
+            return self.look_only(id).await;
+        }
         match self.put_together(id).await {
             Ok((mut settled, links)) => {
                 let may = self.may_copy(id, &known, &settled).await;
@@ -141,6 +146,41 @@ impl Delivery {
                 self.told(id, None);
             }
         }
+    }
+
+    /// A console asks for the links of its uploads one by one and copies them itself: nobody hears how the batch as a whole stands, and
+    /// to put that together would take as long as a tenth of its uploads.
+    fn hands_out_itself(&self, known: &Batch) -> bool {
+        !self.queue.keeps_spool && known.deliver == Deliver::No
+    }
+
+    /// What there is to find out of such a batch all the same: whether public links open.
+    async fn look_only(self: &Arc<Self>, id: i64) {
+        let hub = &self.queue.hub;
+        let settings = hub.settings();
+        let promised = |row: &&Row| {
+            let destination = settings.destinations.iter().find(|known| known.id == row.destination);
+            row.batch == id && destination.is_some_and(opening::promises)
+        };
+        let rows: Vec<Row> = hub.with(|live| live.ended.iter().flat_map(BTreeMap::values).filter(promised).cloned().collect());
+        let mut public = Vec::with_capacity(rows.len());
+        for row in rows {
+            match self.link(&row).await {
+                Ok(link) => public.push((row, link.url)),
+                Err(error) => tracing::warn!(id = row.id, %error, "no link could be made for an upload that is done"),
+            }
+        }
+        if public.is_empty() {
+            return self.told(id, None);
+        }
+        let telling = Telling { delivery: Arc::clone(self), batch: id, settled: None };
+        tokio::spawn(async move {
+            let this = Arc::clone(&telling.delivery);
+            tokio::select! {
+                () = this.queue.stop.cancelled() => {}
+                () = this.see_who_can_open(&public) => {}
+            }
+        });
     }
 
     fn told(&self, id: i64, settled: Option<Settled>) {

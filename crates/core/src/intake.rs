@@ -41,6 +41,8 @@ pub(crate) struct Taken {
     pub(crate) size: u64,
     pub(crate) kind: prepare::Kind,
     pub(crate) made: Option<prepare::Made>,
+    /// A small picture (PNG) of what nobody here can decode again.
+    pub(crate) small: Option<Vec<u8>>,
     pub(crate) original: [u8; 32],
     pub(crate) prepared: [u8; 32],
 }
@@ -118,7 +120,7 @@ fn named(mut prepared: prepare::Prepared, damaged: bool) -> prepare::Prepared {
 
 /// Puts prepared bytes where they are sent from.
 fn keep(prepared: prepare::Prepared, original: [u8; 32], name: &str, to: To<'_>) -> Result<Taken> {
-    let prepare::Prepared { body, kind, changed, made_anew, made } = prepared;
+    let prepare::Prepared { body, kind, changed, made_anew, small, made } = prepared;
     let prepared = if changed { Sha256::digest(&body).into() } else { original };
     let size = body.len() as u64;
     let kept = crate::memory::keep(body.clone());
@@ -128,7 +130,7 @@ fn keep(prepared: prepare::Prepared, original: [u8; 32], name: &str, to: To<'_>)
     } else {
         Some(write(&body, to.spool, to.owner, true).map_err(|error| refusal(name, to.spool, error))?)
     };
-    Ok(Taken { spool: spooled, reference: None, body: kept, size, kind, made, original, prepared })
+    Ok(Taken { spool: spooled, reference: None, body: kept, size, kind, made, small, original, prepared })
 }
 
 fn take_large(
@@ -174,6 +176,7 @@ fn take_large(
                     size,
                     kind,
                     made,
+                    small: None,
                     original: hash,
                     prepared: hash,
                 });
@@ -195,6 +198,7 @@ fn take_large(
         body: None,
         kind,
         made,
+        small: None,
         original: hash,
         prepared: hash,
     })

@@ -96,6 +96,8 @@ enum Message {
     Run(Job, Last),
     /// To be done once everything that was committed before lasts.
     After(Box<dyn FnOnce() + Send>),
+    /// Nothing more is expected, though it may come.
+    Rest,
     /// The last one; answered once the database is closed.
     Close(oneshot::Sender<()>),
 }
@@ -213,6 +215,11 @@ impl Journal {
         let _ = self.writer.send(Message::After(Box::new(then)));
     }
 
+    /// Does now, beside whatever else there is to do, what [`close`](Self::close) would be waited for: for a process that is about to end.
+    pub(crate) fn rest(&self) {
+        let _ = self.writer.send(Message::Rest);
+    }
+
     async fn read<T, F>(&self, run: F) -> Result<T>
     where
         T: Send + 'static,
@@ -298,7 +305,7 @@ fn write_loop(connection: Connection, jobs: &mpsc::Receiver<Message>, file: &Pat
         };
         // What waits already shares a commit; what comes while it is made has the next.
         let mut batch = Vec::new();
-        let mut last = Last::Together;
+        let (mut last, mut rests) = (Last::Together, false);
         let since = Instant::now();
         while let Some(message) = next {
             match message {
@@ -307,6 +314,7 @@ fn write_loop(connection: Connection, jobs: &mpsc::Receiver<Message>, file: &Pat
                     last = last.sooner(wanted);
                 }
                 Message::After(then) => writer.after.push(then),
+                Message::Rest => rests = true,
                 Message::Close(answer) => {
                     closing = Some(answer);
                     break;
@@ -322,6 +330,9 @@ fn write_loop(connection: Connection, jobs: &mpsc::Receiver<Message>, file: &Pat
             };
         }
         writer.commit(batch, last);
+        if rests && closing.is_none() {
+            writer.rest();
+        }
         if writer.commits >= FOLD_ANYWAY {
             writer.fold();
         }
@@ -456,6 +467,7 @@ fn read_loop(connection: Connection, jobs: &mpsc::Receiver<Message>) {
         match message {
             Message::Run(job, _) => job(&connection)(Ok(())),
             Message::After(then) => then(),
+            Message::Rest => {}
             Message::Close(answer) => {
                 drop(connection);
                 let _ = answer.send(());

@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) own: bool,
     /// Bytes travel at this moment, or are about to.
     pub(crate) sending: bool,
+    /// It is being written down as waiting, because another one met the trouble: until that is done nobody takes it up.
+    pub(crate) held_back: bool,
     /// Bytes the socket took.
     pub(crate) sent: Arc<AtomicU64>,
     /// The bytes, while they are still in memory from intake.
@@ -64,6 +66,7 @@ impl Entry {
             row,
             own,
             sending: false,
+            held_back: false,
             sent: Arc::new(AtomicU64::new(0)),
             body: None,
             hold: None,
@@ -127,6 +130,8 @@ pub(crate) struct Live {
     pub(crate) questions: BTreeMap<u64, Asked>,
     /// Pictures on their way here, by numbers below zero: no row stands for them yet.
     pub(crate) fetches: BTreeMap<i64, Fetch>,
+    /// Uploads that left the library's list and may still come back.
+    pub(crate) leaving: HashSet<i64>,
     /// Destination, bucket and prefix of places whose public links were found to open for nobody, see `opening`.
     pub(crate) closed: HashSet<(String, String, String)>,
     /// Uploads and bytes that came to an end since something was last idle: "Uploading 3 of 7".
@@ -184,10 +189,10 @@ impl Live {
         self.entries.values().any(|entry| matches!(entry.stage(), Stage::Queued | Stage::Sending))
     }
 
-    /// Something of the batch is queued or on its way.
+    /// Something of the batch is queued or on its way, or about to be written down as waiting.
     pub(crate) fn batch_busy(&self, batch: i64) -> bool {
         self.batches.get(&batch).is_some_and(|batch| batch.filling)
-            || self.of(batch).any(|entry| matches!(entry.stage(), Stage::Queued | Stage::Sending))
+            || self.of(batch).any(|entry| entry.held_back || matches!(entry.stage(), Stage::Queued | Stage::Sending))
     }
 
     /// Something of the batch is not over.
@@ -221,9 +226,10 @@ impl Live {
     /// The whole present for people.
     pub(crate) fn snapshot(&self, settings: &Settings, lang: Lang) -> Snapshot {
         let entries = self.entries.values().map(|entry| self.view_entry(entry, settings, lang));
+        let recent = self.recent.iter().filter(|row| !self.leaving.contains(&row.id));
         Snapshot {
             open: self.fetches.values().map(Fetch::view).chain(entries).collect(),
-            recent: self.recent.iter().map(|row| self.view_done(row, settings, lang)).collect(),
+            recent: recent.map(|row| self.view_done(row, settings, lang)).collect(),
             ..self.outline(settings, lang)
         }
     }

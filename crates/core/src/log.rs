@@ -45,12 +45,7 @@ pub fn init(home: &Home) -> Log {
     let level = std::env::var(VARIABLE).ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let log = Log { file: Arc::new(Rotating { home: home.clone(), open: Mutex::default() }) };
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone());
-    // s3s calls every refused request of a stranger an error; the bucket tells of its own ones.
-    let ours = Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target("s3s", LevelFilter::OFF)
-        .with_target("imagepic", level);
-    if tracing_subscriber::registry().with(ours).with(layer).try_init().is_ok() {
+    if tracing_subscriber::registry().with(worth(level)).with(layer).try_init().is_ok() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             tracing::error!("panic: {panic}");
@@ -58,6 +53,17 @@ pub fn init(home: &Home) -> Log {
         }));
     }
     log
+}
+
+/// What is worth a line, and stands in the report of what went wrong.
+fn worth(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        // s3s calls every refused request of a stranger an error; the bucket tells of its own ones.
+        .with_target("s3s", LevelFilter::OFF)
+        // What it leaves out of a PNG without harm it warns of; what it cannot do comes back as an error.
+        .with_target("oxipng", LevelFilter::OFF)
+        .with_target("imagepic", level)
 }
 
 #[derive(Debug)]
@@ -257,6 +263,15 @@ mod tests {
         ] {
             assert_eq!(redact(line), expected);
         }
+    }
+
+    #[test]
+    fn what_other_code_does_without_harm_is_not_reported_as_trouble() {
+        let worth = worth(LevelFilter::INFO);
+        assert!(!worth.would_enable("oxipng::headers", &tracing::Level::WARN));
+        assert!(!worth.would_enable("s3s::ops", &tracing::Level::ERROR));
+        assert!(worth.would_enable("imagepic_core::queue", &tracing::Level::INFO));
+        assert!(worth.would_enable("hyper", &tracing::Level::WARN) && !worth.would_enable("hyper", &tracing::Level::INFO));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Bytes → bytes: what they are, private metadata cut out of them, and other pictures made of them. What stays out: files, and everything
 //! about uploads.
 
+mod avif;
 mod images;
 mod made;
 mod room;

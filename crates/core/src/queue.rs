@@ -16,7 +16,7 @@ mod tests;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::sync::Notify;
@@ -175,24 +175,24 @@ impl Queue {
 
     fn start(self: &Arc<Self>, running: &mut JoinSet<()>) {
         let chosen = self.hub.with(|live| {
-            // The same bytes for the same place go one after the other, so that the second finds the first.
-            let mut content: HashSet<_> =
-                live.entries.values().filter(|entry| entry.sending).map(|entry| same_content(&entry.row)).collect();
             let travelling = WORKERS + self.confirmed.load(Ordering::Acquire);
-            let mut free = travelling.saturating_sub(live.entries.values().filter(|entry| entry.sending).count());
-            if live.paused {
-                free = 0;
+            let sending = || live.entries.values().filter(|entry| entry.sending);
+            let free = if live.paused { 0 } else { travelling.saturating_sub(sending().count()) };
+            // Asked at every change of every upload: nothing is looked through, and nothing copied, where nothing can start.
+            if free == 0 {
+                return Vec::new();
             }
-            let mut chosen = Vec::new();
-            for entry in live.entries.values_mut() {
-                let may = entry.own && !entry.sending && !entry.blocked && entry.row.state == RowState::Queued;
-                if may && free > 0 && content.insert(same_content(&entry.row)) {
-                    begin(entry);
-                    free -= 1;
-                    chosen.push(entry.row.clone());
-                }
-            }
-            chosen
+            // The same bytes for the same place go one after the other, so that the second finds the first.
+            let mut content: HashSet<_> = sending().map(|entry| same_content(&entry.row)).collect();
+            let may = |entry: &&Entry| entry.own && !entry.sending && !entry.blocked && entry.row.state == RowState::Queued;
+            let chosen = live.entries.values().filter(may).filter(|entry| content.insert(same_content(&entry.row)));
+            let chosen: Vec<i64> = chosen.take(free).map(|entry| entry.row.id).collect();
+            let begun = |id: i64| {
+                let entry = live.entries.get_mut(&id)?;
+                begin(entry);
+                Some(entry.row.clone())
+            };
+            chosen.into_iter().filter_map(begun).collect()
         });
         for row in chosen {
             running.spawn(Arc::clone(self).send(row.id));
@@ -201,7 +201,7 @@ impl Queue {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner).values().map(|probe| probe.due).min();
+        let probes = self.probes().values().map(|probe| probe.due).min();
         let entries = self
             .hub
             .with(|live| live.entries.values().filter(|entry| entry.own && !entry.sending).filter_map(|entry| entry.due).min());
@@ -287,8 +287,6 @@ fn begin(entry: &mut Entry) {
     entry.cancel = CancellationToken::new();
 }
 
-type Content = ([u8; 32], String, String, String);
-
-fn same_content(row: &Row) -> Content {
-    (row.prepared, row.destination.clone(), row.bucket.clone(), row.folder.clone())
+fn same_content(row: &Row) -> (&[u8; 32], &str, &str, &str) {
+    (&row.prepared, &row.destination, &row.bucket, &row.folder)
 }

@@ -4,6 +4,7 @@
 //! memory [`Work::memory`] names. What moves, what is drawn by lines, what is made for print and what would need colours we cannot
 //! carry is left as it is, with the reason. What stays out: who wants what, how much of this may run at once, and words.
 
+pub mod avif;
 mod colour;
 mod encode;
 mod resize;
@@ -15,7 +16,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageReader, Limits};
 
 use crate::{Media, exif, sniff};
-use encode::Extras;
+use avif::{Coder, Order};
+use encode::{Extras, How};
 
 /// Pixels of the largest picture that is decoded here; in the deepest format (RGBA of 16 bits) they fill [`MEMORY`].
 pub const PIXELS: u64 = 100_000_000;
@@ -41,11 +43,13 @@ pub enum Format {
     Jpeg,
     /// With loss below a quality of 100.
     WebP,
+    /// With loss, and written by somebody else: see [`avif`].
+    Avif,
 }
 
 impl Format {
     /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::Png, Self::Jpeg, Self::WebP];
+    pub const ALL: [Self; 4] = [Self::Png, Self::Jpeg, Self::WebP, Self::Avif];
 
     /// Registered media type.
     #[must_use]
@@ -54,6 +58,7 @@ impl Format {
             Self::Png => "image/png",
             Self::Jpeg => "image/jpeg",
             Self::WebP => "image/webp",
+            Self::Avif => "image/avif",
         }
     }
 
@@ -69,6 +74,8 @@ impl Format {
             Self::Png => u32::MAX,
             Self::Jpeg => 65_500,
             Self::WebP => 16_383,
+            // What browsers' decoders take.
+            Self::Avif => 32_768,
         }
     }
 }
@@ -89,13 +96,15 @@ pub struct Wish {
     pub squeeze: bool,
     /// EXIF data goes with the pixels into their new file (without the way up, which is in the pixels then).
     pub keep_exif: bool,
+    /// Pixels a side at most of a small picture that comes with what nobody here decodes (AVIF).
+    pub small: Option<u32>,
 }
 
 impl Wish {
     /// Nothing is wanted.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        let Self { format, quality, max_width, max_height, squeeze, keep_exif: _ } = self;
+        let Self { format, quality, max_width, max_height, squeeze, keep_exif: _, small: _ } = self;
         format.is_none() && quality.is_none() && max_width.is_none() && max_height.is_none() && !*squeeze
     }
 }
@@ -119,6 +128,8 @@ pub enum Kept {
     TooLarge,
     /// More pixels than the wanted format can hold.
     TooLargeFor(Format),
+    /// More pixels in all than are made into the wanted format, of which this is the most.
+    TooManyFor(Format, u64),
     /// What came out has so many bytes, and that is not less.
     NotSmaller(u64),
 }
@@ -126,7 +137,7 @@ pub enum Kept {
 /// What was lost or changed on the way, for somebody to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Loss {
-    /// 16 bits a colour became 8.
+    /// 16 bits a colour became as many as the format holds: 10 in AVIF, 8 elsewhere.
     Depth,
     /// What was transparent is white.
     Transparency,
@@ -179,6 +190,8 @@ pub struct Work<'a> {
     /// As shown.
     size: (u32, u32),
     recode: bool,
+    /// Colours are to stay as fine as light, where the format leaves the choice.
+    fine: bool,
 }
 
 /// What came of it.
@@ -195,6 +208,8 @@ pub enum Outcome {
 pub struct Made {
     /// The file.
     pub bytes: Vec<u8>,
+    /// A small PNG of it, where one was wanted and it cannot be decoded here.
+    pub small: Option<Vec<u8>>,
     /// What it is.
     pub format: Format,
     /// Pixels as shown.
@@ -269,7 +284,13 @@ pub fn look<'a>(bytes: &'a [u8], wish: &Wish) -> Result<Look<'a>, Error> {
     if recode && size.0.max(size.1) > format.side() {
         return keep(Kept::TooLargeFor(format));
     }
-    Ok(Look::Work(Work { bytes, media, wish: *wish, format, size, recode }))
+    let made = u64::from(size.0) * u64::from(size.1);
+    if recode && format == Format::Avif && made > avif::PIXELS {
+        return keep(Kept::TooManyFor(format, avif::PIXELS));
+    }
+    // What came with coarse colours has no finer ones to lose.
+    let fine = (!lossy || wish.quality.is_some_and(|quality| quality >= encode::FINE)) && made <= avif::FINE;
+    Ok(Look::Work(Work { bytes, media, wish: *wish, format, size, recode, fine }))
 }
 
 /// Whether so many pixels in so few bytes are made to do harm; `head` is at least the beginning of the file.
@@ -293,25 +314,30 @@ impl Work<'_> {
         let deep = if colour::is_deep(self.bytes, self.media.mime) { 2 } else { 1 };
         // Decoded with a copy of the file, made smaller by way of a strip of full height, written; squeezing tries several filters.
         let decoded = pixels * 4 * deep + self.bytes.len() as u64;
-        let written = made * if self.format == Format::Png { 8 * deep } else { 9 };
+        let written = match self.format {
+            Format::Png => made * 8 * deep,
+            Format::Avif => Order::memory(self.size.0, self.size.1, self.fine),
+            Format::Jpeg | Format::WebP => made * 9,
+        };
         let squeezed = if self.wish.squeeze && self.format == Format::Png { made.max(pixels) * 12 * deep } else { 0 };
         decoded + written + squeezed
     }
 
-    /// Does it.
+    /// Does it; `avif` is who writes that format.
     ///
     /// # Errors
-    /// [`Error::Broken`] for what cannot be decoded, [`Error::Unmade`] where the encoder gives up.
-    pub fn run(self) -> Result<Outcome, Error> {
+    /// [`Error::Broken`] for what cannot be decoded, [`Error::Unmade`] where the encoder gives up, with what `avif` said.
+    pub fn run(self, avif: &Coder<'_>) -> Result<Outcome, Error> {
         let squeezes = self.wish.squeeze && self.format == Format::Png;
         let before = self.bytes.len() as u64;
-        let mut made = if self.recode { Some(self.recoded()?) } else { None };
+        let mut made = if self.recode { Some(self.recoded(avif)?) } else { None };
         if let Some(Err(kept)) = made {
             return Ok(Outcome::Kept(kept));
         }
         if squeezes {
             let plain = || Made {
                 bytes: Vec::new(),
+                small: None,
                 format: Format::Png,
                 width: self.size.0,
                 height: self.size.1,
@@ -329,7 +355,7 @@ impl Work<'_> {
         if after < before { Ok(Outcome::Made(made)) } else { Ok(Outcome::Kept(Kept::NotSmaller(after))) }
     }
 
-    fn recoded(&self) -> Result<Result<Made, Kept>, Error> {
+    fn recoded(&self, avif: &Coder<'_>) -> Result<Result<Made, Kept>, Error> {
         let mut decoder = match decoder(self.bytes) {
             Ok(decoder) => decoder,
             Err(error) => return unsupported(error, self.media.mime),
@@ -355,8 +381,9 @@ impl Work<'_> {
         }
         picture.apply_orientation(orientation);
         let quality = self.wish.quality.unwrap_or(QUALITY).clamp(1, 100);
-        let (bytes, losses) = encode::encode(picture, self.format, quality, Extras { profile, exif })?;
-        Ok(Ok(Made { bytes, format: self.format, width: size.0, height: size.1, resized, squeezed: false, losses }))
+        let how = How { format: self.format, quality, fine: self.fine, small: self.wish.small, avif };
+        let (bytes, small, losses) = encode::encode(picture, &how, Extras { profile, exif })?;
+        Ok(Ok(Made { bytes, small, format: self.format, width: size.0, height: size.1, resized, squeezed: false, losses }))
     }
 }
 

@@ -115,16 +115,7 @@ impl<R: BufRead + Seek> Small<R> {
         let side = side.max(1);
         let (mut picture, orientation) = if self.by_rows { by_rows(self.reader, side)? } else { self.whole(side)? };
         picture.apply_orientation(orientation);
-        // Sixteen bits and floats are more than a list shows.
-        let picture = if picture.color().has_alpha() {
-            DynamicImage::from(picture.into_rgba8())
-        } else {
-            DynamicImage::from(picture.into_rgb8())
-        };
-        let mut out = Vec::new();
-        let encoder = PngEncoder::new_with_quality(&mut out, CompressionType::Fast, FilterType::Adaptive);
-        picture.write_with_encoder(encoder).map_err(of_image)?;
-        Ok(out)
+        png(picture)
     }
 
     fn whole(self, side: u32) -> Result<(DynamicImage, Orientation), Error> {
@@ -148,6 +139,25 @@ impl<R: BufRead + Seek> Small<R> {
         let picture = if width > side || height > side { picture.thumbnail(side, side) } else { picture };
         Ok((picture, orientation))
     }
+}
+
+/// A small picture of one that is decoded already and stands upright.
+pub(crate) fn of(picture: &DynamicImage, side: u32) -> Result<Vec<u8>, Error> {
+    let large = picture.width() > side || picture.height() > side;
+    png(if large { picture.thumbnail(side, side) } else { picture.clone() })
+}
+
+fn png(picture: DynamicImage) -> Result<Vec<u8>, Error> {
+    // Sixteen bits and floats are more than a list shows.
+    let picture = if picture.color().has_alpha() {
+        DynamicImage::from(picture.into_rgba8())
+    } else {
+        DynamicImage::from(picture.into_rgb8())
+    };
+    let mut out = Vec::new();
+    let encoder = PngEncoder::new_with_quality(&mut out, CompressionType::Fast, FilterType::Adaptive);
+    picture.write_with_encoder(encoder).map_err(of_image)?;
+    Ok(out)
 }
 
 /// As [`Small`], of bytes that are there already.

@@ -1,13 +1,5 @@
-//! Where things are: the address of a bucket and of an object, in path or host style, and links signed without a request.
+//! Where things are: the address of a bucket and of an object, in path or host style.
 
-use std::time::{Duration, SystemTime};
-
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningInstructions,
-    SigningSettings, UriPathNormalizationMode, sign,
-};
-use aws_sigv4::sign::v4::SigningParams;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
@@ -15,9 +7,6 @@ use crate::error::{Kind, S3Error};
 
 /// All but the unreserved characters of RFC 3986, as SigV4 demands it of a path; slashes stay between segments.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
-/// The longest life of a presigned link: seven days (AWS, "Authenticating requests: using query parameters").
-pub const LONGEST_LINK: Duration = Duration::from_secs(604_800);
 
 /// A store's address, without bucket.
 #[derive(Debug, Clone)]
@@ -116,64 +105,6 @@ fn is_label(bucket: &str) -> bool {
         && bucket.parse::<std::net::Ipv4Addr>().is_err()
 }
 
-/// Signs an address for anybody who holds it, from `at` on. No request is made.
-pub(crate) fn presign(
-    method: &str,
-    url: &str,
-    credentials: &Credentials,
-    region: &str,
-    at: SystemTime,
-    life: Duration,
-    headers: &[(&str, &str)],
-) -> Result<String, S3Error> {
-    let refuse = |error: &dyn std::fmt::Display| S3Error::new(Kind::Config, error.to_string());
-    if life.is_zero() || life > LONGEST_LINK {
-        return Err(S3Error::new(Kind::Config, "a link lives between a second and seven days"));
-    }
-    let mut settings = SigningSettings::default();
-    settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(life);
-    settings.percent_encoding_mode = PercentEncodingMode::Single;
-    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-    let identity = credentials.clone().into();
-    let params = SigningParams::builder().identity(&identity).region(region).name("s3").time(at).settings(settings).build();
-    let params = params.map_err(|error| refuse(&error))?.into();
-    let request = SignableRequest::new(method, url, headers.iter().copied(), SignableBody::UnsignedPayload);
-    let (signed, _) = sign(request.map_err(|error| refuse(&error))?, &params).map_err(|error| refuse(&error))?.into_parts();
-    let mut link = url.to_owned();
-    for (index, (name, value)) in signed.params().iter().enumerate() {
-        link.push(if index == 0 { '?' } else { '&' });
-        link.push_str(name);
-        link.push('=');
-        link.push_str(&utf8_percent_encode(value, NON_UNRESERVED).to_string());
-    }
-    Ok(link)
-}
-
-/// Signs a request by its headers; `hash` is the hex SHA-256 of its body.
-pub(crate) fn sign_headers<'a>(
-    method: &'a str,
-    url: &'a str,
-    headers: impl Iterator<Item = (&'a str, &'a str)>,
-    hash: String,
-    credentials: &Credentials,
-    region: &str,
-    at: SystemTime,
-) -> Result<SigningInstructions, S3Error> {
-    let refuse = |error: &dyn std::fmt::Display| S3Error::new(Kind::Config, error.to_string());
-    let mut settings = SigningSettings::default();
-    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-    settings.percent_encoding_mode = PercentEncodingMode::Single;
-    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-    let identity = credentials.clone().into();
-    let params = SigningParams::builder().identity(&identity).region(region).name("s3").time(at).settings(settings).build();
-    let params = params.map_err(|error| refuse(&error))?.into();
-    let request = SignableRequest::new(method, url, headers, SignableBody::Precomputed(hash)).map_err(|error| refuse(&error))?;
-    Ok(sign(request, &params).map_err(|error| refuse(&error))?.into_parts().0)
-}
-
-const NON_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,39 +131,6 @@ mod tests {
         {
             assert_eq!(Address::parse(endpoint, true).expect_err(endpoint).kind, Kind::Config, "{endpoint}");
         }
-    }
-
-    /// The example of AWS, "Authenticating requests: using query parameters (AWS Signature Version 4)".
-    #[test]
-    fn a_link_is_signed_as_the_published_example_says() {
-        let credentials =
-            Credentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None, None, "test");
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600);
-        let url = "https://examplebucket.s3.amazonaws.com/test.txt";
-        let link = presign("GET", url, &credentials, "us-east-1", at, Duration::from_secs(86_400), &[]).unwrap();
-        assert!(link.ends_with("&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"), "{link}");
-        assert!(presign("GET", url, &credentials, "us-east-1", at, Duration::from_secs(604_801), &[]).is_err());
-    }
-
-    /// The example of AWS, "Signature calculations for the Authorization header: transferring payload in a single chunk", PUT Object.
-    #[test]
-    fn a_put_is_signed_as_the_published_example_says() {
-        let credentials =
-            Credentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None, None, "test");
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600);
-        let url = "https://examplebucket.s3.amazonaws.com/test%24file.text";
-        let headers = [("date", "Fri, 24 May 2013 00:00:00 GMT"), ("x-amz-storage-class", "REDUCED_REDUNDANCY")];
-        let hash = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
-        let signed = sign_headers("PUT", url, headers.into_iter(), hash.to_owned(), &credentials, "us-east-1", at).unwrap();
-        let mut request = http::Request::put(url).body(()).unwrap();
-        signed.apply_to_request_http1x(&mut request);
-        let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
-        assert!(
-            header("authorization").ends_with("Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"),
-            "{}",
-            header("authorization")
-        );
-        assert_eq!((header("x-amz-content-sha256").as_str(), header("x-amz-date").as_str()), (hash, "20130524T000000Z"));
     }
 
     #[test]

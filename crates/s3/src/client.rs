@@ -16,9 +16,10 @@ use imagepic_net::Http;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::address::{Address, presign, sign_headers};
+use crate::address::Address;
 use crate::error::{About, Kind, S3Error};
 use crate::quirks::{Conditions, Quirks};
+use crate::sign::Signer;
 
 /// Where a store is and who asks.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ pub struct Client {
     pub(crate) quirks: Arc<Quirks>,
     /// Unfinished uploads from before this are of a run that has ended.
     pub(crate) made: SystemTime,
-    credentials: Credentials,
+    pub(crate) signer: Arc<Signer>,
 }
 
 /// A bucket.
@@ -117,7 +118,7 @@ impl Client {
         let credentials = Credentials::new(config.access_key.trim(), config.secret_key.expose_secret(), None, None, "imagepic");
         let sdk = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .credentials_provider(credentials.clone())
+            .credentials_provider(credentials)
             .identity_cache(IdentityCache::no_cache())
             .region(Region::new(config.region.trim().to_owned()))
             .endpoint_resolver(Resolver { address: Arc::clone(&address), region: config.region.trim().to_owned() })
@@ -134,6 +135,7 @@ impl Client {
         if address.is_aws() {
             quirks.learn(Conditions::Honoured);
         }
+        let signer = Arc::new(Signer::new(config.access_key.trim(), config.secret_key.clone(), config.region.trim()));
         Ok(Self {
             sdk: aws_sdk_s3::Client::from_conf(sdk),
             http,
@@ -141,7 +143,7 @@ impl Client {
             config: Arc::new(config),
             quirks,
             made: SystemTime::now(),
-            credentials,
+            signer,
         })
     }
 
@@ -335,8 +337,7 @@ impl Client {
     /// # Errors
     /// [`Kind::Config`] for a life that no signature can have.
     pub fn presigned_get(&self, bucket: &str, key: &str, now: SystemTime, life: Duration) -> Result<String, S3Error> {
-        let url = self.address.of_object(bucket, key);
-        presign("GET", &url, &self.credentials, self.config.region.trim(), now, life, &[])
+        self.signer.link("GET", &self.address.of_object(bucket, key), now, life, &[])
     }
 
     /// An address somebody else may put the object to, with exactly this content type. Makes no request.
@@ -351,20 +352,25 @@ impl Client {
         now: SystemTime,
         life: Duration,
     ) -> Result<String, S3Error> {
-        let url = self.address.of_object(bucket, key);
-        let headers = [("content-type", content_type)];
-        presign("PUT", &url, &self.credentials, self.config.region.trim(), now, life, &headers)
+        self.signer.link("PUT", &self.address.of_object(bucket, key), now, life, &[("content-type", content_type)])
     }
 
-    /// What makes a request with these headers and a body of this hash (SHA-256 in hex) one of ours.
-    pub(crate) fn sign<'a>(
+    /// Makes a request with these headers (`host` among them) and a body of this hash (SHA-256 in hex) one of ours.
+    pub(crate) fn sign<B>(
         &self,
-        method: &'a str,
-        url: &'a str,
-        headers: impl Iterator<Item = (&'a str, &'a str)>,
-        hash: String,
-    ) -> Result<aws_sigv4::http_request::SigningInstructions, S3Error> {
-        sign_headers(method, url, headers, hash, &self.credentials, self.config.region.trim(), SystemTime::now())
+        request: &mut http::Request<B>,
+        url: &str,
+        headers: &[(&str, &str)],
+        hash: &str,
+    ) -> Result<(), S3Error> {
+        let made = self.signer.headers(request.method().as_str(), url, headers, hash, SystemTime::now());
+        for (name, value) in made {
+            let mut value = http::HeaderValue::try_from(value)
+                .map_err(|_| S3Error::new(Kind::Config, "the access key or the region fit no header"))?;
+            value.set_sensitive(name == "authorization");
+            request.headers_mut().insert(name, value);
+        }
+        Ok(())
     }
 }
 

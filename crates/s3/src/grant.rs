@@ -2,10 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
-use secrecy::ExposeSecret as _;
-
-use crate::address::presign;
 use crate::client::Client;
 use crate::error::S3Error;
 
@@ -23,9 +19,6 @@ impl Client {
         now: SystemTime,
         life: Duration,
     ) -> Result<String, S3Error> {
-        let url = self.address.of_object(bucket, key);
-        let credentials =
-            Credentials::new(self.config.access_key.trim(), self.config.secret_key.expose_secret(), None, None, "imagepic");
-        presign("PUT", &url, &credentials, self.config.region.trim(), now, life, headers)
+        self.signer.link("PUT", &self.address.of_object(bucket, key), now, life, headers)
     }
 }

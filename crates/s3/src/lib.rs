@@ -22,9 +22,10 @@ mod put;
 mod quirks;
 mod raw;
 mod read;
+mod sign;
 mod stream;
 
-pub use address::{LONGEST_LINK, encode_key};
+pub use address::encode_key;
 pub use body::{Body, Progress};
 pub use bulk::MOST_KEYS;
 pub use client::{Bucket, Client, Config, Object, Page};
@@ -35,4 +36,5 @@ pub use probe::{Access, Ladder, Rung, Suggestion};
 pub use put::{Put, Stored};
 pub use quirks::Conditions;
 pub use read::{Arriving, Look, Opened, TOLD};
+pub use sign::LONGEST_LINK;
 pub use stream::Through;

@@ -21,6 +21,7 @@ use crate::client::{Client, unquoted};
 use crate::error::{About, Kind, S3Error};
 use crate::multipart::PART;
 use crate::quirks::Conditions;
+use crate::sign::hex;
 
 /// The largest body sent in one request. Stores take 5 GB ("Uploading objects" in the S3 guide); one request needs no second hash
 /// on this side, for the store itself refuses bytes that are not those of the signed SHA-256. What breaks costs the whole either
@@ -78,7 +79,7 @@ impl Put {
     /// What is kept beside the bytes (`x-amz-meta-…`).
     pub(crate) fn metadata(&self) -> HashMap<String, String> {
         let id = self.id.iter().map(|id| (ID.to_owned(), id.clone()));
-        id.chain([(SHA256.to_owned(), hex::encode(self.sha256))]).collect()
+        id.chain([(SHA256.to_owned(), hex(&self.sha256))]).collect()
     }
 }
 
@@ -177,7 +178,7 @@ impl Client {
     fn signed_put(&self, put: &Put, condition: bool) -> Result<http::Request<()>, S3Error> {
         let refuse = |error: &dyn std::fmt::Display| S3Error::new(Kind::Config, error.to_string());
         let url = self.address.of_object(&put.bucket, &put.key);
-        let hash = hex::encode(put.sha256);
+        let hash = hex(&put.sha256);
         let uri: http::Uri = url.parse().map_err(|error| refuse(&error))?;
         let mut headers = vec![
             ("host", uri.authority().map(ToString::to_string).unwrap_or_default()),
@@ -199,8 +200,8 @@ impl Client {
         }
         request = request.header("content-length", put.size).header("user-agent", USER_AGENT);
         let mut request = request.body(()).map_err(|error| refuse(&error))?;
-        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
-        self.sign("PUT", &url, headers, hash)?.apply_to_request_http1x(&mut request);
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.sign(&mut request, &url, &headers, &hash)?;
         Ok(request)
     }
 }

@@ -54,7 +54,7 @@ impl Client {
         }
         let uri: http::Uri = url.parse().map_err(|error| refuse(&error))?;
         let host = uri.authority().map(ToString::to_string).unwrap_or_default();
-        let mut request = http::Request::builder().method(ask.method.clone()).uri(uri).header("host", &host);
+        let mut request = http::Request::builder().method(ask.method).uri(uri).header("host", &host);
         for (name, value) in &ask.headers {
             request = request.header(*name, value);
         }
@@ -62,8 +62,9 @@ impl Client {
             request = request.header("content-length", length);
         }
         let mut request = request.header("user-agent", USER_AGENT).body(body).map_err(|error| refuse(&error))?;
-        let headers = ask.headers.iter().map(|(name, value)| (*name, value.as_str())).chain([("host", host.as_str())]);
-        self.sign(ask.method.as_str(), &url, headers, ask.hash)?.apply_to_request_http1x(&mut request);
+        let named = ask.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<(&str, &str)> = named.chain([("host", host.as_str())]).collect();
+        self.sign(&mut request, &url, &headers, &ask.hash)?;
         self.http.exchange(request).await.map_err(|failure| S3Error::of_failure(&failure))
     }
 

@@ -140,6 +140,24 @@ impl VirtualDesktop {
         self.wait_for_name("gnome-keyring-daemon", "org.freedesktop.secrets")
     }
 
+    /// The display goes away with everything that hangs on it, as it does when a session ends by the end of its server; then the next
+    /// session begins, at another display.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn new_session(&mut self, size: (u32, u32)) -> io::Result<()> {
+        for program in ["Xvfb", "openbox"] {
+            self.crash(program);
+        }
+        fs::remove_file(self.openbox_started()).ok();
+        self.start_screen(size)?;
+        self.start_window_manager()
+    }
+
+    fn openbox_started(&self) -> PathBuf {
+        self.dir().join("run/openbox-started")
+    }
+
     /// Ends one of the desktop's own programs, as a crash would.
     pub fn crash(&mut self, program: &str) {
         if let Some(place) = self.children.iter().position(|(name, _)| name == program) {
@@ -209,7 +227,7 @@ impl VirtualDesktop {
     }
 
     fn start_window_manager(&mut self) -> io::Result<()> {
-        let started = self.dir().join("run/openbox-started");
+        let started = self.openbox_started();
         let mut command = self.command("openbox");
         command.env("HOME", self.dir().join("home"));
         command.args(["--sm-disable", "--startup"]).arg(format!("touch {}", started.display()));

@@ -14,6 +14,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("imagepic-words", &[]),
     ("imagepic-net", &[]),
     ("imagepic-media", &[]),
+    ("imagepic-avif", &["imagepic-media"]),
     ("imagepic-clipboard", &[]),
     ("imagepic-bucket", &[]),
     ("imagepic-s3", &["imagepic-net"]),
@@ -30,7 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("imagepic-server", &["imagepic-api", "imagepic-words", "imagepic-net", "imagepic-media", "imagepic-s3", "imagepic-bucket"]),
-    ("imagepic-cli", &["imagepic-core", "imagepic-server", "imagepic-words"]),
+    ("imagepic-cli", &["imagepic-avif", "imagepic-core", "imagepic-server", "imagepic-words"]),
     ("imagepic-desktop", &["imagepic-core", "imagepic-words"]),
     (
         "imagepic-bench",

@@ -72,6 +72,8 @@ const PACKAGES: &[(&str, Probe, For)] = &[
     // Sees from outside in which order the embedded bucket asks the disk.
     ("strace", Program("strace"), Tests),
     ("xz-utils", Program("xz"), Tests),
+    // Looks at our AVIF with other eyes.
+    ("libavif-bin", Program("avifdec"), Tests),
     ("dpkg-dev", Program("dpkg-shlibdeps"), Dist),
     ("time", Program("time"), Bench),
     ("libvips-tools", Program("vipsthumbnail"), Bench),

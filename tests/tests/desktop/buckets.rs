@@ -72,7 +72,7 @@ async fn what_was_deleted_a_moment_ago_goes_when_imagepic_is_quit() {
     session.find_soon(".details [aria-label='Delete folder']").await.click().await.expect("a button");
     session.text_with("what was deleted", |text| text.contains("deleted from images") && text.contains("Undo")).await;
     desktop.tray().click(&["Quit"]).await;
-    eventually("imagepic to end", async || (!desktop.has_app()).then_some(())).await;
+    desktop.app_ends().await;
     assert_eq!(desktop.keys(BUCKET), [kept]);
     session.close().await;
 }

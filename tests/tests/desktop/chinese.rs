@@ -70,7 +70,7 @@ async fn the_menu_leads_through_buckets_formats_and_windows() {
         display::wait_for_window(&desktop.machine, title).await;
     }
     tray.click(&["退出"]).await;
-    eventually("imagepic to end", async || (!desktop.has_app()).then_some(())).await;
+    desktop.app_ends().await;
     session.close().await;
 }
 
@@ -116,6 +116,11 @@ async fn notifications_tell_what_was_copied_what_waits_and_what_failed_and_their
     told.press(&failed, "重试").await;
     gives_back_png(&link_on_clipboard(&desktop, Some(&link)).await, &third).await;
     assert_eq!(history(&desktop).iter().filter(|upload| upload["stage"] == "done").count(), 2);
+
+    // Its link can still be copied once its object is gone, and says so.
+    store.loses(&desktop, "later", &history(&desktop)[0]);
+    desktop.tray().click(&["最近上传", "third.png"]).await;
+    told.wait_for("it leads nowhere", |told| told.body.contains("third.png 已不在 later 中：它的链接打不开任何内容")).await;
     app.quit();
 }
 
@@ -134,5 +139,5 @@ async fn without_a_tray_the_drop_zone_is_home_and_leads_everywhere() {
         display::wait_for_window(&desktop.machine, title).await;
     }
     crate::hands::from_menu(&session, ".dz-foot [aria-label=更多]", "退出").await;
-    eventually("imagepic to end", async || (!desktop.has_app()).then_some(())).await;
+    desktop.app_ends().await;
 }

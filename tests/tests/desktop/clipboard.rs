@@ -1,7 +1,9 @@
 //! A screenshot on the clipboard, and its link in its place.
 
-use imagepic_tests::{Desktop, clipboard, http, pictures};
+use imagepic_tests::selection::Offer;
+use imagepic_tests::{Desktop, clipboard, eventually, http, pictures};
 
+use crate::hands::copy_a_word;
 use crate::steps::{BUCKET, app_watching, copy_picture, gives_back_png, link_on_clipboard, picture_files, set};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,7 +70,7 @@ async fn a_running_app_hears_settings_set_on_the_console() {
     let desktop = Desktop::start().await;
     let app = app_watching(&desktop, "off").await;
     set(&desktop, "capture.clipboard", "automatic");
-    imagepic_tests::eventually("the watch to be on in the tray", async || {
+    eventually("the watch to be on in the tray", async || {
         desktop.tray().wait_for(&["Watch clipboard", "Automatic"]).await.checked.then_some(())
     })
     .await;
@@ -116,5 +118,84 @@ async fn copied_text_stays_what_it_is() {
     let link = link_on_clipboard(&desktop, None).await;
     assert_eq!(http::get(&link).await.bytes, picture);
     assert_eq!(desktop.keys(BUCKET).len(), 1);
+    app.quit();
+}
+
+/// Copied by an office program, which puts a picture of the text beside it.
+fn beside_text(picture: &[u8]) -> Vec<Offer> {
+    vec![("UTF8_STRING", b"Total 4,711".to_vec()), ("image/png", picture.to_vec())]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_password_manager_conceals_is_never_read_and_a_picture_beside_text_waits_to_be_asked_for() {
+    let desktop = Desktop::start().await;
+    let app = app_watching(&desktop, "automatic").await;
+    let secret = || vec![("x-kde-passwordManagerHint", b"secret".to_vec()), ("image/png", pictures::png(170, 40, 30))];
+    let alone = |picture: &[u8]| {
+        vec![
+            ("text/html", b"<meta charset=utf-8><img src=\"https://a.example/b.png\">".to_vec()),
+            ("image/png", picture.to_vec()),
+        ]
+    };
+    let mut before = None;
+    for (number, (language, upload, nothing)) in (171..)
+        .step_by(3)
+        .zip([("en", "Upload clipboard", "The clipboard holds no image"), ("zh-CN", "上传剪贴板", "剪贴板中没有图片或文件")])
+    {
+        set(&desktop, "general.language", language);
+        desktop.tray().wait_for(&[upload]).await;
+        let concealed = clipboard::offer(&desktop.machine, &secret());
+        eventually("the watch to look at it", async || concealed.asked().contains(&"x-kde-passwordManagerHint").then_some(()))
+            .await;
+        // Asked for by hand it stays concealed.
+        desktop.tray().click(&[upload]).await;
+        desktop.notifications().wait_for("that there is nothing", |told| told.body.contains(nothing)).await;
+        assert!(!concealed.asked().contains(&"image/png"), "a secret was read");
+        drop(concealed);
+
+        let table = pictures::png(number, 50, 40);
+        let office = clipboard::offer(&desktop.machine, &beside_text(&table));
+        eventually("the watch to look at it", async || office.asked().contains(&"TARGETS").then_some(())).await;
+        // The picture that a browser copies shows that the watch is past it, and that HTML of one picture alone is no text.
+        let picture = pictures::png(number + 1, 60, 40);
+        let browser = clipboard::offer(&desktop.machine, &alone(&picture));
+        let link = link_on_clipboard(&desktop, before.as_deref()).await;
+        gives_back_png(&link, &picture).await;
+        assert!(!office.asked().contains(&"image/png"), "a table was read as a picture");
+        drop((office, browser));
+
+        // By hand it is what was meant.
+        let office = clipboard::offer(&desktop.machine, &beside_text(&table));
+        desktop.tray().click(&[upload]).await;
+        let link = clipboard::wait_for_text(&desktop.machine, "its link", |text| text.starts_with("http") && text != link).await;
+        gives_back_png(&link, &table).await;
+        drop(office);
+        before = Some(link);
+    }
+    assert_eq!(desktop.keys(BUCKET).len(), 4);
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_copies_meanwhile_stays_and_the_link_is_offered() {
+    let desktop = Desktop::start().await;
+    let app = app_watching(&desktop, "automatic").await;
+    for (number, (language, [pause, queued, meanwhile, copy])) in (177..).zip([
+        ("en", ["Pause", "Paused · 1 queued", "You copied something else meanwhile", "Copy link"]),
+        ("zh-CN", ["暂停", "已暂停 · 1 个排队中", "你在此期间复制了别的内容", "复制链接"]),
+    ]) {
+        set(&desktop, "general.language", language);
+        desktop.tray().click(&[pause]).await;
+        let picture = pictures::png(number, 50, 40);
+        let owner = copy_picture(&desktop, &picture).await;
+        desktop.tray().wait_for(&[queued]).await;
+        drop(owner);
+        let _word = copy_a_word(&desktop, "a word").await;
+        desktop.tray().click(&[pause]).await;
+        let told = desktop.notifications().wait_for("the link", |told| told.body.contains(meanwhile)).await;
+        assert_eq!(clipboard::text(&desktop.machine).as_deref(), Some("a word"), "what was copied meanwhile is gone");
+        desktop.notifications().press(&told, copy).await;
+        gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    }
     app.quit();
 }

@@ -1,11 +1,13 @@
-//! `kill -9` of the real app at moments nobody chose.
+//! `kill -9` of the real app at moments nobody chose, and the end of its display.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use imagepic_tests::{Desktop, eventually, http};
+use imagepic_tests::web::Session;
+use imagepic_tests::{Desktop, display, eventually, http, pictures};
 
-use crate::steps::{BUCKET, history, picture_files};
+use crate::hands::click;
+use crate::steps::{BUCKET, gives_back_png, history, link_on_clipboard, picture_files};
 
 const ROUNDS: u64 = 20;
 const FILES: u64 = 8;
@@ -93,6 +95,41 @@ async fn everything_taken_in_is_in_the_bucket_exactly_once_after_twenty_kills() 
         let key = upload["key"].as_str().expect("a key");
         assert!(objects.contains_key(&stem(key)), "the history knows {key}, which is not in the bucket");
     }
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_whose_display_goes_away_loses_nothing_and_the_next_one_begins_as_after_a_farewell() {
+    let mut desktop = Desktop::start().await;
+    let deleted = desktop.file("deleted.png", &pictures::png(195, 50, 40));
+    desktop.imagepic(&["upload", deleted.to_str().expect("plain")]).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    click(&session, ".details [aria-label=Delete]").await;
+    session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
+    desktop.tray().click(&["Pause"]).await;
+    desktop.tray().wait_for(&["Paused"]).await;
+    let picture = pictures::png(196, 60, 40);
+    assert!(desktop.start_app(&[desktop.file("waits.png", &picture)]).wait_for_end().await.success());
+    desktop.machine.new_session((1280, 1024)).expect("another display");
+    desktop.app_ends().await;
+    drop(session);
+    eventually("its windows' processes to end", async || {
+        desktop.running().iter().all(|name| !name.contains("WebKit") && !name.contains("imagepic-deskto")).then_some(())
+    })
+    .await;
+
+    let told = desktop.notifications().all().len();
+    let app = desktop.launch::<&str>(&[]).await;
+    desktop.tray().wait_for(&["Paused · 1 queued"]).await;
+    eventually("what was deleted to go", async || desktop.keys(BUCKET).is_empty().then_some(())).await;
+    assert!(display::windows(&desktop.machine).is_empty(), "{:?}", display::windows(&desktop.machine));
+    desktop.tray().click(&["Pause"]).await;
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    assert_eq!(history(&desktop).len(), 1);
+    let told = desktop.notifications().all().split_off(told);
+    assert!(told.iter().all(|told| told.summary == "Link copied"), "{told:?}");
+    let log = std::fs::read_to_string(desktop.home().join("logs/imagepic.log")).expect("a log");
+    assert!(!log.contains(" ERROR ") && !log.contains("panic"), "{log}");
     app.quit();
 }
 

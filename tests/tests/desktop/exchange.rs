@@ -5,7 +5,7 @@ use std::fs;
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, display, eventually, notifications, picker, pictures};
 
-use crate::hands::{click, from_menu, reach, until};
+use crate::hands::{click, from_menu, reach, speaks, until};
 use crate::steps::{BUCKET, Elsewhere, gives_back_png, link_on_clipboard, set};
 
 fn get(desktop: &Desktop, key: &str) -> String {
@@ -36,25 +36,26 @@ async fn settings_go_into_a_file_without_secrets_and_come_back_once_their_change
         set(&desktop, key, value);
     }
     fs::write(&file, format!("{written}\n[attic]\nlight = true\n")).expect("ours");
-    let look = async || {
-        session.press("导入…").await;
-        picker::choose(&desktop.machine, "导入设置", &file).await;
-        let says =
-            |text: &str| text.contains("kept.toml 会更改 2 项设置") && text.contains("general.theme") && text.contains("attic");
+    let look = async |[import, title, changes]: [&str; 3]| {
+        session.press(import).await;
+        picker::choose(&desktop.machine, title, &file).await;
+        let says = |text: &str| text.contains(changes) && text.contains("general.theme") && text.contains("attic");
         session.text_with("what it would change", says).await;
     };
-    look().await;
+    look(["导入…", "导入设置", "kept.toml 会更改 2 项设置"]).await;
     session.press("取消").await;
     until(&session, "the question to go", "!document.querySelector('dialog[open]')").await;
     assert_eq!(get(&desktop, "general.theme"), "light", "nobody said yes");
-    look().await;
-    session.press("应用更改").await;
-    session.text_with("that it is done", |text| text.contains("已更改 2 项设置")).await;
+    speaks(&desktop, "en", "Settings").await;
+    fs::write(&file, format!("{}\n[attic]\nlight = true\n", written.replace("zh-CN", "en"))).expect("ours");
+    look(["Import…", "Import settings", "kept.toml changes 2 settings"]).await;
+    session.press("Change them").await;
+    session.text_with("that it is done", |text| text.contains("2 settings changed")).await;
     session.find_soon("html[data-theme=dark]").await;
     assert_eq!((get(&desktop, "general.theme"), get(&desktop, "link.format")), ("dark".to_owned(), "markdown".to_owned()));
     // What somebody changes meanwhile is not the import's to take back.
     set(&desktop, "link.format", "html");
-    session.press("撤销").await;
+    session.press("Undo").await;
     session.find_soon("html[data-theme=light]").await;
     assert_eq!((get(&desktop, "general.theme"), get(&desktop, "link.format")), ("light".to_owned(), "html".to_owned()));
     session.close().await;
@@ -74,6 +75,12 @@ async fn a_saved_secret_is_never_shown_again_and_a_removed_destination_is_no_lon
     let shown = shown.as_str().expect("a text");
     assert!(shown.contains(&store.access_key) && !shown.contains(&store.secret_key), "the secret came back");
 
+    speaks(&desktop, "en", "Settings").await;
+    from_menu(&session, ".pane > header [aria-label=More]", "Remove…").await;
+    session.text_with("what becomes of it", |text| text.contains("Remove 别处?") && text.contains("Its images stay")).await;
+    session.press("Keep").await;
+    until(&session, "the question to go", "!document.querySelector('dialog[open]')").await;
+    speaks(&desktop, "zh-CN", "设置").await;
     from_menu(&session, ".pane > header [aria-label=更多]", "移除…").await;
     session.text_with("what becomes of it", |text| text.contains("移除 别处？") && text.contains("图片仍留在存储桶中")).await;
     session.press("移除目标").await;
@@ -100,6 +107,12 @@ async fn files_are_chosen_and_folders_begin_to_be_watched_in_the_systems_own_pic
     picker::choose(&desktop.machine, "上传文件", &desktop.file("chosen.png", &picture)).await;
     let link = link_on_clipboard(&desktop, None).await;
     gives_back_png(&link, &picture).await;
+    speaks(&desktop, "en", "Settings").await;
+    desktop.tray().click(&["Upload files"]).await;
+    let picture = pictures::png(123, 50, 40);
+    picker::choose(&desktop.machine, "Upload files", &desktop.file("chosen too.png", &picture)).await;
+    gives_back_png(&link_on_clipboard(&desktop, Some(&link)).await, &picture).await;
+    speaks(&desktop, "zh-CN", "设置").await;
 
     session.press("采集").await;
     session.press("添加文件夹…").await;

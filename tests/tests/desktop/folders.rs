@@ -1,10 +1,12 @@
-//! More of the library's buckets, in Chinese: dropped into the folder shown, sorted, searched, opened to everybody.
+//! More of the library's buckets: dropped into the folder shown, sorted, searched, opened to everybody, and a move that is stopped.
 
+use imagepic_tests::embedded::embedded;
+use imagepic_tests::relay::Relay;
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, display, eventually, http, pictures, xdnd};
 
-use crate::hands::{choose, click, entries, type_over, until};
-use crate::steps::{BUCKET, gives_back_png, link_on_clipboard, set};
+use crate::hands::{choose, click, entries, speaks, type_over, until};
+use crate::steps::{BUCKET, add_s3, gives_back_png, link_on_clipboard, picture_files, set};
 
 /// Uploads a picture of this width into a folder of this computer's bucket; its link and its bytes.
 fn lies_there(desktop: &Desktop, folder: &str, name: &str, width: u32) -> (String, Vec<u8>) {
@@ -107,5 +109,44 @@ async fn a_folder_of_a_private_bucket_is_opened_to_everybody_and_nothing_beside_
     gives_back_png(&open, &picture).await;
     assert_eq!(http::get(&shut).await.status, 403, "the folder beside it is open, too");
     until(&session, "its own sign", "document.querySelector('[data-id=\"f:公开/\"] .state.public')").await;
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_is_stopped_on_its_way_leaves_every_object_at_one_place() {
+    let desktop = Desktop::start().await;
+    let store = embedded().await;
+    store.itself.ensure_bucket(BUCKET).await.expect("a bucket");
+    let line = Relay::before(&store.by_any_name().await.endpoint).await;
+    add_s3(&desktop, "Line", &line.address, (store.reached.access_key, store.reached.secret_key));
+    let files = picture_files(&desktop, "p", 40, 12);
+    let mut arguments = vec!["upload".to_owned(), "--folder".to_owned(), "docs".to_owned()];
+    arguments.extend(files.iter().map(|(path, _)| path.display().to_string()));
+    desktop.imagepic(&arguments).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    for (language, title, [moves, now, moving, stop], from, to) in [
+        ("zh-CN", "图库", ["移动…", "移动", "正在移动", "停止"], "docs", "归档"),
+        ("en", "Library", ["Move…", "Move", "Moving ", "Stop"], "docs", "archive"),
+    ] {
+        speaks(&desktop, language, title).await;
+        let place = format!("location.hash = '#buckets/line/{BUCKET}/'; dispatchEvent(new PopStateEvent('popstate'))");
+        session.execute(&place, Vec::new()).await.expect("a script");
+        click(&session, &format!("[data-id='f:{from}/']")).await;
+        session.press(moves).await;
+        type_over(&session, "#naming", to).await;
+        line.holds("x-amz-copy-source");
+        session.press(now).await;
+        line.has_held().await;
+        session.text_with("that it is under way", |text| text.contains(moving)).await;
+        session.press(stop).await;
+        line.mends();
+        session.text_with("that it is over", |text| !text.contains(moving)).await;
+        let keys = desktop.keys(BUCKET);
+        let here = keys.iter().filter(|key| key.starts_with(&format!("{from}/"))).count();
+        let there = keys.iter().filter(|key| key.starts_with(&format!("{to}/"))).count();
+        assert!(here > 0 && there > 0, "{here} here, {there} there: it was not stopped on its way");
+        let names: std::collections::HashSet<_> = keys.iter().filter_map(|key| key.rsplit('/').next()).collect();
+        assert_eq!((keys.len(), names.len()), (40, 40), "{keys:?}");
+    }
     session.close().await;
 }

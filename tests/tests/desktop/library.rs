@@ -45,8 +45,12 @@ async fn an_upload_is_found_copied_deleted_and_taken_back() {
     click(&session, ".details [aria-label=Delete]").await;
     session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
     assert_eq!(desktop.keys(BUCKET).len(), 4, "its seconds are not over");
+    let in_the_menu =
+        async || desktop.tray().wait_for(&["Recent"]).await.children.iter().any(|line| line.label.starts_with("登录页"));
+    eventually("the menu to offer its link no longer", async || (!in_the_menu().await).then_some(())).await;
     click(&session, ".bulk .undo").await;
     session.text_with("it to be back", |text| !text.contains("1 upload deleted") && text.contains("登录页.png")).await;
+    eventually("its line in the menu", async || in_the_menu().await.then_some(())).await;
     assert_eq!(http::get(&link).await.status, 200);
 
     click(&session, ".details [aria-label=Delete]").await;
@@ -90,7 +94,7 @@ async fn what_is_deleted_goes_when_imagepic_is_told_to_end() {
     session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
     // As at the end of a session: nobody closes windows first.
     desktop.ask_app_to_end();
-    eventually("imagepic to end", async || (!desktop.has_app()).then_some(())).await;
+    desktop.app_ends().await;
     assert!(desktop.keys(BUCKET).is_empty(), "it is deleted, as it was said");
     assert!(history(&desktop).is_empty());
     session.close().await;

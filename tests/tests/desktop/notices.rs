@@ -3,7 +3,7 @@
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, clipboard, eventually, http, pictures};
 
-use crate::steps::{BUCKET, Elsewhere, app_watching, copy_picture, gives_back_png, link_on_clipboard, set};
+use crate::steps::{BUCKET, Elsewhere, app_watching, copy_picture, gives_back_png, history, link_on_clipboard, set};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undo_takes_the_object_out_of_the_bucket_gives_the_clipboard_back_and_says_so() {
@@ -67,6 +67,11 @@ async fn retry_sends_what_failed_once_its_cause_is_mended() {
         desktop.notifications().all().into_iter().rfind(|told| told.id == failed.id).filter(|told| told.summary == "Link copied")
     })
     .await;
+    // Its link can still be copied once its object is gone, and says so.
+    store.loses(&desktop, "later", &history(&desktop)[0]);
+    desktop.tray().click(&["Recent", "early.png"]).await;
+    let nowhere = "early.png is no longer in later: its link opens nothing";
+    desktop.notifications().wait_for("it leads nowhere", |told| told.body.contains(nowhere)).await;
     app.quit();
 }
 
@@ -103,6 +108,12 @@ async fn a_picture_that_breaks_off_is_told_as_damaged_with_its_link() {
     assert!(desktop.start_app(&[&half]).wait_for_end().await.success());
     let told = desktop.notifications().wait_for("it goes damaged", |told| told.summary == "Link copied").await;
     assert!(told.body.contains("damaged") && told.body.contains("half.png"), "{}", told.body);
+    set(&desktop, "general.language", "zh-CN");
+    desktop.tray().wait_for(&["退出"]).await;
+    let half = desktop.file("半张.png", &whole[..whole.len() / 3]);
+    assert!(desktop.start_app(&[&half]).wait_for_end().await.success());
+    let told = desktop.notifications().wait_for("it goes damaged", |told| told.body.contains("半张.png")).await;
+    assert!(told.summary == "已复制 1 个链接" && told.body.contains("损坏"), "{told:?}");
     app.quit();
 }
 

@@ -4,7 +4,7 @@ use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, Site, clipboard, eventually, http, pictures, xdnd};
 
 use crate::hands::speaks;
-use crate::steps::{BUCKET, gives_back_png, history, link_on_clipboard};
+use crate::steps::{BUCKET, gives_back_png, history, link_on_clipboard, set};
 
 /// Drops it, until the window took it, once its page is there to say something about it.
 async fn drop_on_zone(desktop: &Desktop, session: &Session, offers: &[xdnd::Offer]) {
@@ -74,10 +74,11 @@ async fn what_is_dragged_out_of_a_page_and_is_no_picture_says_what_it_is() {
     // Where notifications have no buttons the tray asks too.
     desktop.tray().click(&["Fetch from your own network?", "Fetch"]).await;
     session.text_with("what came", |text| text.contains("text/html") && text.contains("2.7 kB")).await;
+    speaks(&desktop, "zh-CN", "拖放区").await;
     drop_on_zone(&desktop, &session, &xdnd::out_of_chromium("blob:https://app.example/4711")).await;
-    session.text_with("the refusal", |text| text.contains("blob:") && text.contains("Save the image first")).await;
+    session.text_with("the refusal", |text| text.contains("blob:") && text.contains("先保存图片，再拖放文件")).await;
     drop_on_zone(&desktop, &session, &[xdnd::uri_list(&[site.show("/no.png", "image/png", &pictures::png(5, 9, 9))])]).await;
-    session.text_with("the picture", |text| text.contains("Link copied") || text.contains("copied")).await;
+    session.text_with("the picture", |text| text.contains("链接已复制")).await;
     assert_eq!(history(&desktop).len(), 1);
     session.close().await;
 }
@@ -93,13 +94,14 @@ async fn the_console_and_the_clipboard_take_addresses_too() {
     assert!(site.asked().is_empty());
     let said = desktop.imagepic(&["upload", "--allow-private", &address]);
     gives_back_png(said.success().out.trim(), &picture).await;
+    set(&desktop, "general.language", "zh-CN");
     let app = desktop.launch::<&str>(&[]).await;
     let picture = pictures::png(7, 70, 50);
     let copied = desktop.file("address.txt", site.show("/copied.png", "image/png", &picture).as_bytes());
     let _owner = clipboard::copy(&desktop.machine, "UTF8_STRING", &copied).await;
-    desktop.tray().click(&["Upload clipboard"]).await;
-    let asked = desktop.notifications().wait_for("may it be fetched?", |told| told.summary.contains("your own network")).await;
-    desktop.notifications().press(&asked, "Fetch").await;
+    desktop.tray().click(&["上传剪贴板"]).await;
+    let asked = desktop.notifications().wait_for("may it be fetched?", |told| told.summary == "从你自己的网络获取？").await;
+    desktop.notifications().press(&asked, "获取").await;
     // The address is a link as well: what it becomes is another one.
     let address = site.show("/copied.png", "image/png", &picture);
     gives_back_png(&link_on_clipboard(&desktop, Some(&address)).await, &picture).await;

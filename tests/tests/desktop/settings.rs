@@ -128,6 +128,18 @@ async fn keys_are_recorded_by_pressing_them_and_then_upload_the_clipboard_from_a
     app.quit();
 }
 
+/// Presses keys for as long as a person's finger is on them.
+fn hold(desktop: &Desktop, window: &display::Shown, keys: &str) {
+    let id = window.id.to_string();
+    let run = |arguments: &[&str]| {
+        let done = desktop.machine.command("xdotool").args(arguments).status().expect("xdotool is installed");
+        assert!(done.success(), "{arguments:?}");
+    };
+    run(&["windowactivate", "--sync", &id, "keydown", keys]);
+    std::thread::sleep(std::time::Duration::from_millis(120));
+    run(&["keyup", keys]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_another_program_has_taken_or_that_we_use_already_are_said_at_their_place() {
     use x11rb::connection::Connection as _;
@@ -155,11 +167,26 @@ async fn keys_that_another_program_has_taken_or_that_we_use_already_are_said_at_
         .check()
         .expect("nobody has it");
     let session = Session::start(&desktop, &["--show", "settings"]).await;
-    session.press("Shortcuts").await;
     let window = display::wait_for_window(&desktop.machine, "Settings").await;
-    // Keys that the other program hears never reach the field: they come from the console here, or were free when they were recorded.
-    crate::steps::set(&desktop, "shortcuts.library", "Ctrl+F9");
-    session.text_with("whose keys they are", |text| text.contains("Another program has taken Ctrl+F9")).await;
+    // Keys that the other program hears never reach the field, which says so all the same.
+    for (language, title, pane, says) in [
+        ("zh-CN", "设置", "快捷键", "Ctrl+F9 已被其他程序占用"),
+        ("en", "Settings", "Shortcuts", "Another program has taken Ctrl+F9"),
+    ] {
+        crate::hands::speaks(&desktop, language, title).await;
+        session.press(pane).await;
+        session.find_soon("#record-library").await.click().await.expect("a button");
+        session.find_soon("#record-library.is-recording").await;
+        hold(&desktop, &window, "ctrl+F9");
+        session.text_with("whose keys they are", |text| text.contains(says)).await;
+        let recorded = desktop.imagepic(&["settings", "get", "shortcuts.library"]).out;
+        assert!(recorded.trim().is_empty(), "{recorded}");
+        session.find_soon("#record-library:not(.is-recording)").await;
+    }
+    // They may come from the console, too, or were free when they were recorded.
+    crate::steps::set(&desktop, "shortcuts.drop_zone", "Ctrl+F9");
+    let said = session.find_soon("#said-drop_zone").await.text().await.expect("a sentence");
+    assert!(said.contains("Another program has taken Ctrl+F9"), "{said}");
     for (keys, says) in [("ctrl+alt+p", "is used for \"Pause or resume\" already"), ("ctrl+c", "in every program")] {
         session.find_soon("#record-library").await.click().await.expect("a button");
         session.find_soon("#record-library.is-recording").await;
@@ -227,6 +254,9 @@ async fn a_template_that_cannot_be_is_named_where_it_is_typed_and_the_next_name_
     field.send_keys(ALL).await.expect("a field");
     field.send_keys("web/{stem}.{ext}\u{e007}").await.expect("a field");
     session.text_with("the next name", |text| text.contains("web/screenshot.png")).await;
+    crate::hands::speaks(&desktop, "zh-CN", "设置").await;
+    crate::hands::type_over(&session, "#set-clipboard_name", "{name}").await;
+    session.text_with("the wrong part", |text| text.contains("没有占位符 {name}")).await;
     eventually("the template in the settings", async || {
         let said = desktop.imagepic(&["settings", "get", "destinations.this-computer.file_name"]);
         (said.out.trim() == "web/{stem}.{ext}").then_some(())

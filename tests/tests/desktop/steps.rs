@@ -146,6 +146,16 @@ impl Elsewhere {
         there(&["upload", first.to_str().expect("plain")]);
     }
 
+    /// Another program removes the object of this upload, as the history names it.
+    pub(crate) fn loses(&self, desktop: &Desktop, bucket: &str, upload: &Value) {
+        let place = format!("{bucket}/{}", upload["key"].as_str().expect("a key"));
+        desktop
+            .imagepic_with(&["rm", &place], |command| {
+                command.env("IMAGEPIC_HOME", &self.home);
+            })
+            .success();
+    }
+
     /// Makes the bucket that [`Elsewhere::add`] names, by uploading something there.
     pub(crate) fn make_bucket(&self, desktop: &Desktop) {
         let first = desktop.file("first.png", &pictures::png(1, 8, 8));
@@ -158,31 +168,7 @@ impl Elsewhere {
     /// Adds it as a destination of the desktop's home and makes it the current one.
     pub(crate) fn add(&self, desktop: &Desktop, name: &str) {
         self.make_bucket(desktop);
-        let secret = desktop.file("secret", self.secret_key.as_bytes());
-        let endpoint = self.endpoint();
-        let arguments = [
-            "destinations",
-            "add",
-            "s3",
-            "--name",
-            name,
-            "--endpoint",
-            &endpoint,
-            "--region",
-            "us-east-1",
-            "--access-key",
-            &self.access_key,
-            "--secret-key-stdin",
-            "--bucket",
-            BUCKET,
-            "--path-style",
-        ];
-        desktop
-            .imagepic_with(&arguments, |command| {
-                command.stdin(fs::File::open(&secret).expect("it was written"));
-            })
-            .success();
-        desktop.imagepic(&["destinations", "use", name]).success();
+        add_s3(desktop, name, &self.endpoint(), (&self.access_key, &self.secret_key));
     }
 
     async fn answers(&self) {
@@ -195,6 +181,34 @@ impl Drop for Elsewhere {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Adds a store as a destination of the desktop's home, by its access and secret key, and makes it the current one.
+pub(crate) fn add_s3(desktop: &Desktop, name: &str, endpoint: &str, (access_key, secret_key): (&str, &str)) {
+    let secret = desktop.file("secret", secret_key.as_bytes());
+    let arguments = [
+        "destinations",
+        "add",
+        "s3",
+        "--name",
+        name,
+        "--endpoint",
+        endpoint,
+        "--region",
+        "us-east-1",
+        "--access-key",
+        access_key,
+        "--secret-key-stdin",
+        "--bucket",
+        BUCKET,
+        "--path-style",
+    ];
+    desktop
+        .imagepic_with(&arguments, |command| {
+            command.stdin(fs::File::open(&secret).expect("it was written"));
+        })
+        .success();
+    desktop.imagepic(&["destinations", "use", name]).success();
 }
 
 fn host(desktop: &Desktop, home: &PathBuf) -> Child {

@@ -157,19 +157,22 @@ async fn a_full_disk_refuses_what_does_not_fit_and_keeps_what_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_settings_file_is_named_with_its_line_and_left_as_it_is() {
-    let desktop = Desktop::start().await;
+    let mut desktop = Desktop::start().await;
+    // Which language was chosen nobody can read: it is the system's.
+    desktop.set_env("LANG", "zh_CN.UTF-8");
     fs::create_dir_all(desktop.home()).expect("ours");
     let broken = "version = 1\n[general\nlanguage = \"en\"\n";
     let settings = desktop.home().join("settings.toml");
     fs::write(&settings, broken).expect("ours");
     let said = desktop.imagepic(&["settings", "set", "general.language", "en"]);
     assert!(!said.status.success());
-    assert!(said.err.contains("settings.toml") && said.err.contains("line 2"), "{}", said.err);
+    assert!(said.err.contains("settings.toml") && said.err.contains("第 2 行"), "{}", said.err);
     let app = desktop.launch::<&str>(&[]).await;
     desktop
         .notifications()
-        .wait_for("the settings are broken", |told| format!("{}{}", told.summary, told.body).contains("settings.toml"))
+        .wait_for("the settings are broken", |told| told.body.contains("settings.toml") && told.body.contains("不改动它"))
         .await;
+    desktop.tray().wait_for(&["上传剪贴板"]).await;
     let picture = pictures::png(47, 60, 60);
     assert!(desktop.start_app(&[desktop.file("still.png", &picture)]).wait_for_end().await.success());
     gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;

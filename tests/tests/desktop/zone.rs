@@ -177,3 +177,21 @@ async fn the_zone_opens_where_it_was_left_also_after_the_next_start() {
     is_there("after the next start").await;
     app.quit();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_menu_shows_every_line_down_to_quit_in_the_small_window() {
+    let desktop = Desktop::start().await;
+    let session = Session::start(&desktop, &["--show", "drop-zone"]).await;
+    for words in BOTH {
+        speaks(&desktop, words.language, words.title).await;
+        session.text_with("the zone", |text| text.contains(words.inviting)).await;
+        click(&session, ".dz-foot > .floats:last-child > button").await;
+        session.find_soon(".dz-foot .menu").await;
+        let hidden = "const menu = document.querySelector('.dz-foot .menu'); const at = menu.getBoundingClientRect(); \
+                      return Math.max(menu.scrollHeight - menu.clientHeight, -at.top, at.bottom - innerHeight)";
+        let hidden = session.execute(hidden, Vec::new()).await.expect("a page").as_f64().expect("a number");
+        assert!(hidden <= 0.0, "{hidden} px of the menu are out of sight in {}", words.language);
+        session.active_element().await.expect("a line of it").send_keys("\u{e00c}").await.expect("keys");
+    }
+    session.close().await;
+}

@@ -3,4 +3,4 @@
 /**
  * What images can be converted to.
  */
-export type Convert = "png" | "jpeg" | "webp";
+export type Convert = "png" | "jpeg" | "webp" | "avif";

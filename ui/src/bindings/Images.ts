@@ -15,7 +15,7 @@ strip_metadata: boolean,
  */
 convert?: Convert | null, 
 /**
- * Of JPEG and WebP, 1 to 100; WebP is lossless at 100. `None`: [`USUAL_QUALITY`] for what has to be made anew, and nothing is made
+ * Of JPEG, WebP and AVIF, 1 to 100; WebP is lossless at 100. `None`: [`USUAL_QUALITY`] for what has to be made anew, and nothing is made
  * anew for the quality's sake.
  */
 quality?: number | null, 

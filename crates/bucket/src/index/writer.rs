@@ -64,6 +64,9 @@ impl<T: Send, F: FnOnce(&Connection, &mut Effects) -> Try<T> + Send> Job for Cha
         };
         if out.is_ok() {
             self.fresh.drain(..).for_each(Fresh::keep);
+        } else {
+            // Before the answer: once something is refused, nothing of it is left.
+            self.fresh.clear();
         }
         // Whoever asked may have hung up; what was committed stays.
         _ = self.reply.send(out);

@@ -1,6 +1,7 @@
 //! The real program on a home of its own, against the embedded bucket it starts in the background.
 
 mod again;
+mod avif;
 mod hints;
 mod images;
 mod network;

@@ -22,7 +22,7 @@ pub struct Images {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional = nullable)]
     pub convert: Option<Convert>,
-    /// Of JPEG and WebP, 1 to 100; WebP is lossless at 100. `None`: [`USUAL_QUALITY`] for what has to be made anew, and nothing is made
+    /// Of JPEG, WebP and AVIF, 1 to 100; WebP is lossless at 100. `None`: [`USUAL_QUALITY`] for what has to be made anew, and nothing is made
     /// anew for the quality's sake.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional = nullable)]
@@ -52,11 +52,14 @@ pub enum Convert {
     Jpeg,
     /// Lossy below a quality of 100.
     Webp,
+    /// Lossy; takes seconds.
+    Avif,
 }
 
 impl Convert {
     /// Every one of them by the word it has in settings.
-    pub const ALL: [(&'static str, Self); 3] = [("png", Self::Png), ("jpeg", Self::Jpeg), ("webp", Self::Webp)];
+    pub const ALL: [(&'static str, Self); 4] =
+        [("png", Self::Png), ("jpeg", Self::Jpeg), ("webp", Self::Webp), ("avif", Self::Avif)];
 
     /// By its word.
     #[must_use]
@@ -71,6 +74,7 @@ impl Convert {
             Self::Png => "png",
             Self::Jpeg => "jpeg",
             Self::Webp => "webp",
+            Self::Avif => "avif",
         }
     }
 }

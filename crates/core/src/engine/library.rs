@@ -235,7 +235,10 @@ impl Library {
             Some(Ok(link)) => {
                 let signed = link.expires.is_some();
                 let url = if signed { unsigned(&link.url) } else { link.url.clone() };
-                let line = |format: Format| LinkLine { text: crate::deliver::line(&row, &url, format, own), format };
+                let line = |format: Format| {
+                    let text = crate::deliver::line(&row, &url, format, own);
+                    LinkLine { text: if signed { with_dots(&text, &url) } else { text }, format }
+                };
                 (formats.map(line).collect(), signed, None)
             }
             Some(Err(error)) => (Vec::new(), row.expires_at.is_some(), Some(error.message(inner.hub.lang()))),
@@ -392,6 +395,13 @@ fn unsigned(url: &str) -> String {
     }
 }
 
+/// The formats encode what no address holds in the open, the dots of a shortened one too: `%E2%80%A6` tells nobody that something is left out.
+fn with_dots(text: &str, shown: &str) -> String {
+    let end = shown.rfind('?').map_or("", |at| &shown[at..]);
+    let coded = end.replace('…', "%E2%80%A6");
+    if coded.is_empty() { text.to_owned() } else { text.replace(&coded, end) }
+}
+
 #[cfg(unix)]
 fn path_of(bytes: Vec<u8>) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
@@ -413,5 +423,28 @@ mod tests {
         assert_eq!(shown, "https://s3.example/b/a.png?X-…");
         assert_eq!(unsigned("https://s3.example/b/a.png?sig=00ff"), "https://s3.example/b/a.png?…");
         assert_eq!(unsigned("https://s3.example/b/a.png"), "https://s3.example/b/a.png");
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_signed_link_shows_as_dots_in_every_format() {
+        let signed = ["https://s3.example/b/a%20(1).png?X-Amz-Signature=00ff", "https://s3.example/b/a.png?sig=00ff"];
+        for url in signed.map(unsigned) {
+            for format in Format::ALL {
+                let target = crate::link::Target {
+                    url: &url,
+                    name: "a.png",
+                    content_type: "image/png",
+                    width: None,
+                    height: None,
+                    density: 1,
+                };
+                let text = with_dots(&crate::link::text(&target, format, &[]), &url);
+                assert!(text.contains('…') && !text.contains("%E2%80%A6") && !text.contains("00ff"), "{format}: {text}");
+            }
+        }
+        assert_eq!(
+            with_dots("https://s3.example/%E2%80%A6.png", "https://s3.example/%E2%80%A6.png"),
+            "https://s3.example/%E2%80%A6.png"
+        );
     }
 }

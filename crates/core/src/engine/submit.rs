@@ -22,6 +22,8 @@ use crate::queue::hold::{HELD_AT_MOST, Held, Hold};
 
 /// Uploads that share one commit at intake, so that the first of a thousand does not wait for the last.
 const CHUNK: usize = 24;
+/// The same while nothing travels yet: so many as start at once.
+const FIRST: usize = 8;
 /// Files that are read and hashed at the same time.
 const READERS: usize = 4;
 
@@ -86,10 +88,14 @@ impl Given {
 pub(super) fn take_one(item: &Item, destination: &Destination, to: To<'_>, queue: &crate::queue::Queue) -> Result<Taken> {
     let take = || intake::take(item, destination, &destination.name, to);
     // What is kept for thumbnails gives way first.
-    match take() {
+    let mut taken = match take() {
         Err(error) if error.code == Code::DiskFull && queue.release_kept() => take(),
         other => other,
+    }?;
+    if let Some(small) = taken.small.take() {
+        super::thumbnails::keep(&super::thumbnails::stem(&queue.home, &taken.prepared), "png", &small);
     }
+    Ok(taken)
 }
 
 impl Inner {
@@ -149,7 +155,8 @@ impl Inner {
         let mut items = items.into_iter().peekable();
         while let Some(first) = items.next() {
             // What takes long to make does not keep what is made already from travelling, nor what has not come what has.
-            let at_once = if crate::prepare::converts(&destination.images) { READERS } else { CHUNK };
+            let chunk = if batch.each.is_empty() { FIRST } else { CHUNK };
+            let at_once = if crate::prepare::converts(&destination.images) { READERS } else { chunk };
             let mut chunk = vec![coming.take(first).await];
             while chunk.len() < at_once
                 && let Some(next) = items.next_if(|next| coming.is_here(next))
@@ -190,6 +197,10 @@ impl Inner {
             self.hub.bump();
         }
         self.move_on(&mut holds, 0).await;
+        if self.role == super::Role::Console {
+            // While the links are made and written.
+            self.journal.rest();
+        }
         self.without_refused(&holds, &mut batch, lang);
         if !declined.is_empty() {
             batch.each.extend(declined);
@@ -318,10 +329,10 @@ impl Inner {
     async fn move_on(&self, holds: &mut Vec<(i64, Arc<Hold>)>, at_most: usize) -> bool {
         let mut changes = self.hub.generations();
         loop {
-            let open: Vec<_> = holds.iter().filter(|(_, hold)| hold.now() == Held::Open).cloned().collect();
             holds.retain(|(_, hold)| hold.now() != Held::Safe);
-            let Some(oldest) = open.iter().map(|(_, hold)| hold.since).min() else { return true };
-            if open.len() <= at_most {
+            let open = || holds.iter().filter(|(_, hold)| hold.now() == Held::Open);
+            let Some(oldest) = open().map(|(_, hold)| hold.since).min() else { return true };
+            if open().count() <= at_most {
                 return true;
             }
             let left = if self.hub.with(|live| live.paused) {
@@ -330,7 +341,7 @@ impl Inner {
                 self.queue.pace.hold.saturating_sub(oldest.elapsed())
             };
             if left.is_zero() {
-                self.queue.secure(open).await;
+                self.queue.secure(open().cloned().collect()).await;
                 return false;
             }
             tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Cursor, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use imagepic_words::errors;
@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::{Browse, Inner, Uploads};
 use crate::error::{Code, Error, Result};
+use crate::home::Home;
 use crate::journal::{Row, RowState};
 use crate::queue::blocking;
 
@@ -50,7 +51,7 @@ impl Inner {
         let fresh = if row.spool.is_none() { self.queue.fresh.get(row.id) } else { None };
         let newer = if row.spool.is_none() && fresh.is_none() { self.journal.get(row.id).await? } else { None };
         let row = newer.as_ref().unwrap_or(row);
-        let stem = self.home.thumbnails().join(hex::encode(row.prepared));
+        let stem = stem(&self.home, &row.prepared);
         let spool = row.spool.as_ref().map(|name| self.queue.spool_file(name));
         let reference = row.reference.clone();
         let name = row.name.clone();
@@ -101,6 +102,19 @@ pub(super) fn kept(stem: &Path) -> Option<Picture> {
     KINDS.into_iter().find_map(|(end, kind)| Some((fs::read(stem.with_extension(end)).ok()?, kind)))
 }
 
+/// The name, without an end, of what is small of these bytes.
+pub(super) fn stem(home: &Home, prepared: &[u8; 32]) -> PathBuf {
+    home.thumbnails().join(hex::encode(prepared))
+}
+
+/// Keeps one under this name, which gets this end. Most can be made again at any time, so a failure to keep one is no failure.
+pub(super) fn keep(stem: &Path, end: &str, bytes: &[u8]) {
+    match crate::home::write_whole(&stem.with_extension(end), bytes) {
+        Ok(()) => stem.parent().map_or((), |folder| prune(folder, KEPT_AT_MOST)),
+        Err(error) => tracing::debug!(%error, "a thumbnail was not kept"),
+    }
+}
+
 /// Makes one and keeps it under this name, which has no end yet.
 pub(super) fn small(mut picture: impl BufRead + Seek, stem: &Path) -> Option<Picture> {
     let drawing = imagepic_media::drawing(&mut picture).inspect_err(|error| tracing::debug!(%error, "no thumbnail")).ok()?;
@@ -109,11 +123,7 @@ pub(super) fn small(mut picture: impl BufRead + Seek, stem: &Path) -> Option<Pic
         Some(drawing) => (drawing, svg),
         None => (crate::prepare::thumbnail(picture)?, png),
     };
-    // Can be made again at any time, so a failure to keep it is no failure.
-    match crate::home::write_whole(&stem.with_extension(end), &bytes) {
-        Ok(()) => stem.parent().map_or((), |folder| prune(folder, KEPT_AT_MOST)),
-        Err(error) => tracing::debug!(%error, "a thumbnail was not kept"),
-    }
+    keep(stem, end, &bytes);
     Some((bytes, kind))
 }
 

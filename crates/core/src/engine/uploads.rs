@@ -20,6 +20,8 @@ use crate::store::Link;
 
 /// Uploads that are cancelled, retried or dismissed side by side.
 const AT_ONCE: usize = 16;
+/// Of copied links so many are looked at whether they lead somewhere.
+const LOOKED_AT: usize = 20;
 
 /// How a capture is to be uploaded; the settings fill what is `None`.
 #[derive(Debug, Clone, Default)]
@@ -339,7 +341,41 @@ impl Uploads {
         }
         let text = lines.join("\n");
         self.inner.delivery.write(&text).await?;
+        self.see_whether_there(ids);
         Ok(text)
+    }
+
+    /// Somebody has these links by now: where one leads nowhere any more, a notice says so a moment later. Of many the first are looked
+    /// at; a store that does not tell is no reason for a word.
+    pub fn see_whether_there(&self, ids: &[i64]) {
+        let (inner, ids) = (Arc::clone(&self.inner), ids[..ids.len().min(LOOKED_AT)].to_vec());
+        let looking = async move {
+            let stop = inner.stop.clone();
+            let look = |id: i64| {
+                let inner = Arc::clone(&inner);
+                async move {
+                    let row = inner.ended(id).await.ok().filter(|row| row.state == RowState::Done)?;
+                    let there = inner.stores.of(&row.destination).await.ok()?.stat(&row.bucket, &row.key).await;
+                    there.is_ok_and(|there| there.is_none()).then_some(row)
+                }
+            };
+            let looks = stream::iter(ids.into_iter().map(look)).buffered(AT_ONCE).collect::<Vec<_>>();
+            let gone: Vec<_> = tokio::select! {
+                gone = looks => gone.into_iter().flatten().collect(),
+                () = stop.cancelled() => return,
+            };
+            let name = |row: &Row| if row.name.is_empty() { row.key.clone() } else { row.name.clone() };
+            let text = match &gone[..] {
+                [] => return,
+                [one] => imagepic_words::library::leads_nowhere(name(one), &one.bucket),
+                several => {
+                    let names: Vec<String> = several.iter().map(name).collect();
+                    imagepic_words::library::lead_nowhere(several.len(), names.join(", "))
+                }
+            };
+            inner.notice(&Error::new(Code::NoSuchObject, text));
+        };
+        self.inner.tasks.spawn_on(looking, &self.inner.runtime);
     }
 
     /// The text of one upload's link in a format, without touching the clipboard.
@@ -350,6 +386,19 @@ impl Uploads {
         let (format, own) = self.inner.format(format)?;
         let row = self.inner.ended(id).await?;
         Ok(crate::deliver::line(&row, &self.link(id).await?.url, format, &own))
+    }
+
+    /// Link and text at once, for whoever shows both: as [`link`](Self::link) and [`link_text`](Self::link_text).
+    ///
+    /// # Errors
+    /// As [`link_text`](Self::link_text).
+    pub async fn link_and_text(&self, id: i64, format: Option<Format>) -> Result<(Link, String)> {
+        let (format, own) = self.inner.format(format)?;
+        let row = self.inner.ended(id).await?;
+        let link = self.inner.delivery.link(&row).await?;
+        let text = crate::deliver::line(&row, &link.url, format, &own);
+        self.inner.link_lives(row, &link).await?;
+        Ok((link, text))
     }
 
     /// What was uploaded, newest first.

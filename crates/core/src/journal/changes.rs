@@ -1,7 +1,7 @@
 //! Every statement that changes the journal.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, named_params, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use super::rows::{Change, Row, RowState, Twin};
 use super::table::{COLUMNS, NEXT_CHANGE, OPEN, all, insert, row, twin, unjson, word};
@@ -59,31 +59,49 @@ impl Journal {
             let fault = change.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
             let over = matches!(change.state, RowState::Done | RowState::Failed | RowState::Cancelled | RowState::Gone);
             // SQLite writes the entries of every index anew whose columns are named here, changed or not.
-            let key = if change.key.is_some() { ", key = :key" } else { "" };
+            let key = if change.key.is_some() { ", key = ?15" } else { "" };
             let spool = if change.forgets_spool { ", spool = NULL" } else { "" };
             let (state, waiting) = (word(change.state), change.waiting.and_then(word));
-            let mut values = named_params! {
-                ":id": row.id, ":owner": owner, ":over": over, ":state": state, ":etag": change.etag, ":fault": fault,
-                ":waiting": waiting, ":tries": change.tries, ":next": change.next_try_at, ":done": change.done_at,
-                ":reused": change.reused, ":created": change.created, ":expires": change.expires_at,
-            }
+            let owned = owner.as_ref().filter(|_| !over);
+            // Asked before, not by RETURNING: for that SQLite opens a table of its own each time, and notes every page before it changes it.
+            let before = connection
+                .prepare_cached(&format!("SELECT spool, reference, {NEXT_CHANGE} FROM uploads WHERE id = ?1"))?
+                .query_row([row.id], |sql| Ok((sql.get(0)?, unjson(sql, "reference")?, sql.get(2)?)))
+                .optional()?;
+            let Some((kept, reference, changed)): Option<(Option<String>, _, i64)> = before else { return Ok(None) };
+            let mut values = params![
+                row.id,
+                owner,
+                owned,
+                state,
+                change.etag,
+                fault,
+                waiting,
+                change.tries,
+                change.next_try_at,
+                change.done_at,
+                change.reused,
+                change.created,
+                change.expires_at,
+                changed
+            ]
             .to_vec();
             if let Some(key) = &change.key {
-                values.push((":key", key));
+                values.push(key);
             }
             let written = connection
                 .prepare_cached(&format!(
-                    "UPDATE uploads SET state = :state, etag = :etag, fault = :fault, waiting = :waiting, tries = :tries, \
-                     next_try_at = :next, done_at = :done, reused = :reused, created = :created, expires_at = :expires, \
-                     owner = CASE WHEN :over THEN NULL ELSE :owner END, changed = {NEXT_CHANGE}{key}{spool} \
-                     WHERE id = :id AND (:owner IS NULL OR (owner IS :owner AND state IN ('queued', 'waiting'))) \
-                     RETURNING owner, spool, reference, changed"
+                    "UPDATE uploads SET state = ?4, etag = ?5, fault = ?6, waiting = ?7, tries = ?8, next_try_at = ?9, done_at = ?10, \
+                     reused = ?11, created = ?12, expires_at = ?13, owner = ?3, changed = ?14{key}{spool} \
+                     WHERE id = ?1 AND (?2 IS NULL OR (owner IS ?2 AND state IN ('queued', 'waiting')))"
                 ))?
-                .query_row(values.as_slice(), |sql| Ok((sql.get(0)?, sql.get(1)?, unjson(sql, "reference")?, sql.get(3)?)))
-                .optional()?;
-            let Some(written) = written else { return Ok(None) };
+                .execute(values.as_slice())?;
+            if written == 0 {
+                return Ok(None);
+            }
             // What a change does not touch is as it was: everything else of a row is written once.
-            (row.owner, row.spool, row.reference, row.changed) = written;
+            (row.owner, row.changed) = (owned.cloned(), changed);
+            (row.spool, row.reference) = (kept.filter(|_| !change.forgets_spool), reference);
             row.apply(change);
             own.note(&row);
             Ok(Some(row))

@@ -1,6 +1,6 @@
 //! How a row lies in the table: columns, words for what is chosen from a few, JSON for what has parts.
 
-use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,6 +16,11 @@ pub(super) const COLUMNS: &str = "id, batch, position, state, source, name, spoo
 pub(super) const OPEN: &str = "state IN ('queued', 'waiting', 'failed')";
 
 pub(super) const NEXT_CHANGE: &str = "(SELECT coalesce(max(changed), 0) + 1 FROM uploads)";
+
+/// The number of the next change, for statements that write one row: it must be asked for within their transaction.
+pub(super) fn next_change(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached(&format!("SELECT {NEXT_CHANGE}"))?.query_row([], |sql| sql.get(0))
+}
 
 pub(super) fn word<T: Serialize>(value: T) -> Option<String> {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned))
@@ -81,29 +86,48 @@ pub(super) fn insert(connection: &Connection, new: &mut Row) -> rusqlite::Result
     let reference = new.reference.as_ref().map(serde_json::to_string).map(json).transpose()?;
     let made = new.made.as_ref().map(serde_json::to_string).map(json).transpose()?;
     let fault = new.fault.as_ref().map(serde_json::to_string).map(json).transpose()?;
-    let (id, changed): (i64, i64) = connection
-        .prepare_cached(&format!(
+    let changed = next_change(connection)?;
+    // By place, not by name: SQLite would look for each of the names among all of them, row for row.
+    connection
+        .prepare_cached(
             "INSERT INTO uploads (batch, position, state, source, name, spool, reference, size, content_type, width, height, original, \
-             prepared, destination, bucket, folder, key, fault, waiting, owner, taken_at, deliver, format, made, density, changed) VALUES (:batch, :position, \
-             :state, :source, :name, :spool, :reference, :size, :content_type, :width, :height, :original, :prepared, :destination, \
-             :bucket, :folder, :key, :fault, :waiting, :owner, :taken_at, :deliver, :format, :made, :density, {NEXT_CHANGE}) RETURNING id, changed"
-        ))?
-        .query_row(
-            named_params! {
-                ":batch": new.batch, ":position": new.position, ":state": word(new.state), ":source": word(new.source),
-                ":name": new.name, ":spool": new.spool, ":reference": reference, ":size": i64::try_from(new.size).unwrap_or(i64::MAX),
-                ":content_type": new.content_type, ":width": new.width, ":height": new.height, ":original": new.original,
-                ":prepared": new.prepared, ":destination": new.destination, ":bucket": new.bucket, ":folder": new.folder,
-                ":key": new.key, ":fault": fault, ":waiting": new.waiting.and_then(word), ":owner": new.owner, ":taken_at": new.taken_at, ":deliver": word(new.deliver),
-                ":format": new.format.and_then(word), ":made": made, ":density": new.density,
-            },
-            |sql| Ok((sql.get(0)?, sql.get(1)?)),
-        )?;
-    new.id = id;
+             prepared, destination, bucket, folder, key, fault, waiting, owner, taken_at, deliver, format, made, density, changed) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, \
+             ?25, ?26)",
+        )?
+        .execute(params![
+            new.batch,
+            new.position,
+            word(new.state),
+            word(new.source),
+            new.name,
+            new.spool,
+            reference,
+            i64::try_from(new.size).unwrap_or(i64::MAX),
+            new.content_type,
+            new.width,
+            new.height,
+            new.original,
+            new.prepared,
+            new.destination,
+            new.bucket,
+            new.folder,
+            new.key,
+            fault,
+            new.waiting.and_then(word),
+            new.owner,
+            new.taken_at,
+            word(new.deliver),
+            new.format.and_then(word),
+            made,
+            new.density,
+            changed,
+        ])?;
+    new.id = connection.last_insert_rowid();
     new.changed = changed;
     if new.batch == 0 {
-        new.batch = id;
-        connection.prepare_cached("UPDATE uploads SET batch = id WHERE id = ?1")?.execute([id])?;
+        new.batch = new.id;
+        connection.prepare_cached("UPDATE uploads SET batch = id WHERE id = ?1")?.execute([new.id])?;
     }
     Ok(())
 }

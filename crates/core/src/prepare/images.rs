@@ -7,7 +7,7 @@ use imagepic_media::convert::{self, Look, Outcome, Wish};
 use imagepic_words::{Text, images as words};
 
 use super::made::{Made, name as called};
-use super::{Kind, cleaned, keeps_metadata, kind, may_hold_metadata, room};
+use super::{Kind, THUMBNAIL, avif, cleaned, keeps_metadata, kind, may_hold_metadata, room};
 use crate::destination::Images;
 use crate::error::{Code, Error, Result};
 use crate::intake::bytes as told;
@@ -24,6 +24,8 @@ pub(crate) struct Prepared {
     pub(crate) changed: bool,
     /// Another picture was made, which takes too long to be done twice.
     pub(crate) made_anew: bool,
+    /// A small picture (PNG) of what nobody here can decode again.
+    pub(crate) small: Option<Vec<u8>>,
     pub(crate) made: Option<Made>,
 }
 
@@ -35,6 +37,7 @@ fn wish(images: &Images) -> Wish {
         max_height: images.max_height,
         squeeze: images.squeeze,
         keep_exif: !images.strip_metadata,
+        small: Some(THUMBNAIL),
     }
 }
 
@@ -59,7 +62,7 @@ pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Re
     let (cleaned, unread) = if images.strip_metadata { cleaned(&bytes, &kind) } else { (None, false) };
     let changed = cleaned.is_some();
     let body = cleaned.unwrap_or(bytes);
-    let mut prepared = Prepared { body, kind, changed, made_anew: false, made: None };
+    let mut prepared = Prepared { body, kind, changed, made_anew: false, small: None, made: None };
     let wish = wish(images);
     if prepared.kind.image && !wish.is_empty() {
         let before = prepared.body.len() as u64;
@@ -73,13 +76,16 @@ pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Re
             // Another format does not say how dense the screen was; with other measures it would not be true any more.
             let density = if new.resized { 1 } else { prepared.kind.density };
             prepared.body = new.bytes.into();
+            prepared.small = new.small;
             prepared.kind = Kind { density, ..self::kind(&prepared.body, name) };
             (prepared.changed, prepared.made_anew) = (true, true);
         }
     }
-    // Another picture is made of the pixels alone.
-    let damaged = (unread && !prepared.made_anew).then(words::keeps_private_damaged);
-    prepared.made = with_private(prepared.made, &prepared.kind, images, damaged);
+    let damaged = unread.then(words::keeps_private_damaged);
+    // Nor does it say anything that nobody asked for, whatever its format could hold.
+    if !prepared.made_anew {
+        prepared.made = with_private(prepared.made, &prepared.kind, images, damaged);
+    }
     Ok(prepared)
 }
 
@@ -95,7 +101,7 @@ fn with_private(made: Option<Made>, kind: &Kind, images: &Images, reason: Option
 }
 
 fn make(bytes: &[u8], wish: &Wish, name: &str) -> Result<Option<Outcome>> {
-    let refused = |error: convert::Error| refusal(&error, wish, name);
+    let refused = |error: convert::Error| refusal(error, wish, name);
     let work = match convert::look(bytes, wish).map_err(refused)? {
         Look::Nothing => return Ok(None),
         Look::Kept(kept) => return Ok(Some(Outcome::Kept(kept))),
@@ -103,19 +109,27 @@ fn make(bytes: &[u8], wish: &Wish, name: &str) -> Result<Option<Outcome>> {
     };
     let _room = room::take(work.memory());
     // Decoders meet hostile files: what one of them trips over must not take along what was given beside it.
-    match catch_unwind(AssertUnwindSafe(|| work.run())) {
+    match catch_unwind(AssertUnwindSafe(|| work.run(&avif::code))) {
         Ok(outcome) => outcome.map(Some).map_err(refused),
         Err(_) => Err(Error::new(Code::BrokenImage, words::broken(name)).because("the decoder gave up")),
     }
 }
 
-fn refusal(error: &convert::Error, wish: &Wish, name: &str) -> Error {
-    let text = match error {
+fn refusal(error: convert::Error, wish: &Wish, name: &str) -> Error {
+    let error = match error {
+        // What has a sentence of its own keeps it.
+        convert::Error::Unmade(cause) => match cause.downcast::<Error>() {
+            Ok(error) => return *error,
+            Err(cause) => convert::Error::Unmade(cause),
+        },
+        other => other,
+    };
+    let text = match &error {
         convert::Error::Bomb { width, height, bytes } => words::bomb(name, width, height, told(*bytes)),
         convert::Error::Truncated => words::truncated(name),
         convert::Error::Broken(_) => words::broken(name),
         convert::Error::Unmade(_) => words::unmade(name, wish.format.map_or("PNG", |format| called(format.mime()))),
     };
-    let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
     Error::new(Code::BrokenImage, text).because(why)
 }

@@ -56,6 +56,7 @@ impl Made {
         let converts = new.format.mime() != was.content_type;
         let format = name(new.format.mime());
         let lost = |loss: &Loss| match loss {
+            Loss::Depth if new.format == Format::Avif => words::lost_depth_ten(format),
             Loss::Depth => words::lost_depth(format),
             Loss::Transparency => words::lost_transparency(format),
             Loss::Profile => words::lost_profile(format),
@@ -84,6 +85,7 @@ impl Made {
                 let pixels = u64::from(kind.width.unwrap_or_default()) * u64::from(kind.height.unwrap_or_default());
                 words::kept_too_large(pixels.div_ceil(1_000_000), told(size))
             }
+            Kept::TooManyFor(format, most) => words::kept_too_many(name(format.mime()), most / 1_000_000),
             Kept::TooLargeFor(format) => words::kept_too_long(name(format.mime())),
             Kept::NotSmaller(after) => words::kept_not_smaller(told(*after), told(size)),
         };
@@ -147,6 +149,7 @@ impl Convert {
             Format::Png => Self::Png,
             Format::Jpeg => Self::Jpeg,
             Format::WebP => Self::Webp,
+            Format::Avif => Self::Avif,
         }
     }
 
@@ -156,6 +159,7 @@ impl Convert {
             Self::Png => Format::Png,
             Self::Jpeg => Format::Jpeg,
             Self::Webp => Format::WebP,
+            Self::Avif => Format::Avif,
         }
     }
 }

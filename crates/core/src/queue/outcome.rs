@@ -31,7 +31,6 @@ impl Queue {
                     // The secret, or who serves this computer's bucket, may be another one next time.
                     self.stores.forget(&row.destination);
                 }
-                self.plan_probe(row.id, &row.destination, waiting);
             }
             Remedy::Retry => {
                 change.tries = row.tries + 1;
@@ -68,12 +67,14 @@ impl Queue {
     async fn hold_back(&self, met: &Row, waiting: Waiting, error: &Error) {
         let others: Vec<Row> = self.hub.with(|live| {
             let held = |entry: &&mut Entry| {
-                let waits = entry.own && !entry.sending && entry.row.state == RowState::Queued && !entry.row.wants_name();
+                let free = entry.own && !entry.sending && !entry.held_back;
+                let waits = free && entry.row.state == RowState::Queued && !entry.row.wants_name();
                 waits && entry.row.destination == met.destination
             };
             // In memory at once, so that none of them starts while the journal is being written.
             let hold = |entry: &mut Entry| {
                 let before = entry.row.clone();
+                entry.held_back = true;
                 entry.row.state = RowState::Waiting;
                 entry.row.waiting = Some(waiting);
                 before
@@ -165,9 +166,10 @@ impl Queue {
         };
         match written {
             Ok(Some(now)) => {
+                let mut probes = self.probes();
                 self.hub.with(|live| {
                     if let Some(entry) = live.entries.get_mut(&row.id) {
-                        entry.sending = false;
+                        (entry.sending, entry.held_back) = (false, false);
                         entry.body = None;
                         entry.look_first = true;
                         entry.due = due;
@@ -176,6 +178,8 @@ impl Queue {
                     batch.news |= over || batch.told.is_none();
                     live.put(now.clone(), !over);
                 });
+                self.plan_probe(&mut probes, &now);
+                drop(probes);
                 self.hub.tell(&now);
                 if now.state == RowState::Done {
                     self.spare_names(&now);
@@ -195,14 +199,14 @@ impl Queue {
             }
             Err(error) => {
                 tracing::error!(id = row.id, error = %error, "the journal did not take what became of an upload");
-                self.plan_probe(row.id, &row.destination, Waiting::Disk);
                 let mut now = self.newest(row);
                 now.state = RowState::Waiting;
                 now.waiting = Some(Waiting::Disk);
                 now.fault = Some(error.fault());
+                let mut probes = self.probes();
                 self.hub.with(|live| {
                     if let Some(entry) = live.entries.get_mut(&row.id) {
-                        entry.sending = false;
+                        (entry.sending, entry.held_back) = (false, false);
                         entry.body = None;
                         entry.look_first = true;
                     }
@@ -210,6 +214,8 @@ impl Queue {
                     batch.news |= batch.told.is_none();
                     live.put(now.clone(), true);
                 });
+                self.plan_probe(&mut probes, &now);
+                drop(probes);
                 self.hub.tell(&now);
                 false
             }

@@ -9,7 +9,7 @@ use super::hold::{Held, Hold};
 use super::send::Confirmed;
 use super::*;
 use crate::destination::{Destination, Images, Kind, LinkPolicy, Names, S3Address};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Waiting};
 use crate::journal::{Change, Last};
 use crate::outside::SystemClock;
 use crate::secrets::{SealedFile, Secrets as _, account};
@@ -68,7 +68,8 @@ impl Scene {
         let stores = Arc::new(Stores::new(home.clone(), "1".to_owned(), true, Arc::clone(&hub), secrets));
         let stop = CancellationToken::new();
         let clock = Arc::new(SystemClock);
-        let queue = Queue::new(hub, journal, stores, home, "1".to_owned(), clock, true, Pace::default(), stop);
+        let pace = Pace { probe: (Duration::from_millis(5), Duration::from_millis(5)), ..Pace::default() };
+        let queue = Queue::new(hub, journal, stores, home, "1".to_owned(), clock, true, pace, stop);
         Self { queue: Arc::new(queue), _server: server, _running: running, _dir: dir }
     }
 
@@ -165,4 +166,76 @@ async fn bytes_that_only_memory_held_are_done_for_good_at_once_until_the_store_i
     assert_eq!(scene.queue.lasts(&row).await, Last::Now);
     row.spool = Some("1_a".to_owned());
     assert_eq!(scene.queue.lasts(&row).await, Last::Soon, "the bytes are here to be compared");
+}
+
+/// What an upload meets where nobody answers.
+fn no_network() -> Error {
+    Error::new(Code::Unreachable, imagepic_words::errors::cancelled("nobody answers"))
+}
+
+impl Scene {
+    fn sends(&self, row: &Row) {
+        self.queue.hub.with(|live| begin(live.entries.get_mut(&row.id).expect("it is open")));
+    }
+
+    fn stands(&self, row: &Row) -> (RowState, Option<Waiting>, bool) {
+        self.queue.hub.with(|live| {
+            let entry = &live.entries[&row.id];
+            (entry.row.state, entry.row.waiting, entry.held_back)
+        })
+    }
+
+    async fn until(&self, row: &Row, wanted: (RowState, Option<Waiting>, bool)) {
+        let mut changes = self.queue.hub.generations();
+        while self.stands(row) != wanted {
+            let _ = tokio::time::timeout(Duration::from_millis(5), changes.changed()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_by_itself_however_slowly_the_disk_notes_that_it_waits() {
+    let scene = Scene::set().await;
+    let (row, hold, _) = scene.take("d.png").await;
+    scene.sends(&row);
+    // The disk is as slow as this lock is held.
+    let slow = hold.lock().await;
+    let queue = Arc::clone(&scene.queue);
+    let met = tokio::spawn({
+        let row = row.clone();
+        async move { queue.met(&row, no_network(), 0).await }
+    });
+    let longer_than_the_pause = Duration::from_millis(30);
+    tokio::time::sleep(longer_than_the_pause).await;
+    scene.queue.wake_due();
+    drop(slow);
+    met.await.expect("no panic");
+    assert_eq!(scene.stands(&row), (RowState::Waiting, Some(Waiting::Network), false));
+    assert!(scene.queue.next_due().is_some(), "nobody will ever try again");
+    tokio::time::sleep(longer_than_the_pause).await;
+    scene.queue.wake_due();
+    assert_eq!(scene.stands(&row).0, RowState::Queued);
+}
+
+#[tokio::test]
+async fn what_is_just_being_held_back_when_its_store_answers_again_is_not_forgotten() {
+    let scene = Scene::set().await;
+    let (first, ..) = scene.take("e.png").await;
+    let (second, hold, _) = scene.take("f.png").await;
+    scene.sends(&first);
+    let slow = hold.lock().await;
+    let queue = Arc::clone(&scene.queue);
+    let met = tokio::spawn({
+        let first = first.clone();
+        async move { queue.met(&first, no_network(), 0).await }
+    });
+    scene.until(&second, (RowState::Waiting, Some(Waiting::Network), true)).await;
+    // Another upload has come through.
+    scene.queue.answered("there");
+    assert_eq!(scene.stands(&first).0, RowState::Queued);
+    assert_ne!(scene.stands(&second).0, RowState::Queued, "it would be sent while it is written down as waiting");
+    drop(slow);
+    met.await.expect("no panic");
+    assert_eq!(scene.stands(&second), (RowState::Waiting, Some(Waiting::Network), false));
+    assert!(scene.queue.next_due().is_some(), "nobody will ever try it again");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use imagepic_core::Code;
 use imagepic_core::engine::library::{LibraryQuery, Presence};
 use imagepic_core::engine::{Engine, Role};
-use imagepic_core::event::Stage;
+use imagepic_core::event::{Event, Stage};
 use imagepic_core::store::Store as _;
 
 use crate::support::*;
@@ -45,14 +45,55 @@ async fn what_is_deleted_leaves_the_list_at_once_and_the_bucket_only_when_its_se
     let leaving = engine.library().delete(&ids[..2]).await.expect("deleted");
     assert_eq!((leaving.ids.len(), leaving.stay), (2, 0));
     assert_eq!(found(&engine, "").await, [ids[2]]);
+    let recent = || engine.snapshot().recent.iter().map(|upload| upload.id).collect::<Vec<_>>();
+    assert_eq!(recent(), [ids[2]], "menus offer its link");
     assert_eq!(remote.objects().await.len(), 3, "its seconds are not over");
     assert_eq!(engine.library().keep(&ids[..1]).await.expect("taken back"), 1);
     assert_eq!(found(&engine, "").await, [ids[0], ids[2]]);
+    let mut shown = recent();
+    shown.sort_unstable();
+    assert_eq!(shown, [ids[0], ids[2]]);
     engine.library().leave_now();
     objects(&remote, 2).await;
     assert_eq!(found(&engine, "").await, [ids[0], ids[2]]);
     assert_eq!(engine.library().check(ids[0]).await.expect("looked"), Presence::There);
     assert_eq!(engine.library().keep(&ids[1..2]).await.expect("asked"), 0, "it is too late");
+    engine.close().await;
+}
+
+/// The next notice.
+async fn noticed(events: &mut tokio::sync::broadcast::Receiver<Event>) -> (Code, String) {
+    let waiting = async {
+        loop {
+            if let Event::Notice { code, message } = events.recv().await.expect("an event") {
+                return (code, message);
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("a notice")
+}
+
+#[tokio::test]
+async fn whoever_copies_links_hears_which_of_them_lead_nowhere_any_more_and_waits_for_nothing() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let ids = uploaded(&engine, &["kept.png", "gone.png", "lost.png"]).await;
+    for id in &ids[1..] {
+        let key = engine.uploads().get(*id).await.expect("it is there").key;
+        remote.store().remove(BUCKET, &key).await.expect("another program removes it");
+    }
+    let mut events = engine.subscribe();
+    // A store that does not answer keeps nobody from what they want to paste.
+    remote.set(Line::Stuck);
+    let copied = engine.uploads().copy_link(&ids[..2], None).await.expect("copied");
+    assert_eq!(place.clipboard.text().as_deref(), Some(copied.as_str()));
+    remote.set(Line::Open);
+    let (code, message) = noticed(&mut events).await;
+    assert_eq!(code, Code::NoSuchObject);
+    assert!(message.contains("gone.png") && message.contains(BUCKET) && !message.contains("kept.png"), "{message}");
+    engine.uploads().copy_link(&ids, None).await.expect("copied");
+    let (_, message) = noticed(&mut events).await;
+    assert!(message.contains("2") && message.contains("gone.png, lost.png"), "{message}");
     engine.close().await;
 }
 

@@ -5,12 +5,14 @@ use image::{DynamicImage, ImageEncoder as _, RgbImage};
 use img_parts::{ImageEXIF as _, ImageICC as _};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
+use super::avif::{Coder, Order};
 use super::{Error, Format, LOSSLESS, Loss, colour};
+use crate::{sniff, thumbnail};
 
 /// How hard libwebp tries, of 6: its own default, and that of most who call it.
 const EFFORT: i32 = 4;
-/// From here on the colours of a JPEG are as fine as its light.
-const FINE: u8 = 90;
+/// From here on the colours of a JPEG are as fine as its light, and those of an AVIF made of one.
+pub(super) const FINE: u8 = 90;
 /// The longest EXIF data a JPEG can hold, in bytes: a segment, without its head.
 const LONGEST_EXIF: usize = 65_527;
 
@@ -20,18 +22,28 @@ pub(super) struct Extras {
     pub(super) exif: Option<Vec<u8>>,
 }
 
+/// What is wanted of the file.
+pub(super) struct How<'a> {
+    pub(super) format: Format,
+    pub(super) quality: u8,
+    /// AVIF alone: colours as fine as light.
+    pub(super) fine: bool,
+    /// AVIF alone: a small picture beside it, of so many pixels a side at most.
+    pub(super) small: Option<u32>,
+    pub(super) avif: &'a Coder<'a>,
+}
+
+/// The file, a small picture beside it, and what it could not hold.
+pub(super) type Encoded = (Vec<u8>, Option<Vec<u8>>, Vec<Loss>);
+
 fn unmade(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::Unmade(error.into())
 }
 
-/// The file, and what it could not hold.
-pub(super) fn encode(
-    picture: DynamicImage,
-    format: Format,
-    quality: u8,
-    mut extras: Extras,
-) -> Result<(Vec<u8>, Vec<Loss>), Error> {
+pub(super) fn encode(picture: DynamicImage, how: &How<'_>, mut extras: Extras) -> Result<Encoded, Error> {
+    let How { format, quality, .. } = *how;
     let mut losses = Vec::new();
+    let mut small = None;
     let deep = picture.color().bytes_per_pixel() / picture.color().channel_count() > 1;
     if deep && format != Format::Png {
         losses.push(Loss::Depth);
@@ -53,8 +65,12 @@ pub(super) fn encode(
             jpeg(picture, quality, extras, &mut losses)?
         }
         Format::WebP => webp(picture, quality, extras)?,
+        Format::Avif => {
+            small = how.small.and_then(|side| thumbnail::of(&picture, side).ok());
+            avif(picture, deep, how, extras)?
+        }
     };
-    Ok((bytes, losses))
+    Ok((bytes, small, losses))
 }
 
 /// Without an alpha channel that says nothing.
@@ -152,4 +168,24 @@ fn webp(picture: DynamicImage, quality: u8, extras: Extras) -> Result<Vec<u8>, E
     file.set_icc_profile(extras.profile.map(Into::into));
     file.set_exif(extras.exif.map(Into::into));
     Ok(file.encoder().bytes().to_vec())
+}
+
+/// The pixels go to whoever writes AVIF, and are gone here as soon as they are there.
+fn avif(picture: DynamicImage, deep: bool, how: &How<'_>, extras: Extras) -> Result<Vec<u8>, Error> {
+    let (width, height) = (picture.width(), picture.height());
+    let order = Order {
+        width,
+        height,
+        channels: picture.color().channel_count(),
+        deep,
+        quality: how.quality,
+        fine: how.fine,
+        profile: extras.profile,
+        exif: extras.exif,
+    };
+    let bytes = (how.avif)(&order, picture.into_bytes()).map_err(Error::Unmade)?;
+    // It comes from another process: what is not what was ordered goes nowhere.
+    let is = sniff(&bytes)
+        .is_some_and(|media| media.mime == how.format.mime() && (media.width, media.height) == (Some(width), Some(height)));
+    if is { Ok(bytes) } else { Err(unmade("what came is not the AVIF that was ordered")) }
 }

@@ -5,6 +5,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Outcome as Stripped, strip_metadata};
 
+/// What is made here can be looked at here, but for AVIF.
+const DECODED: [Format; 3] = [Format::Png, Format::Jpeg, Format::WebP];
+
+/// Writes no AVIF.
+fn nobody(_: &Order, _: Vec<u8>) -> Result<Vec<u8>, avif::Cause> {
+    Err("nobody writes AVIF here".into())
+}
+
 /// Soft colours with a little grain, so that there is something to be saved, and a dark corner that says which way is up.
 fn scene(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
@@ -56,7 +64,7 @@ fn profile(space: &[u8; 4]) -> Vec<u8> {
 }
 
 const fn to(format: Format) -> Wish {
-    Wish { format: Some(format), quality: None, max_width: None, max_height: None, squeeze: false, keep_exif: false }
+    Wish { format: Some(format), quality: None, max_width: None, max_height: None, squeeze: false, keep_exif: false, small: None }
 }
 
 fn wide(width: u32) -> Wish {
@@ -67,7 +75,7 @@ fn done(bytes: &[u8], wish: &Wish) -> Outcome {
     match look(bytes, wish).expect("looked at") {
         Look::Nothing => panic!("nothing is done"),
         Look::Kept(kept) => Outcome::Kept(kept),
-        Look::Work(work) => work.run().expect("made"),
+        Look::Work(work) => work.run(&nobody).expect("made"),
     }
 }
 
@@ -126,7 +134,7 @@ fn every_format_becomes_every_other_with_the_same_picture_in_it() {
         // WebP by `image` is lossless, so that something smaller can come of all of them.
         let bytes = save(original.clone(), source);
         let expected = pixels(&bytes);
-        for format in Format::ALL {
+        for format in DECODED {
             let wish = Wish { max_width: Some(160), ..to(format) };
             let made = made(&bytes, &wish);
             assert_eq!((made.width, made.height, made.resized, made.format), (160, 100, true, format), "{source:?}");
@@ -184,7 +192,7 @@ fn a_wide_gamut_goes_along_and_a_profile_for_other_channels_is_told() {
     }];
     for source in &sources {
         assert_eq!(profile_of(source).as_ref(), Some(&p3), "the test's own picture");
-        for format in Format::ALL {
+        for format in DECODED {
             let made = made(source, &Wish { max_width: Some(60), ..to(format) });
             assert_eq!(profile_of(&made.bytes).as_ref(), Some(&p3), "{format:?}");
             assert_eq!(made.losses, []);
@@ -206,7 +214,7 @@ fn position_data_goes_unless_it_is_wanted() {
     let source = jpeg(&scene(200, 100), |encoder| encoder.add_exif_metadata(&gps).expect("small"));
     let holds = |bytes: &[u8]| bytes.windows(7).any(|seven| seven == b"52.5200");
     assert!(holds(&source));
-    for format in Format::ALL {
+    for format in DECODED {
         let wish = Wish { max_width: Some(50), ..to(format) };
         let without = made(&source, &wish);
         assert!(!holds(&without.bytes), "{format:?}");
@@ -396,7 +404,7 @@ fn broken_and_hostile_files_are_refused_before_they_take_memory() {
         let half = &whole[..whole.len() / 2];
         let what = sniff(half).expect("its head is there").mime;
         let refused = match look(half, &Wish { max_width: Some(100), ..to(Format::WebP) }) {
-            Ok(Look::Work(work)) => work.run().map(drop),
+            Ok(Look::Work(work)) => work.run(&nobody).map(drop),
             Ok(_) => panic!("{what} was looked over"),
             Err(error) => Err(error),
         };
@@ -447,6 +455,88 @@ fn what_is_reserved_covers_what_a_photo_of_24_megapixels_takes() {
     assert!((96_000_000..200_000_000).contains(&memory), "{memory}");
 }
 
+/// The least that says it is an AVIF of this size.
+fn head(width: u32, height: u32) -> Vec<u8> {
+    let boxed = |kind: &[u8; 4], content: &[u8]| {
+        [&u32::try_from(content.len() + 8).expect("small").to_be_bytes()[..], kind, content].concat()
+    };
+    let ispe = boxed(b"ispe", &[&[0; 4][..], &width.to_be_bytes(), &height.to_be_bytes()].concat());
+    let meta = [&[0; 4][..], &boxed(b"iprp", &boxed(b"ipco", &ispe))].concat();
+    [boxed(b"ftyp", b"avif\0\0\0\0avifmif1"), boxed(b"meta", &meta)].concat()
+}
+
+fn ordered(bytes: &[u8], wish: &Wish) -> (Order, Vec<u8>, Made) {
+    let Ok(Look::Work(work)) = look(bytes, wish) else { panic!("there is something to do") };
+    let seen = std::cell::RefCell::new(None);
+    let coder = |order: &Order, pixels: Vec<u8>| {
+        seen.replace(Some((order.clone(), pixels)));
+        Ok(head(order.width, order.height))
+    };
+    let Ok(Outcome::Made(made)) = work.run(&coder) else { panic!("nothing was made") };
+    let (order, pixels) = seen.into_inner().expect("somebody was asked");
+    assert_eq!(pixels.len(), order.row() * order.height as usize);
+    (order, pixels, made)
+}
+
+#[test]
+fn whoever_writes_avif_gets_the_pixels_as_they_are_to_be_shown_and_a_small_picture_stays_here() {
+    let shown = scene(96, 48);
+    let lying = DynamicImage::from(shown.clone()).rotate270().into_rgb8();
+    let photo = jpeg(&lying, |encoder| {
+        encoder.add_exif_metadata(&exif::only_orientation(6)).expect("small");
+        encoder.add_icc_profile(&profile(b"RGB ")).expect("fits");
+    });
+    let wish = Wish { max_width: Some(48), small: Some(24), quality: Some(70), ..to(Format::Avif) };
+    let (order, given, photo) = ordered(&photo, &wish);
+    let wanted = Order {
+        width: 48,
+        height: 24,
+        channels: 3,
+        deep: false,
+        quality: 70,
+        fine: false,
+        profile: Some(profile(b"RGB ")),
+        exif: None,
+    };
+    assert_eq!(order, wanted);
+    let upright = DynamicImage::from(shown).resize_exact(48, 24, image::imageops::Lanczos3);
+    let given = DynamicImage::from(RgbImage::from_raw(48, 24, given).expect("as many"));
+    assert!(difference(&given, &upright) < 6.0);
+    assert_eq!((photo.format, photo.width, photo.height, photo.resized), (Format::Avif, 48, 24, true));
+    let small = pixels(&photo.small.expect("a small one"));
+    assert_eq!(small.dimensions(), (24, 12));
+
+    let deep = image::ImageBuffer::from_fn(40, 30, |x, y| Rgba([(x * 1600) as u16, (y * 2000) as u16, 7, 60_000]));
+    let deep = save(DynamicImage::ImageRgba16(deep), ImageFormat::Tiff);
+    let (order, _, made) = ordered(&deep, &to(Format::Avif));
+    assert_eq!((order.channels, order.deep, order.fine, order.quality), (4, true, true, QUALITY));
+    assert_eq!((made.losses, made.small), (vec![Loss::Depth], None));
+    let (order, ..) = ordered(&save(DynamicImage::from(scene(60, 60)).into_luma8(), ImageFormat::Png), &to(Format::Avif));
+    assert_eq!(order.channels, 1, "grey stays grey");
+}
+
+#[test]
+fn what_is_no_avif_of_that_size_or_never_came_is_no_upload() {
+    let shot = save(scene(60, 60), ImageFormat::Bmp);
+    type Answer = fn() -> Result<Vec<u8>, avif::Cause>;
+    let answers: [Answer; 4] =
+        [|| Ok(Vec::new()), || Ok(b"\x89PNG\r\n\x1a\n".to_vec()), || Ok(head(60, 61)), || Err("it is gone".into())];
+    for answer in answers {
+        let Ok(Look::Work(work)) = look(&shot, &to(Format::Avif)) else { panic!("there is something to do") };
+        assert!(matches!(work.run(&|_, _| answer()), Err(Error::Unmade(_))));
+    }
+}
+
+#[test]
+fn more_pixels_than_avif_is_made_of_stay_as_they_are_unless_they_become_fewer() {
+    let mut huge = save(RgbImage::new(1200, 900), ImageFormat::Bmp);
+    huge[18..22].copy_from_slice(&8_000_u32.to_le_bytes());
+    huge[22..26].copy_from_slice(&6_000_u32.to_le_bytes());
+    assert_eq!(kept(&huge, &to(Format::Avif)), Kept::TooManyFor(Format::Avif, avif::PIXELS));
+    let Ok(Look::Work(work)) = look(&huge, &Wish { max_width: Some(4000), ..to(Format::Avif) }) else { panic!("it fits") };
+    assert!((4000 * 3000 * 20..800 << 20).contains(&work.memory()), "{}", work.memory());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
     #[test]
@@ -461,7 +551,7 @@ proptest! {
         if let Ok(Look::Work(work)) = look(&bytes, &wishes[wish]) {
             // A head may claim so much that a whole minute passes with honest work; that is not what is looked for.
             if work.memory() < 20_000_000 {
-                let _ = work.run();
+                let _ = work.run(&nobody);
             }
         }
     }

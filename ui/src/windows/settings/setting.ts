@@ -57,7 +57,8 @@ export function useSetting<T extends string>(key: string | (() => string), read:
       const refused = failure(reason);
       if (mine === latest) {
         field = refused.field;
-        error.value = refused.message;
+        // Its name in the file says nothing to whoever stands before the field.
+        error.value = refused.message.replace(name, label());
       }
       return false;
     } finally {

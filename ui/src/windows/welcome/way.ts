@@ -93,6 +93,9 @@ watch(forms, () => {
 
 /** Steps that ask nothing on this way are left out. */
 const leaves: Record<Way, number[]> = { team: [], s3: [], here: [2, 4] };
+/** How many there are on this way, and how many of them somebody has come to: a count that jumps looks like something missed. */
+const asks = computed(() => Array.from({ length: STEPS }, (_, at) => at + 1).filter((one) => !leaves[way.value].includes(one)));
+export const count = computed(() => ({ at: asks.value.filter((one) => one <= step.value).length, all: asks.value.length }));
 export function go(by: 1 | -1): void {
   let next = step.value + by;
   while (leaves[way.value].includes(next)) next += by;

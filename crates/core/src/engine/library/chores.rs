@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{Inner, Leaving};
 use crate::error::{Code, Error, Remedy, Result};
+use crate::event::Event;
 use crate::journal::{Chore, ChoreKind, Row, RowState};
 use crate::naming::{self, Misnamed};
 
@@ -62,6 +63,15 @@ impl Leavers {
 }
 
 impl Inner {
+    /// The present shows none of what has left the list.
+    fn show_leavers(&self) {
+        let leaving = self.leavers.ids().into_iter().collect();
+        let before = self.hub.with(|live| std::mem::replace(&mut live.leaving, leaving));
+        if self.hub.with(|live| live.leaving != before) {
+            self.hub.emit(Event::Status);
+        }
+    }
+
     pub(super) async fn leave(self: &Arc<Self>, ids: &[i64], kind: ChoreKind) -> Result<Leaving> {
         // Heard from here on: a window may close before the task below first runs.
         let hurried = Arc::clone(&self.leavers.hurry).notified_owned();
@@ -82,6 +92,7 @@ impl Inner {
                 return Err(error);
             }
         };
+        self.show_leavers();
         let (this, leaving) = (Arc::clone(self), ids.clone());
         self.removals.spawn(async move {
             tokio::select! {
@@ -129,6 +140,7 @@ impl Inner {
         let written = self.no_longer_leave(&back).await;
         // Shown again only now: a chore that is left behind would be done at the next start.
         self.leavers.forget(&back);
+        self.show_leavers();
         if let Err(error) = written {
             let (this, back) = (Arc::clone(self), back);
             self.tasks.spawn_on(
@@ -216,6 +228,7 @@ impl Inner {
             }
             _ => {
                 self.leavers.with(|going| going.remove(&id));
+                self.show_leavers();
                 if let Err(error) = self.journal.end_chores(vec![id], kind).await {
                     tracing::warn!(id, %error, "a deletion is looked at again at the next start");
                 }
@@ -226,8 +239,9 @@ impl Inner {
     /// What could not be removed is in the list again, and it is said why.
     fn come_back(&self, ids: &[i64], error: &Error) {
         self.leavers.forget(ids);
+        self.show_leavers();
         self.notice(error);
-        self.hub.emit(crate::event::Event::Status);
+        self.hub.emit(Event::Status);
     }
 
     pub(super) async fn rename(self: &Arc<Self>, id: i64, name: &str) -> Result<Row> {
@@ -305,9 +319,11 @@ impl Inner {
                 continue;
             }
             self.leavers.with(|going| going.extend(ids.iter().map(|id| (*id, Stage::Waits))));
+            self.show_leavers();
             self.go_on(ids.clone(), kind).await;
             // Of those whose rows were gone nothing is left to be done.
             let gone: Vec<i64> = self.leavers.with(|going| ids.into_iter().filter(|id| going.remove(id).is_some()).collect());
+            self.show_leavers();
             if !self.stop.is_cancelled() {
                 self.journal.end_chores(gone, kind).await?;
             }

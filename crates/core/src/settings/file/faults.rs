@@ -117,7 +117,7 @@ const PUBLIC: &str = "public";
 static TEMPLATES: [Field; 2] = [may("file", Need::Text), may("clipboard", Need::Text)];
 static IMAGES: [Field; 6] = [
     may("strip_metadata", Need::Bool),
-    may("convert", Need::Words(&["png", "jpeg", "webp"])),
+    may("convert", Need::Words(&["png", "jpeg", "webp", "avif"])),
     may("quality", Need::Number(1, 100, u8::MAX as u64)),
     may("max_width", Need::Number(1, LONGEST_SIDE as u64, u32::MAX as u64)),
     may("max_height", Need::Number(1, LONGEST_SIDE as u64, u32::MAX as u64)),

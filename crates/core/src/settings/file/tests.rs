@@ -300,9 +300,9 @@ fn what_is_wrong_with_a_file_is_said_in_our_own_words_in_both_languages() {
         (&format!("{s3}max_bytes = -1\n"), 9, &["destinations.team.max_bytes", "-1"]),
         (&format!("{s3}images = {{ quality = 900 }}\n"), 9, &["destinations.team.images.quality", "1", "100", "900"]),
         (
-            &format!("{s3}[destinations.images]\nconvert = \"avif\"\n"),
+            &format!("{s3}[destinations.images]\nconvert = \"heic\"\n"),
             10,
-            &["destinations.team.images.convert", "png | jpeg | webp"],
+            &["destinations.team.images.convert", "png | jpeg | webp | avif"],
         ),
         (&format!("{s3}[destinations.link]\npolicy = \"open\"\n"), 10, &["destinations.team.link.policy", "presigned | public"]),
         (&format!("{s3}[destinations.link]\npolicy = \"presigned\"\n"), 9, &["destinations.team.link.seconds"]),

@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 const NONE: &str = "none";
 
 /// Words for `convert`.
-pub(super) const FORMATS: &[&str] = &["none", "png", "jpeg", "webp"];
+pub(super) const FORMATS: &[&str] = &["none", "png", "jpeg", "webp", "avif"];
 
 pub(super) fn get(images: &Images, field: &str) -> Option<String> {
     let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();

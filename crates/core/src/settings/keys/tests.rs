@@ -145,7 +145,7 @@ fn what_cannot_be_set_is_refused_and_says_what_can() {
         ("destinations.this-computer.endpoint", "https://a.example", "This computer"),
         ("destinations.office.region", "eu-1", "Office"),
         ("destinations.team.phone", "13800138000", "Team v1.2"),
-        ("destinations.team.convert", "avif", "none | png | jpeg | webp"),
+        ("destinations.team.convert", "heic", "none | png | jpeg | webp | avif"),
         ("destinations.team.quality", "0", "100"),
         ("destinations.team.max_width", "65501", "65500"),
         ("destinations.office.server", "http://images.example", "without encryption"),

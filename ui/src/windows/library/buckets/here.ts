@@ -183,6 +183,12 @@ export function hears(event: Event): void {
   const at = spot.value;
   if (event.type !== "listing" || !at || event.destination !== at.destination || event.bucket !== at.bucket || !at.bucket) return;
   if (event.prefix !== at.prefix && parent(event.prefix) !== at.prefix && !at.prefix.startsWith(event.prefix)) return;
+  loadSoon();
+}
+
+/** What lies here may be other than what is shown. */
+export function loadSoon(): void {
+  if (!spot.value) return;
   // What a person has scrolled to stays where it is; several reasons are one.
   clearTimeout(again);
   again = setTimeout(() => void (objects.value.length <= PAGE ? load(false) : undefined), 150);

@@ -47,6 +47,14 @@ export const answered = (job: Job): void => {
   if (!told.has(job.id)) take(job);
 };
 export const remembered = () => quietly(async () => (await call("browse_jobs")).filter((job) => !over(job)).forEach(answered));
+/** Some of what was told never came: what is not among all there are is over. */
+export const lookAnew = () => quietly(async () => {
+  told.clear();
+  const all = new Map((await call("browse_jobs")).map((job) => [job.id, job]));
+  for (const [id, { phase }] of [...jobs]) if (!all.has(id) && !told.has(id) && phase !== "failed") jobs.delete(id);
+  for (const job of all.values()) if (!over(job) || jobs.has(job.id)) answered(job);
+  tick();
+});
 export const stop = (job: Job) => quietly(() => call("browse_stop", { id: job.id }));
 /** What undo takes back: the one that was asked for last. */
 export const lastWaiting = (): Job | undefined => [...jobs.values()].filter(({ phase }) => phase === "waiting").at(-1);

@@ -1,19 +1,103 @@
-//! The menu as the system shows it: entries become its items, and what is chosen becomes an [`Action`] again.
+//! The tray of Windows and macOS, by tauri: entries become the system's items, and what is chosen becomes an [`Action`] again.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
 use tauri::menu::{CheckMenuItem, IsMenuItem, Menu, MenuItem, PredefinedMenuItem, Submenu};
+use tauri::tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent};
 use tauri::{AppHandle, Wry};
 
 use super::menu::{Action, Entry};
+use super::{Changes, Present, icon, lock};
+use crate::windows::{self, Name};
 
 /// Menus whose lines still do what they say: half a minute's. A click that left the desktop before it saw the new menu, or by somebody
 /// who has been reading, belongs to one before.
 const KEPT: usize = 30;
 
+/// The icon, and what the lines of its menus mean.
+#[derive(Clone)]
+pub(super) struct Icon {
+    icon: TrayIcon,
+    shown: Arc<Mutex<Shown>>,
+}
+
+/// Puts the icon up.
+///
+/// # Errors
+/// Where the system takes none.
+pub(super) async fn put_up(app: &AppHandle, present: &Present) -> Result<Icon, String> {
+    let present = present.clone();
+    on_main(app, move |app| {
+        let shown = Arc::new(Mutex::new(Shown::default()));
+        let menu = lock(&shown).build(app, &present)?;
+        let known = Arc::clone(&shown);
+        app.on_menu_event(move |app, event| {
+            let action = lock(&known).action(event.id().as_ref());
+            match action {
+                Some(action) => super::chosen(app, action),
+                None => tracing::debug!(id = event.id().as_ref(), "a line of a menu that is long gone was chosen"),
+            }
+        });
+        let icon = TrayIconBuilder::with_id("imagepic")
+            .title("imagepic")
+            .icon(icon::image(present.state, present.ink)?)
+            .icon_as_template(true)
+            .tooltip(super::tooltip(&present))
+            .menu(&menu)
+            .show_menu_on_left_click(false)
+            .on_tray_icon_event(|icon, event| {
+                if let TrayIconEvent::Click { button: MouseButton::Left, button_state: MouseButtonState::Up, .. } = event {
+                    windows::open(icon.app_handle(), Name::DropZone);
+                }
+            })
+            .build(app)?;
+        Ok(Icon { icon, shown })
+    })
+    .await
+}
+
+impl Icon {
+    /// Brings the icon up to date; what did not change is left as it is.
+    ///
+    /// # Errors
+    /// When the system refuses a picture, words or the menu.
+    pub(super) async fn show(&self, app: &AppHandle, present: &Present, changes: Changes) -> Result<(), String> {
+        let (this, present) = (self.clone(), present.clone());
+        on_main(app, move |app| {
+            if changes.picture {
+                this.icon.set_icon_with_as_template(Some(icon::image(present.state, present.ink)?), true)?;
+            }
+            if changes.line {
+                this.icon.set_tooltip(Some(super::tooltip(&present)))?;
+            }
+            if changes.entries {
+                let menu = lock(&this.shown).build(app, &present)?;
+                return this.icon.set_menu(Some(menu));
+            }
+            if changes.line { lock(&this.shown).set_line(&present.line) } else { Ok(()) }
+        })
+        .await
+    }
+}
+
+/// Menus may be touched on the main thread alone.
+async fn on_main<T: Send + 'static>(
+    app: &AppHandle,
+    deed: impl FnOnce(&AppHandle) -> tauri::Result<T> + Send + 'static,
+) -> Result<T, String> {
+    let (done, finished) = tokio::sync::oneshot::channel();
+    let handle = app.clone();
+    let queued = app.run_on_main_thread(move || {
+        let _ = done.send(deed(&handle));
+    });
+    queued.map_err(|error| error.to_string())?;
+    finished.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+}
+
 /// What is shown now, and what the lines of the last menus mean.
 #[derive(Default)]
-pub(super) struct Shown {
+struct Shown {
     made: u64,
     line: Option<MenuItem<Wry>>,
     /// By number of the menu; newest last.
@@ -21,16 +105,16 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Makes the menu; `line` stands after the first `above` entries. On the main thread.
-    pub(super) fn build(&mut self, app: &AppHandle, entries: &[Entry], above: usize, line: &str) -> tauri::Result<Menu<Wry>> {
+    /// Makes the menu, the state line between its parts. On the main thread.
+    fn build(&mut self, app: &AppHandle, present: &Present) -> tauri::Result<Menu<Wry>> {
         self.made += 1;
         let mut maker = Maker { app, number: self.made, actions: Vec::new() };
         let menu = Menu::new(app)?;
-        let (first, rest) = entries.split_at(above.min(entries.len()));
+        let (first, rest) = present.parts();
         for entry in first {
             menu.append(&*maker.item(entry)?)?;
         }
-        let words = MenuItem::with_id(app, "line", escaped(line), false, None::<&str>)?;
+        let words = MenuItem::with_id(app, "line", escaped(&present.line), false, None::<&str>)?;
         menu.append(&words)?;
         menu.append(&PredefinedMenuItem::separator(app)?)?;
         for entry in rest {
@@ -45,12 +129,12 @@ impl Shown {
     }
 
     /// Changes the state line in place. On the main thread.
-    pub(super) fn set_line(&self, line: &str) -> tauri::Result<()> {
+    fn set_line(&self, line: &str) -> tauri::Result<()> {
         self.line.as_ref().map_or(Ok(()), |item| item.set_text(escaped(line)))
     }
 
     /// What the item of this id does.
-    pub(super) fn action(&self, id: &str) -> Option<Action> {
+    fn action(&self, id: &str) -> Option<Action> {
         let (number, index) = id.split_once('.')?;
         let number: u64 = number.parse().ok()?;
         let (_, actions) = self.actions.iter().find(|(made, _)| *made == number)?;
