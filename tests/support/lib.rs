@@ -19,6 +19,7 @@ pub mod notifications;
 pub mod old_service;
 pub mod picker;
 pub mod pictures;
+pub mod ports;
 pub mod proxy;
 pub mod relay;
 pub mod selection;

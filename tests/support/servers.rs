@@ -34,7 +34,7 @@ pub struct S3Server {
 /// Where Ceph is missing or does not start; the message says which step failed.
 #[must_use]
 pub fn ceph() -> S3Server {
-    let ports = shared("ceph", 3, &[]);
+    let ports = shared("ceph", 3, &[]).ports;
     S3Server { endpoint: at(ports[0]), region: "us-east-1", access_key: "test", secret_key: "testsecret", port: ports[0] }
 }
 
@@ -45,7 +45,7 @@ pub fn ceph() -> S3Server {
 #[must_use]
 pub fn swift() -> S3Server {
     let venv = workspace().join("target/tools/venv-swift");
-    let ports = shared("swift", 4, &[&venv.display().to_string()]);
+    let ports = shared("swift", 4, &[&venv.display().to_string()]).ports;
     S3Server { endpoint: at(ports[0]), region: "us-east-1", access_key: "test:test", secret_key: "testsecret", port: ports[0] }
 }
 
@@ -95,11 +95,9 @@ impl Postgres {
 /// Where PostgreSQL is missing (`cargo xtask setup` installs it) or does not start; the message says which step failed.
 #[must_use]
 pub fn postgres() -> Postgres {
-    let ports = shared("postgres", 1, &[]);
-    let (_, name) = run();
-    let bin =
-        fs::read_to_string(workspace().join(format!("target/tmp/servers/postgres-{name}/bin"))).expect("the guardian wrote it");
-    Postgres { port: ports[0], psql: Path::new(bin.trim()).join("psql") }
+    let server = shared("postgres", 1, &[]);
+    let programs = fs::read_to_string(server.folder.join("bin")).expect("the guardian wrote it");
+    Postgres { port: server.ports[0], psql: Path::new(programs.trim()).join("psql") }
 }
 
 fn at(port: u16) -> String {
@@ -118,35 +116,62 @@ fn run() -> (u32, String) {
     }
 }
 
-fn shared(server: &str, ports: usize, more: &[&str]) -> Vec<u16> {
+/// How often a server is started before its tests are given up: a port may be gone in the moment before the server takes it, and a busy
+/// machine may keep one from answering in time.
+const ATTEMPTS: usize = 3;
+
+/// A server that answers.
+#[derive(Debug)]
+struct Started {
+    ports: Vec<u16>,
+    folder: PathBuf,
+}
+
+fn shared(server: &str, ports: usize, more: &[&str]) -> Started {
     let (run, name) = run();
-    let root = workspace().join("target/tmp/servers");
-    let folder = root.join(format!("{server}-{name}"));
-    fs::create_dir_all(&root).expect("target/ can be written");
-    // Beside the folder; the guardian removes both.
-    let lock = File::create(folder.with_added_extension("lock")).expect("target/ can be written");
+    let root = workspace().join(format!("target/tmp/servers/{server}-{name}"));
+    started(server, &root, run, || crate::ports::free(ports), more)
+        .unwrap_or_else(|reason| panic!("{server} did not start: {reason}"))
+}
+
+/// The server of a run, started by whoever asks first; or why there is none. Each attempt has a folder of its own, so that all who wait for the server
+/// see the same.
+fn started(server: &str, root: &Path, run: u32, ports: impl Fn() -> Vec<u16>, more: &[&str]) -> Result<Started, String> {
+    fs::create_dir_all(root).expect("target/ can be written");
+    // Inside the folder; the guardian removes both.
+    let lock = File::create(root.join("lock")).expect("target/ can be written");
     lock.lock().expect("the lock can be waited for");
-    let list = folder.join("ports");
-    if !list.exists() {
-        fs::create_dir_all(&folder).expect("target/ can be written");
-        start(server, &folder, run, &free(ports), more);
+    let mut reasons = Vec::new();
+    for attempt in 1..=ATTEMPTS {
+        let folder = root.join(attempt.to_string());
+        let list = folder.join("ports");
+        if !list.exists() {
+            fs::create_dir_all(&folder).expect("target/ can be written");
+            let ports: Vec<_> = ports().iter().map(u16::to_string).collect();
+            fs::write(&list, ports.join(" ")).expect("target/ can be written");
+            start(server, &folder, run, &ports, more);
+        }
+        match wait(&folder) {
+            Ok(()) => {
+                let text = fs::read_to_string(&list).expect("written before the start");
+                let ports = text.split_whitespace().map(|port| port.parse().expect("a port")).collect();
+                return Ok(Started { ports, folder });
+            }
+            Err(reason) => reasons.push(format!("attempt {attempt}: {reason}")),
+        }
     }
-    wait(server, &folder);
-    let text = fs::read_to_string(&list).expect("the starter wrote it");
-    text.split_whitespace().map(|port| port.parse().expect("a port")).collect()
+    Err(reasons.join("\n"))
 }
 
 #[expect(clippy::zombie_processes, reason = "the guardian outlives this process on purpose, and ends with the run")]
-fn start(server: &str, folder: &Path, run: u32, ports: &[u16], more: &[&str]) {
+fn start(server: &str, folder: &Path, run: u32, ports: &[String], more: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("support/servers/{server}.sh"));
-    let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
-    fs::write(folder.join("ports"), ports.join(" ")).expect("target/ can be written");
     // A session of its own, and no stream of this test: the runner waits for neither and kills neither.
     Command::new("setsid")
         .arg(script)
         .arg(folder)
         .arg(run.to_string())
-        .args(&ports)
+        .args(ports)
         .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -156,21 +181,21 @@ fn start(server: &str, folder: &Path, run: u32, ports: &[u16], more: &[&str]) {
         .unwrap_or_else(|error| panic!("{server} cannot be started: {error}"));
 }
 
-fn wait(server: &str, folder: &Path) {
+fn wait(folder: &Path) -> Result<(), String> {
     let deadline = Instant::now() + Duration::from_secs(120);
     while !folder.join("ready").exists() {
         if let Ok(reason) = fs::read_to_string(folder.join("failed")) {
-            panic!("{server} did not start: {}", reason.trim());
+            return Err(reason.trim().to_owned());
         }
-        assert!(Instant::now() < deadline, "{server} did not start within two minutes; see {}", folder.display());
+        if Instant::now() >= deadline {
+            let reason = format!("nothing within two minutes; see {}", folder.display());
+            // The others need not wait as long to learn it.
+            fs::write(folder.join("failed"), &reason).expect("target/ can be written");
+            return Err(reason);
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-/// Ports nobody listens on just now, all different.
-fn free(count: usize) -> Vec<u16> {
-    let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    listeners.iter().map(|listener| listener.local_addr().expect("a bound port").port()).collect()
+    Ok(())
 }
 
 /// A web server that is no store: it answers everything with a page, until the test's process ends.
@@ -297,5 +322,28 @@ async fn pass_on(mut visitor: tokio::net::TcpStream, acceptor: tokio_rustls::Tls
         (acceptor.accept(visitor).await, tokio::net::TcpStream::connect(("127.0.0.1", behind)).await)
     {
         let _ = tokio::io::copy_bidirectional(&mut visitor, &mut server).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_server_whose_port_is_gone_is_started_on_another() {
+        let root = workspace().join(format!("target/tmp/servers/postgres-taken-{}", std::process::id()));
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let taken = taken.local_addr().map(|address| (address.port(), taken)).expect("a bound port");
+        let asked = Cell::new(0);
+        let ports = || {
+            asked.set(asked.get() + 1);
+            if asked.get() == 1 { vec![taken.0] } else { crate::ports::free(1) }
+        };
+        let server = started("postgres", &root, std::process::id(), ports, &[]).expect("the second port is free");
+        assert_eq!(asked.get(), 2);
+        assert_ne!(server.ports, [taken.0]);
+        let reason = fs::read_to_string(root.join("1/failed")).expect("the first attempt failed");
+        assert!(reason.contains("Address already in use"), "{reason}");
     }
 }

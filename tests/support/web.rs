@@ -32,7 +32,8 @@ impl Session {
     /// # Panics
     /// When the driver is missing, or the app shows no window.
     pub async fn start(desktop: &Desktop, arguments: &[&str]) -> Self {
-        let (port, native_port) = (free_port(), free_port());
+        let ports = crate::ports::free(2);
+        let (port, native_port) = (ports[0], ports[1]);
         // The app inherits the driver's environment, and with it display and home.
         let mut command = desktop.program("imagepic-desktop");
         let environment: Vec<_> =
@@ -169,13 +170,4 @@ impl Drop for Guard {
             imagepic_virtual::end(driver);
         }
     }
-}
-
-/// A port that was free a moment ago.
-///
-/// # Panics
-/// When there is none.
-#[must_use]
-pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr()).expect("a free port").port()
 }

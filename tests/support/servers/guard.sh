@@ -9,15 +9,27 @@ stop() {
     [ ${#servers[@]} -gt 0 ] && kill -KILL "${servers[@]}"
     wait
     # The reason of a failure stays for whoever waits for it.
-    if [ -e failed ]; then find . -mindepth 1 -maxdepth 1 ! -name failed ! -name '*.log' -exec rm -rf {} +; else cd / && rm -rf "$folder" "$folder.lock"; fi
+    if [ -e failed ]; then find . -mindepth 1 -maxdepth 1 ! -name failed ! -name '*.log' -exec rm -rf {} +; else cd / && rm -rf "$(dirname "$folder")"; fi
     exit 0
 }
 trap stop EXIT TERM INT HUP
 
 fail() { echo "$1" > failing && mv failing failed; exit 1; }
 
-# Runs a step of the preparation; what it said is the reason when it fails.
-step() { "$@" > step.log 2>&1 || fail "$1 failed: $(tail -n 5 step.log)"; }
+# The last that everybody said.
+said() { tail -n 5 ./*.log; }
+
+# Runs a step of the preparation. When it fails, or a server ends under it, what was said is the reason.
+step() {
+    local asked ended status
+    "$@" > step.log 2>&1 &
+    asked=$!
+    wait -n -p ended "$asked" "${servers[@]}"
+    status=$?
+    [ "${ended:-}" = "$asked" ] || fail "a server ended during '$*': $(said)"
+    # 124 is what timeout(1) ends with when its time is up.
+    [ $status = 0 ] || fail "'$*' ended with $status: $(said)"
+}
 
 # Starts a server that dies with this script, however that ends.
 serve() {
@@ -31,10 +43,10 @@ serve() {
 answers() {
     for _ in $(seq 600); do
         curl --silent --noproxy '*' --output /dev/null "$1" && return
-        for server in "${servers[@]}"; do kill -0 "$server" || fail "a server ended: $(tail -n 5 ./*.out.log)"; done
+        for server in "${servers[@]}"; do kill -0 "$server" || fail "a server ended: $(said)"; done
         sleep 0.1
     done
-    fail "$1 never answered: $(tail -n 5 ./*.out.log)"
+    fail "$1 never answered: $(said)"
 }
 
 # Says so, and waits for the end of the run.

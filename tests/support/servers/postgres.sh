@@ -36,9 +36,9 @@ setpriv "${as[@]}" --pdeathsig KILL "$bin/postgres" -D "$data/db" -p "$port" \
 servers+=($!)
 for _ in $(seq 600); do
     "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" -U imagepic -d postgres && break
-    kill -0 "${servers[0]}" || fail "it ended: $(tail -n 5 postgres.out.log)"
+    kill -0 "${servers[0]}" || fail "it ended: $(said)"
     sleep 0.05
 done
-"$bin/pg_isready" -q -h 127.0.0.1 -p "$port" || fail "it never answered: $(tail -n 5 postgres.out.log)"
+"$bin/pg_isready" -q -h 127.0.0.1 -p "$port" || fail "it never answered: $(said)"
 echo "$bin" > bin
 ready
