@@ -1,7 +1,6 @@
 //! Clicking and reading in the app's windows by WebDriver: tauri-driver before WebKit's own driver.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
