@@ -7,12 +7,10 @@ use std::process::{Command, ExitCode, Stdio};
 
 use imagepic_core::outside::{ClipboardPort as _, SystemClipboard};
 
-/// How the program is asked to be that copy. No person types it.
-pub(crate) const COMMAND: &str = "hold-clipboard";
+/// Argument by which the program becomes that copy. No person types it.
+pub(crate) const COMMAND: &str = "__clipboard";
 /// What it answers once the clipboard is its own.
 const HOLDS: &str = "holds";
-/// The longest text it takes, in bytes.
-const LONGEST: u64 = 64 << 20;
 
 /// Puts `text` on the clipboard from the background. Whether it is there; where not, nothing stays behind.
 pub(crate) fn hand_over(text: &str) -> bool {
@@ -37,8 +35,9 @@ pub(crate) fn hand_over(text: &str) -> bool {
 
 /// The copy in the background: text from standard input, a word when it is on the clipboard, and its end when it no longer is.
 pub(crate) fn serve() -> ExitCode {
+    // All of it, however long: it was in memory once already, with whoever hands it over.
     let mut text = String::new();
-    if std::io::stdin().lock().take(LONGEST).read_to_string(&mut text).is_err() {
+    if std::io::stdin().lock().read_to_string(&mut text).is_err() {
         return ExitCode::FAILURE;
     }
     let clipboard = SystemClipboard::default();

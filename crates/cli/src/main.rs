@@ -50,12 +50,11 @@ const USAGE: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    // Before settings, home and languages: this process only turns pixels into a file for another one.
-    if std::env::args_os().nth(1).is_some_and(|word| word == imagepic_avif::COMMAND) {
-        return imagepic_avif::serve();
-    }
-    if std::env::args_os().nth(1).is_some_and(|word| word == holding::COMMAND) {
-        return holding::serve();
+    // What it is to itself alone, before settings, home and languages. Two underscores before the name, and no place in help or completions.
+    match std::env::args_os().nth(1) {
+        Some(word) if word == imagepic_avif::COMMAND => return imagepic_avif::serve(),
+        Some(word) if word == holding::COMMAND => return holding::serve(),
+        _ => {}
     }
     let home = Home::locate();
     let settings = home.as_ref().ok().map(|home| SettingsFile::of(home).load());
