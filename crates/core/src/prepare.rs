@@ -11,7 +11,7 @@ use std::io::{self, BufRead, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use imagepic_media::{Media, Outcome, Small};
+use imagepic_media::{Behind, Media, Outcome, Small};
 
 pub(crate) use images::{LARGEST, Prepared, apply, converts, too_large};
 pub use made::{Made, Was};
@@ -90,18 +90,30 @@ pub(crate) fn keeps_metadata(content_type: &str) -> bool {
 
 /// The same picture without position and camera data; `None` where there is none.
 pub(crate) fn without_metadata(bytes: &Bytes, kind: &Kind) -> Option<Bytes> {
-    cleaned(bytes, kind).0
+    Cleaned::of(bytes, kind).body
 }
 
-/// As [`without_metadata`], and whether some may be left because the picture is damaged.
-fn cleaned(bytes: &Bytes, kind: &Kind) -> (Option<Bytes>, bool) {
-    if !may_hold_metadata(kind) {
-        return (None, false);
-    }
-    match imagepic_media::strip_metadata(bytes) {
-        Outcome::Stripped { bytes, unread, .. } => (Some(bytes.into()), unread),
-        Outcome::Unread => (None, true),
-        Outcome::Unchanged | Outcome::Carries(_) => (None, false),
+/// What came of cutting private data out of a picture.
+#[derive(Default)]
+struct Cleaned {
+    /// The picture without it; `None` where there is none.
+    body: Option<Bytes>,
+    /// Some may be left because the picture is damaged.
+    unread: bool,
+    /// What lay behind its end and is gone with it.
+    behind: Option<Behind>,
+}
+
+impl Cleaned {
+    fn of(bytes: &Bytes, kind: &Kind) -> Self {
+        if !may_hold_metadata(kind) {
+            return Self::default();
+        }
+        match imagepic_media::strip_metadata(bytes) {
+            Outcome::Stripped { bytes, unread, behind, .. } => Self { body: Some(bytes.into()), unread, behind },
+            Outcome::Unread => Self { unread: true, ..Self::default() },
+            Outcome::Unchanged | Outcome::Carries(_) => Self::default(),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ mod thumbnail;
 mod whole;
 
 pub use sniff::{sniff, sniff_reader};
-pub use strip::{Outcome, strip_metadata};
+pub use strip::{Behind, Outcome, What, behind, strip_metadata};
 pub use thumbnail::{DRAWING, Error, Small, drawing, thumbnail};
 pub use whole::breaks_off;
 

@@ -7,6 +7,10 @@ use std::borrow::Cow;
 
 use crate::{exif, sniff};
 
+mod behind;
+
+pub use behind::{Behind, What};
+
 /// What became of a file's metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -20,6 +24,8 @@ pub enum Outcome {
         removed: u64,
         /// It is damaged: a part of it could not be followed and stays, whatever is in there.
         unread: bool,
+        /// What lay behind its end and went too, where that is more than private data.
+        behind: Option<Behind>,
     },
     /// Nothing was cut, and it is damaged: a part of it could not be followed, whatever is in there.
     Unread,
@@ -31,34 +37,49 @@ pub enum Outcome {
 #[must_use]
 pub fn strip_metadata(bytes: &[u8]) -> Outcome {
     let Some(media) = sniff(bytes) else { return Outcome::Unchanged };
-    let stripped = match media.mime {
-        "image/jpeg" => jpeg(bytes),
-        "image/png" => png(bytes),
-        "image/webp" => webp(bytes),
-        "image/heic" | "image/avif" | "image/tiff" | "image/jxl" => return Outcome::Carries(media.mime),
-        _ => Walked::default(),
-    };
-    match stripped.kept {
+    if matches!(media.mime, "image/heic" | "image/avif" | "image/tiff" | "image/jxl") {
+        return Outcome::Carries(media.mime);
+    }
+    let walked = walk(bytes, media.mime);
+    match walked.kept {
         Some(kept) if kept != bytes => {
             let removed = (bytes.len() as u64).saturating_sub(kept.len() as u64);
-            Outcome::Stripped { bytes: kept, removed, unread: stripped.unread }
+            Outcome::Stripped { bytes: kept, removed, unread: walked.unread, behind: Behind::of(walked.tail) }
         }
-        _ if stripped.unread => Outcome::Unread,
+        _ if walked.unread => Outcome::Unread,
         _ => Outcome::Unchanged,
     }
 }
 
+/// What lies behind the end of a JPEG, PNG or WebP and is more than private data: whoever makes another picture of it leaves it behind.
+#[must_use]
+pub fn behind(bytes: &[u8]) -> Option<Behind> {
+    Behind::of(walk(bytes, sniff(bytes)?.mime).tail)
+}
+
 /// What one format's way through a file came to.
 #[derive(Default)]
-struct Walked {
+struct Walked<'a> {
     /// The new file; `None` where there is nothing to cut.
     kept: Option<Vec<u8>>,
     /// A part could not be followed, and was not cut.
     unread: bool,
+    /// What follows the end of the picture.
+    tail: &'a [u8],
 }
 
-fn jpeg(bytes: &[u8]) -> Walked {
+fn walk<'a>(bytes: &'a [u8], mime: &str) -> Walked<'a> {
+    match mime {
+        "image/jpeg" => jpeg(bytes),
+        "image/png" => png(bytes),
+        "image/webp" => webp(bytes),
+        _ => Walked::default(),
+    }
+}
+
+fn jpeg(bytes: &[u8]) -> Walked<'_> {
     let mut unread = false;
+    let mut tail: &[u8] = &[];
     let mut out = bytes.get(..2).unwrap_or_default().to_vec();
     let mut at = 2;
     let mut orientation = None;
@@ -87,7 +108,7 @@ fn jpeg(bytes: &[u8]) -> Walked {
             0xd9 => {
                 out.extend_from_slice(&bytes[at..at + 2]);
                 // Further pictures, films, makers' trailers: each with metadata of its own. Plain padding is harmless and stays.
-                let tail = &bytes[at + 2..];
+                tail = &bytes[at + 2..];
                 if tail.iter().all(|byte| *byte == 0) {
                     out.extend_from_slice(tail);
                 } else {
@@ -123,7 +144,7 @@ fn jpeg(bytes: &[u8]) -> Walked {
         }
     }
     if !cut {
-        return Walked { kept: None, unread };
+        return Walked { kept: None, unread, tail };
     }
     if let Some(orientation) = orientation.filter(|orientation| *orientation > 1) {
         let body = [exif::MARK, &exif::only_orientation(orientation)].concat();
@@ -131,7 +152,7 @@ fn jpeg(bytes: &[u8]) -> Walked {
         let segment = [&[0xff, 0xe1], &length[..], &body].concat();
         out.splice(place..place, segment);
     }
-    Walked { kept: Some(out), unread }
+    Walked { kept: Some(out), unread, tail }
 }
 
 /// Of the application segments only those stay that a picture is decoded by; a block of ours with nothing but the orientation too.
@@ -157,8 +178,9 @@ fn scan_length(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-fn png(bytes: &[u8]) -> Walked {
+fn png(bytes: &[u8]) -> Walked<'_> {
     let mut unread = false;
+    let mut tail: &[u8] = &[];
     // Most pictures have nothing to cut, and the larger ones are only copied where there is.
     let mut kept = vec![Cow::Borrowed(bytes.get(..8).unwrap_or_default())];
     let mut at = 8;
@@ -194,11 +216,12 @@ fn png(bytes: &[u8]) -> Walked {
         at = end;
         if kind == b"IEND" {
             // What an editor left behind the end has shown more than people meant before.
-            cut |= at < bytes.len();
+            tail = &bytes[at..];
+            cut |= !tail.is_empty();
             break;
         }
     }
-    Walked { kept: cut.then(|| kept.concat()), unread }
+    Walked { kept: cut.then(|| kept.concat()), unread, tail }
 }
 
 /// XMP, and what ImageMagick and ExifTool write of EXIF, IPTC and XMP as text.
@@ -225,22 +248,20 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 /// RFC 9649: chunks in a RIFF; flags of the first say which there are.
-fn webp(bytes: &[u8]) -> Walked {
-    match chunks(bytes) {
-        Some(kept) => Walked { kept, unread: false },
-        None => Walked { kept: None, unread: true },
-    }
+fn webp(bytes: &[u8]) -> Walked<'_> {
+    chunks(bytes).unwrap_or(Walked { kept: None, unread: true, tail: &[] })
 }
 
 /// `None` for a file that does not hold what it says.
-fn chunks(bytes: &[u8]) -> Option<Option<Vec<u8>>> {
+fn chunks(bytes: &[u8]) -> Option<Walked<'_>> {
     const HAS_EXIF: u8 = 0x08;
     const HAS_XMP: u8 = 0x04;
     let size = usize::try_from(u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?)).ok()?;
     let end = size.checked_add(8).filter(|end| *end <= bytes.len() && *end >= 12)?;
     let mut out = bytes[..12].to_vec();
     let mut at = 12;
-    let mut cut = end < bytes.len();
+    let tail = &bytes[end..];
+    let mut cut = !tail.is_empty();
     let mut orientation = 1;
     let mut keeps_exif = false;
     while at < end {
@@ -268,7 +289,7 @@ fn chunks(bytes: &[u8]) -> Option<Option<Vec<u8>>> {
         at = stop;
     }
     if !cut {
-        return Some(None);
+        return Some(Walked { kept: None, unread: false, tail });
     }
     let extended = out.get(12..16) == Some(b"VP8X") && out.len() > 20;
     if extended && orientation > 1 && !keeps_exif {
@@ -286,7 +307,7 @@ fn chunks(bytes: &[u8]) -> Option<Option<Vec<u8>>> {
     }
     let size = u32::try_from(out.len() - 8).ok()?.to_le_bytes();
     out[4..8].copy_from_slice(&size);
-    Some(Some(out))
+    Some(Walked { kept: Some(out), unread: false, tail })
 }
 
 #[cfg(test)]

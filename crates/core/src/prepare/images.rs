@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use imagepic_media::convert::{self, Look, Outcome, Wish};
+use imagepic_media::{Behind, What};
 use imagepic_words::{Text, images as words};
 
 use super::made::{Made, name as called};
-use super::{Kind, THUMBNAIL, avif, cleaned, keeps_metadata, kind, may_hold_metadata, room};
+use super::{Cleaned, Kind, THUMBNAIL, avif, keeps_metadata, kind, may_hold_metadata, room};
 use crate::destination::Images;
 use crate::error::{Code, Error, Result};
 use crate::intake::bytes as told;
@@ -59,9 +60,10 @@ pub(crate) fn too_large(kind: &Kind, size: u64, images: &Images) -> Option<Made>
 /// `BrokenImage` where something is wanted of a picture that is damaged or hostile; `name` is what it is called then. Where nothing is
 /// wanted, nothing is refused.
 pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Result<Prepared> {
-    let (cleaned, unread) = if images.strip_metadata { cleaned(&bytes, &kind) } else { (None, false) };
-    let changed = cleaned.is_some();
-    let body = cleaned.unwrap_or(bytes);
+    let cleaned = if images.strip_metadata { Cleaned::of(&bytes, &kind) } else { Cleaned::default() };
+    let changed = cleaned.body.is_some();
+    let mut behind = cleaned.behind;
+    let body = cleaned.body.unwrap_or(bytes);
     let mut prepared = Prepared { body, kind, changed, made_anew: false, small: None, made: None };
     let wish = wish(images);
     if prepared.kind.image && !wish.is_empty() {
@@ -73,6 +75,8 @@ pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Re
         };
         prepared.made = kept;
         if let Some(new) = new {
+            // What is made is the picture and nothing else.
+            behind = behind.or_else(|| imagepic_media::behind(&prepared.body));
             // Another format does not say how dense the screen was; with other measures it would not be true any more.
             let density = if new.resized { 1 } else { prepared.kind.density };
             prepared.body = new.bytes.into();
@@ -81,12 +85,27 @@ pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Re
             (prepared.changed, prepared.made_anew) = (true, true);
         }
     }
-    let damaged = unread.then(words::keeps_private_damaged);
+    let damaged = cleaned.unread.then(words::keeps_private_damaged);
     // Nor does it say anything that nobody asked for, whatever its format could hold.
     if !prepared.made_anew {
         prepared.made = with_private(prepared.made, &prepared.kind, images, damaged);
     }
+    if let Some(behind) = behind {
+        let keep = if prepared.made_anew { words::behind_keep_made() } else { words::behind_keep() };
+        prepared.made.get_or_insert_default().notices.extend([left_behind(behind), keep]);
+    }
     Ok(prepared)
+}
+
+/// What lay behind the end of the picture and does not go along.
+fn left_behind(Behind { what, bytes }: Behind) -> Text {
+    let size = told(bytes);
+    match what {
+        What::Film => words::behind_film(size),
+        What::Picture => words::behind_picture(size),
+        What::FilmAndPicture => words::behind_both(size),
+        What::Data => words::behind_data(size),
+    }
 }
 
 /// Notes that a picture may say more than is wanted: `reason`, or because of its format.

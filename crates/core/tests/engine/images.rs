@@ -226,6 +226,40 @@ async fn a_file_too_large_to_be_copied_is_made_smaller_all_the_same() {
 }
 
 #[tokio::test]
+async fn the_film_of_a_motion_photo_that_does_not_go_along_is_named_with_its_size_and_how_to_keep_it() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let photo = picture(300, 200, ImageFormat::Jpeg);
+    let film = [&b"\0\0\0\x18ftypmp42\0\0\0\0isommp42"[..], &[7; 4976]].concat();
+    let motion = [&photo[..], &film].concat();
+    let told = |upload: &Upload| upload.made.as_ref().map(|made| made.notices.clone()).unwrap_or_default();
+
+    let cut = sent(&engine, motion.clone(), "motion.jpg", quietly()).await;
+    assert_eq!(body(&engine, &cut).await.1, photo, "nothing but the film is gone");
+    let [what, keep] = told(&cut).try_into().expect("what it was, and what to do");
+    assert!(what.contains("a film (5 kB)"), "{what}");
+    assert!(keep.contains("Cut out position and camera data") && keep.contains("--strip-metadata false"), "{keep}");
+    assert!(cut.made.as_ref().is_some_and(|made| made.summary.is_none() && !made.damaged));
+
+    let keeps = Images { strip_metadata: false, ..Images::default() };
+    let kept = sent(&engine, motion.clone(), "kept.jpg", Submit { images: Some(keeps.clone()), ..quietly() }).await;
+    assert_eq!((body(&engine, &kept).await.1, kept.made), (motion.clone(), None), "nothing is lost, and nothing told");
+
+    for (images, name) in [(to_webp(), "a.jpg"), (Images { strip_metadata: false, ..to_webp() }, "b.jpg")] {
+        let made = sent(&engine, motion.clone(), name, Submit { images: Some(images), ..quietly() }).await;
+        let [what, keep] = told(&made).try_into().expect("what it was, and what to do");
+        assert!(what.contains("a film (5 kB)") && keep.contains("neither converted"), "{what} {keep}");
+    }
+    engine.settings().set("general.language", "zh-CN").await.expect("set");
+    let told = told(&engine.uploads().get(cut.id).await.expect("known"));
+    assert!(told[0].contains("视频（5 kB") && told[1].contains("去除位置和相机数据"), "{told:?}");
+    engine.close().await;
+    let engine = place.open(Role::Desktop).await;
+    assert_eq!(engine.uploads().get(cut.id).await.expect("known").made.expect("the journal has it").notices, told);
+    engine.close().await;
+}
+
+#[tokio::test]
 async fn a_damaged_picture_that_may_say_where_it_was_taken_is_named() {
     let (place, remote) = (Place::new(), Remote::start().await);
     let engine = place.with(&remote).await;

@@ -35,7 +35,7 @@ fn jpeg_with(segments: &[(u8, Vec<u8>)], tail: &[u8]) -> Vec<u8> {
 
 fn stripped(bytes: &[u8]) -> Vec<u8> {
     match strip_metadata(bytes) {
-        Outcome::Stripped { bytes: out, removed, unread } => {
+        Outcome::Stripped { bytes: out, removed, unread, .. } => {
             assert!(!unread, "it is whole");
             assert_eq!(removed, (bytes.len() - out.len()) as u64);
             out
@@ -155,6 +155,43 @@ fn a_webp_loses_its_metadata_and_says_so_in_its_flags() {
     assert_eq!(exif::orientation(&parts.exif().expect("the orientation")), 8);
     assert_eq!(parts.icc_profile().expect("the profile"), Bytes::from_static(b"profile!"));
     assert_eq!(strip_metadata(&plain), Outcome::Unchanged);
+}
+
+/// The first box of a film as phones write it, and some of what follows.
+fn film() -> Vec<u8> {
+    [&b"\0\0\0\x18ftypmp42\0\0\0\0isommp42"[..], b"\0\0\0\x10mdatpictures"].concat()
+}
+
+#[test]
+fn what_goes_with_the_end_of_a_picture_is_known_by_kind_and_size() {
+    let another = picture(ImageFormat::Jpeg);
+    let notes = b"\0\0\x01\x0aImage_UTC_Data1700000000000SEFH\x6b\0\0\0SEFT";
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+        let plain = picture(format);
+        let told = |tail: &[u8]| {
+            let whole = [&plain[..], tail].concat();
+            let Outcome::Stripped { bytes, behind, .. } = strip_metadata(&whole) else { panic!("{format:?}: nothing was cut") };
+            assert_eq!(bytes, plain);
+            assert_eq!(super::behind(&whole), behind, "the same to whoever makes another picture of it");
+            behind.map(|behind| (behind.what, behind.bytes))
+        };
+        let size = |tail: &[u8]| tail.len() as u64;
+        assert_eq!(told(&film()), Some((What::Film, size(&film()))));
+        assert_eq!(told(&another), Some((What::Picture, size(&another))));
+        let both = [&another[..], &film()].concat();
+        assert_eq!(told(&both), Some((What::FilmAndPicture, size(&both))));
+        // Samsung's: notes, a mark, the film, and a list of all that.
+        let marked = [&b"\0\0\x30\x0aMotionPhoto_Data"[..], &film(), notes].concat();
+        assert_eq!(told(&marked), Some((What::Film, size(&marked))));
+        let archive = b"PK\x03\x04 and what somebody hid there; no ftyp that is one";
+        assert_eq!(told(archive), Some((What::Data, size(archive))));
+        assert_eq!(told(notes), None, "a camera's notes are private data and nothing else");
+        assert_eq!(super::behind(&plain), None);
+        assert_eq!(super::behind(&[&plain[..], &[0; 8]].concat()), None, "padding");
+    }
+    let private = jpeg_with(&[(0xe1, [exif::MARK, &exif_block(1)].concat())], b"");
+    let Outcome::Stripped { behind, .. } = strip_metadata(&private) else { panic!("nothing was cut") };
+    assert_eq!(behind, None, "what was cut lay before the end");
 }
 
 #[test]
