@@ -312,6 +312,7 @@ pub(crate) fn quit(app: &AppHandle) {
             // What was taken from a further start is in the journal before the engine ends.
             let shell = app.state::<Shell>();
             engine.sources().stop_asking();
+            engine.uploads().stop_making();
             let _none_begins = shell.all_done().await;
             let (mut events, lang) = (engine.subscribe(), engine.lang());
             engine.close().await;

@@ -18,12 +18,14 @@ pub(crate) struct Progress {
     /// Bytes sent, bytes in all, and whether it is over.
     uploads: HashMap<i64, (u64, u64, bool)>,
     told: Option<Waiting>,
+    /// What takes its time before anything travels.
+    making: Option<String>,
     quiet: bool,
 }
 
 impl Progress {
     pub(crate) fn new(lang: Lang, quiet: bool) -> Self {
-        Self { quiet, lang, bar: None, begun: std::time::Instant::now(), uploads: HashMap::new(), told: None }
+        Self { quiet, lang, bar: None, begun: std::time::Instant::now(), uploads: HashMap::new(), told: None, making: None }
     }
 
     /// Takes what the engine tells; words to say where something began to wait.
@@ -37,6 +39,7 @@ impl Progress {
             Event::Upload(upload) if ours.contains(&upload.id) => {
                 let over = matches!(upload.stage, Stage::Done | Stage::Failed | Stage::Cancelled);
                 self.uploads.insert(upload.id, (if over { upload.size } else { upload.sent }, upload.size, over));
+                self.making = upload.message.clone().filter(|_| upload.stage == Stage::Sending);
                 self.draw(ours.len());
                 let waiting = upload.waiting.filter(|_| upload.stage == Stage::Waiting)?;
                 // Twenty files that wait for one network say it once.
@@ -48,7 +51,9 @@ impl Progress {
     }
 
     fn draw(&mut self, count: usize) {
-        if self.bar.is_none() && !self.quiet && self.begun.elapsed() > PATIENCE && crate::out::Out::watched() {
+        // Nothing else may come for a while that would draw it.
+        let due = self.making.is_some() || self.begun.elapsed() > PATIENCE;
+        if self.bar.is_none() && !self.quiet && due && crate::out::Out::watched() {
             let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr()).with_style(style);
@@ -58,7 +63,7 @@ impl Progress {
             let done = self.uploads.values().filter(|(_, _, over)| *over).count();
             bar.set_length(self.uploads.values().map(|(_, total, _)| total).sum());
             bar.set_position(self.uploads.values().map(|(sent, _, _)| sent).sum());
-            bar.set_message(words::progress(done, count).to(self.lang));
+            bar.set_message(self.making.clone().unwrap_or_else(|| words::progress(done, count).to(self.lang)));
         }
     }
 

@@ -194,7 +194,7 @@ pub struct Upload {
     pub waiting: Option<Waiting>,
     /// Why it waits or failed.
     pub code: Option<Code>,
-    /// The same in a sentence.
+    /// The same in a sentence; of one that is on its way, what is made of it before it can travel.
     pub message: Option<String>,
     /// Where it goes.
     pub place: Place,

@@ -48,13 +48,15 @@ pub(crate) struct Taken {
 }
 
 /// Where bytes go that are to be sent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct To<'a> {
     pub(crate) spool: &'a Path,
     /// This process, as rows name it.
     pub(crate) owner: &'a str,
     /// They may stay in memory, if there is room: whoever asks for that sees to it that they go to the spool in time.
     pub(crate) memory: bool,
+    /// Who waits for them.
+    pub(crate) watch: &'a dyn prepare::Watched,
 }
 
 /// Takes one thing: sniffed, checked, hashed, prepared, and in the spool with its bytes on disk, or in memory. The folder entry is
@@ -63,11 +65,7 @@ pub(crate) struct To<'a> {
 /// # Errors
 /// Whatever the refusal is; nothing is left behind then.
 pub(crate) fn take(item: &Item, destination: &Destination, place: &str, to: To<'_>) -> Result<Taken> {
-    let shown = match item.source {
-        _ if !item.name.is_empty() => item.name.as_str(),
-        Source::CommandLine => "stdin",
-        _ => "clipboard",
-    };
+    let shown = called(item);
     match &item.content {
         Content::Bytes { bytes, .. } => take_bytes(bytes.clone(), shown, destination, place, to),
         Content::Url { url, .. } => {
@@ -94,6 +92,15 @@ pub(crate) fn take(item: &Item, destination: &Destination, place: &str, to: To<'
     }
 }
 
+/// What people know it by.
+pub(crate) fn called(item: &Item) -> &str {
+    match item.source {
+        _ if !item.name.is_empty() => item.name.as_str(),
+        Source::CommandLine => "stdin",
+        _ => "clipboard",
+    }
+}
+
 fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, to: To<'_>) -> Result<Taken> {
     if bytes.is_empty() {
         return Err(Error::new(Code::Empty, errors::empty_file(name)));
@@ -102,7 +109,7 @@ fn take_bytes(bytes: Bytes, name: &str, destination: &Destination, place: &str, 
     admit(&kind, name, destination, place)?;
     let original: [u8; 32] = Sha256::digest(&bytes).into();
     let damaged = imagepic_media::breaks_off(&bytes);
-    let prepared = named(prepare::apply(bytes, kind, &destination.images, name)?, damaged);
+    let prepared = named(prepare::apply(bytes, kind, &destination.images, name, to.watch)?, damaged);
     fits(name, prepared.body.len() as u64, destination, place)?;
     keep(prepared, original, name, to)
 }
@@ -153,7 +160,7 @@ fn take_large(
         let bytes = read_whole(&File::open(path).map_err(lost)?, path, data)?;
         let given = bytes.clone();
         let damaged = imagepic_media::breaks_off(&bytes);
-        let prepared = named(prepare::apply(bytes, kind.clone(), &destination.images, name)?, damaged);
+        let prepared = named(prepare::apply(bytes, kind.clone(), &destination.images, name, to.watch)?, damaged);
         if prepared.changed {
             fits(name, prepared.body.len() as u64, destination, place)?;
             let original = Sha256::digest(&given).into();

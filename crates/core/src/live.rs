@@ -128,7 +128,7 @@ pub(crate) struct Live {
     pub(crate) offer: Option<Offer>,
     /// What waits for a person's answer.
     pub(crate) questions: BTreeMap<u64, Asked>,
-    /// Pictures on their way here, by numbers below zero: no row stands for them yet.
+    /// Pictures on their way here, fetched or being made, by numbers below zero: no row stands for them yet.
     pub(crate) fetches: BTreeMap<i64, Fetch>,
     /// Uploads that left the library's list and may still come back.
     pub(crate) leaving: HashSet<i64>,
@@ -228,7 +228,7 @@ impl Live {
         let entries = self.entries.values().map(|entry| self.view_entry(entry, settings, lang));
         let recent = self.recent.iter().filter(|row| !self.leaving.contains(&row.id));
         Snapshot {
-            open: self.fetches.values().map(Fetch::view).chain(entries).collect(),
+            open: self.fetches.values().map(|fetch| fetch.view(lang)).chain(entries).collect(),
             recent: recent.map(|row| self.view_done(row, settings, lang)).collect(),
             ..self.outline(settings, lang)
         }

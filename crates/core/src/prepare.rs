@@ -9,15 +9,30 @@ mod room;
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use bytes::Bytes;
+use imagepic_media::convert::Format;
 use imagepic_media::{Behind, Media, Outcome, Small};
 
 pub(crate) use images::{LARGEST, Prepared, apply, converts, too_large};
+pub(crate) use made::name as format_name;
 pub use made::{Made, Was};
 
 /// The longer side of a small picture, in pixels: sharp at twice the size of a tile.
 const THUMBNAIL: u32 = 320;
+
+/// How often it is looked whether somebody still waits, while there is nothing to do but wait.
+const LOOKS: Duration = Duration::from_millis(100);
+
+/// Who waits for a picture.
+pub(crate) trait Watched {
+    /// Another one of so many bytes begins to be made into this format, which may take its time.
+    fn making(&self, format: Format, bytes: u64);
+
+    /// Nobody waits any more.
+    fn stopped(&self) -> bool;
+}
 
 /// What bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +141,7 @@ pub(crate) fn disposition(content_type: &str) -> Option<String> {
 pub(crate) fn thumbnail(picture: impl BufRead + Seek) -> Option<Vec<u8>> {
     let make = || {
         let small = Small::look(picture)?;
-        let _room = room::take(small.memory());
+        let _room = room::take(small.memory(), &|| false);
         small.make(THUMBNAIL)
     };
     // As where pictures are converted: a decoder that trips ends with its picture.
@@ -154,7 +169,7 @@ mod tests {
         let mut bytes = std::io::Cursor::new(Vec::new());
         image::RgbImage::new(700, 500).write_to(&mut bytes, image::ImageFormat::Bmp).expect("encodes");
         let bytes = bytes.into_inner();
-        let all = room::take(u64::MAX);
+        let all = room::take(u64::MAX, &|| false).expect("nobody else is there");
         let making = std::thread::spawn(move || thumbnail(std::io::Cursor::new(bytes)));
         while room::waiting() == 0 {
             assert!(!making.is_finished(), "it did not ask for room");

@@ -305,6 +305,12 @@ pub(crate) fn is_bomb(head: &[u8], mime: &str, pixels: u64, bytes: u64) -> bool 
 }
 
 impl Work<'_> {
+    /// What it is made into.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
     /// The most memory it takes at once, in bytes, beside the bytes that are there already.
     #[must_use]
     pub fn memory(&self) -> u64 {

@@ -8,6 +8,7 @@ mod company;
 mod copying;
 mod crash;
 mod drop;
+mod encoding;
 mod exchange;
 mod folders;
 mod hands;

@@ -63,7 +63,7 @@ waiting: Waiting | null,
  */
 code: Code | null, 
 /**
- * The same in a sentence.
+ * The same in a sentence; of one that is on its way, what is made of it before it can travel.
  */
 message: string | null, 
 /**

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::sources::State;
-use super::submit::{Given, Unnamed, take_one};
+use super::taking::{self, Given, Unnamed, take_one};
 use super::{Inner, Role};
 use crate::capture::{Capture, Content, Near};
 use crate::destination::Destination;
@@ -43,13 +43,13 @@ pub(super) type Found = std::result::Result<Item, Refused>;
 pub(super) struct Coming {
     /// By the number of their captures.
     each: HashMap<usize, AbortOnDropHandle<Come>>,
-    shown: Vec<Shown>,
+    shown: Vec<Arc<Shown>>,
 }
 
 /// What came of one of them, and how it is shown until the upload is.
 struct Come {
     outcome: std::result::Result<Given, Refused>,
-    shown: Shown,
+    shown: Arc<Shown>,
 }
 
 impl Coming {
@@ -107,7 +107,7 @@ impl Inner {
                 inner: Arc::clone(self),
                 url: url.clone(),
                 near: *near,
-                shown: Shown::new(Arc::clone(&self.hub), fetch),
+                shown: Arc::new(Shown::new(Arc::clone(&self.hub), fetch)),
                 declined: Arc::clone(&declined),
             };
             let (item, to) = (item.clone(), Arc::clone(to));
@@ -124,7 +124,7 @@ struct Fetching {
     inner: Arc<Inner>,
     url: ::url::Url,
     near: Near,
-    shown: Shown,
+    shown: Arc<Shown>,
     /// What a person has said no to while what was given with it was fetched.
     declined: Arc<Mutex<HashSet<url::Near>>>,
 }
@@ -153,13 +153,15 @@ impl Fetching {
             outcome = work => outcome,
         }?;
         let capture = Capture { content: Content::Bytes { bytes, name: Some(name) }, source: item.source, at: item.at };
-        let (queue, spool, owner) = (Arc::clone(&inner.queue), inner.home.spool(), inner.owner.clone());
+        let watch = taking::Fetched { inner: Arc::clone(inner), shown: Arc::clone(&self.shown), cancel: cancel.clone() };
         blocking(move || {
-            let to_spool = To { spool: &spool, owner: &owner, memory: false };
+            let inner = &watch.inner;
+            let spool = inner.home.spool();
+            let to_spool = To { spool: &spool, owner: &inner.owner, memory: false, watch: &watch };
             // What was fetched is called as its address calls it.
             let fetched = intake::expand(vec![capture]).pop().and_then(std::result::Result::ok);
             let item = fetched.map_or_else(|| item.clone(), |fetched| Item { from: item.from.clone(), ..fetched });
-            let taken = take_one(&item, &to, to_spool, &queue)?;
+            let taken = take_one(&item, &to, to_spool, &inner.queue)?;
             let file = Unnamed::of(&taken, &spool);
             intake::seal(&spool);
             Ok(Given::Taken(item, Box::new(taken), file))

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use imagepic_media::convert::Format;
 use imagepic_words::{errors, images as words};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::Destinations;
 use crate::destination::Images;
@@ -31,6 +33,17 @@ pub struct ImagePreview {
     pub made: Option<ImageWork>,
 }
 
+/// Somebody waits for it until imagepic ends.
+struct Preview(CancellationToken);
+
+impl prepare::Watched for Preview {
+    fn making(&self, _: Format, _: u64) {}
+
+    fn stopped(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
 impl Destinations {
     /// Does to a file what a destination with these settings would, and tells what would come of it. Nothing is kept. Takes as long as the
     /// conversion does.
@@ -39,7 +52,7 @@ impl Destinations {
     /// `BadRequest` where the settings are out of bounds, `FileMissing`, `FileUnreadable`, `TooLarge`, `NotAnImage`, `BrokenImage`.
     pub async fn preview_image(&self, images: Images, path: PathBuf) -> Result<ImagePreview> {
         images.check()?;
-        let lang = self.inner.hub.lang();
+        let (lang, watch) = (self.inner.hub.lang(), Preview(self.inner.making.clone()));
         blocking(move || {
             let lost = |error: std::io::Error| crate::intake::unreadable(&path, &error);
             let before = fs::metadata(&path).map_err(lost)?.len();
@@ -56,7 +69,7 @@ impl Destinations {
             if !kind.image {
                 return Err(Error::new(Code::NotAnImage, words::preview_not_an_image(&name)));
             }
-            let prepared = prepare::apply(bytes, kind, &images, &name)?;
+            let prepared = prepare::apply(bytes, kind, &images, &name, &watch)?;
             let after = prepared.body.len() as u64;
             Ok(ImagePreview {
                 before,

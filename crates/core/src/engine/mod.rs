@@ -16,6 +16,7 @@ mod reading;
 mod settings;
 mod sources;
 mod submit;
+mod taking;
 mod thumbnails;
 mod uploads;
 mod watched;
@@ -101,6 +102,8 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// Removals that wait to be taken back, or are under way.
     pub(crate) removals: TaskTracker,
+    /// Ends what is made of pictures on their way in, see [`Uploads::stop_making`].
+    pub(crate) making: CancellationToken,
     /// imagepic is about to end: nobody can take anything back any more.
     pub(crate) ending: CancellationToken,
     /// For what begins on a thread that has none: file events come on those.
@@ -193,6 +196,7 @@ impl Engine {
             tested: doctor::Tested::default(),
             tasks,
             removals: TaskTracker::new(),
+            making: CancellationToken::new(),
             ending: CancellationToken::new(),
             runtime: tokio::runtime::Handle::current(),
             stop,
@@ -319,6 +323,7 @@ impl Engine {
     /// nothing is lost. Removals that were cut short are told in a notice, but for those of uploads: the next process does these.
     pub async fn close(self) {
         let inner = self.inner;
+        inner.making.cancel();
         inner.ending.cancel();
         inner.removals.close();
         if tokio::time::timeout(LAST_REMOVALS, inner.removals.wait()).await.is_err() {

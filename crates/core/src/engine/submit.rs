@@ -1,6 +1,6 @@
 //! Taking in: from captures to rows in the journal and work for the queue.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use chrono::{DateTime, Local};
 use imagepic_words::{errors, images as words};
 use rand::RngCore as _;
 
+use super::taking::{Given, Making, Unnamed, spools, take_one};
 use super::uploads::Each;
 use super::{Batch, Inner, Submit};
 use crate::capture::Capture;
@@ -19,6 +20,7 @@ use crate::journal::{Row, RowState};
 use crate::naming::{Inputs, Template};
 use crate::queue::blocking;
 use crate::queue::hold::{HELD_AT_MOST, Held, Hold};
+use crate::sources::fetches::Shown;
 
 /// Uploads that share one commit at intake, so that the first of a thousand does not wait for the last.
 const CHUNK: usize = 24;
@@ -40,62 +42,6 @@ fn name_of(item: std::result::Result<&Item, &Refused>) -> (String, intake::From)
 
 fn shown(item: &Item) -> String {
     item.from.within.clone().unwrap_or_else(|| item.name.clone())
-}
-
-fn spools(taken: &[std::result::Result<(Item, Taken, Unnamed), Refused>]) -> bool {
-    taken.iter().flatten().any(|(_, taken, _)| taken.spool.is_some())
-}
-
-/// A file in the spool that no row names yet: it goes with this.
-pub(super) struct Unnamed(Option<PathBuf>);
-
-impl Unnamed {
-    pub(super) fn of(taken: &Taken, spool: &Path) -> Self {
-        Self(taken.spool.as_ref().map(|name| spool.join(name)))
-    }
-
-    /// The file, which stays from here on.
-    fn into_file(mut self) -> Option<PathBuf> {
-        self.0.take()
-    }
-}
-
-impl Drop for Unnamed {
-    fn drop(&mut self) {
-        if let Some(file) = &self.0 {
-            let _ = std::fs::remove_file(file);
-        }
-    }
-}
-
-/// One thing that was given.
-pub(super) enum Given {
-    /// To be taken.
-    Item(Item),
-    /// Fetched, and taken then.
-    Taken(Item, Box<Taken>, Unnamed),
-}
-
-impl Given {
-    const fn item(&self) -> &Item {
-        match self {
-            Self::Item(item) | Self::Taken(item, ..) => item,
-        }
-    }
-}
-
-/// Reads, checks, hashes and spools one. Blocks.
-pub(super) fn take_one(item: &Item, destination: &Destination, to: To<'_>, queue: &crate::queue::Queue) -> Result<Taken> {
-    let take = || intake::take(item, destination, &destination.name, to);
-    // What is kept for thumbnails gives way first.
-    let mut taken = match take() {
-        Err(error) if error.code == Code::DiskFull && queue.release_kept() => take(),
-        other => other,
-    }?;
-    if let Some(small) = taken.small.take() {
-        super::thumbnails::keep(&super::thumbnails::stem(&queue.home, &taken.prepared), "png", &small);
-    }
-    Ok(taken)
 }
 
 impl Inner {
@@ -239,7 +185,8 @@ impl Inner {
         more: bool,
         patient: bool,
     ) -> Result<Vec<(i64, Arc<Hold>)>> {
-        let taken = self.take_files(chunk, destination, patient).await?;
+        // Until the uploads they became are.
+        let (taken, _shown) = self.take_files(chunk, destination, patient).await?;
         let counter = if templates.0.counts() || templates.1.counts() { self.journal.count().await? } else { 0 };
         let mut rows = Vec::new();
         let mut bodies = Vec::new();
@@ -377,35 +324,42 @@ impl Inner {
         }
     }
 
-    /// Reads, checks, hashes and spools, several files at a time, in their order.
+    /// Reads, checks, hashes and spools, several files at a time, in their order. What was made of them is shown as long as it is kept.
     async fn take_files(
-        &self,
+        self: &Arc<Self>,
         chunk: Vec<std::result::Result<Given, Refused>>,
         destination: &Arc<Destination>,
         patient: bool,
-    ) -> Result<Vec<std::result::Result<(Item, Taken, Unnamed), Refused>>> {
+    ) -> Result<(Vec<std::result::Result<(Item, Taken, Unnamed), Refused>>, Vec<Shown>)> {
         let readers = READERS.min(chunk.len()).max(1);
         let share = chunk.len().div_ceil(readers);
         let mut chunk = chunk.into_iter();
         let mut reading = Vec::with_capacity(readers);
         for _ in 0..readers {
             let items: Vec<_> = chunk.by_ref().take(share).collect();
-            let (spool, owner) = (self.home.spool(), self.owner.clone());
-            let (destination, queue) = (Arc::clone(destination), Arc::clone(&self.queue));
+            let (inner, spool, destination) = (Arc::clone(self), self.home.spool(), Arc::clone(destination));
             // One by itself needs no further trip to another thread for its folder entry.
             let seals = readers == 1;
             reading.push(blocking(move || {
-                let to = To { spool: &spool, owner: &owner, memory: patient };
                 let mut taken = Vec::with_capacity(items.len());
+                let mut making = Vec::new();
                 for item in items {
                     taken.push(match item {
-                        Ok(Given::Item(item)) => match take_one(&item, &destination, to, &queue) {
-                            Ok(taken) => {
-                                let file = Unnamed::of(&taken, &spool);
-                                Ok((item, taken, file))
+                        Ok(Given::Item(item)) => {
+                            let watch = Making::new(&inner, &item, &destination);
+                            let to = To { spool: &spool, owner: &inner.owner, memory: patient, watch: &watch };
+                            match take_one(&item, &destination, to, &inner.queue) {
+                                Ok(taken) => {
+                                    making.extend(watch.into_shown());
+                                    let file = Unnamed::of(&taken, &spool);
+                                    Ok((item, taken, file))
+                                }
+                                Err(error) => {
+                                    drop(watch);
+                                    Err(Refused { name: shown(&item), from: item.from, error })
+                                }
                             }
-                            Err(error) => Err(Refused { name: shown(&item), from: item.from, error }),
-                        },
+                        }
                         Ok(Given::Taken(item, taken, file)) => Ok((item, *taken, file)),
                         Err(refused) => Err(refused),
                     });
@@ -413,10 +367,11 @@ impl Inner {
                 if seals && spools(&taken) {
                     intake::seal(&spool);
                 }
-                Ok(taken)
+                Ok((taken, making))
             }));
         }
-        let results = futures::future::try_join_all(reading).await?.into_iter().flatten().collect::<Vec<_>>();
+        let (results, making): (Vec<_>, Vec<_>) = futures::future::try_join_all(reading).await?.into_iter().unzip();
+        let (results, making) = (results.into_iter().flatten().collect::<Vec<_>>(), making.into_iter().flatten().collect());
         if readers > 1 && spools(&results) {
             let spool = self.home.spool();
             blocking(move || {
@@ -425,7 +380,7 @@ impl Inner {
             })
             .await?;
         }
-        Ok(results)
+        Ok((results, making))
     }
 
     #[expect(clippy::too_many_arguments, reason = "a row has many columns")]

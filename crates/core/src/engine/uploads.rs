@@ -206,11 +206,17 @@ impl Uploads {
     /// # Errors
     /// `NoSuchUpload`.
     pub async fn cancel(&self, id: i64) -> Result<()> {
-        // What is still being fetched has no row, and no number of one.
+        // What is still being fetched, or made, has no row, and no number of one.
         if id < 0 {
             return self.inner.cancel_fetch(id);
         }
         self.inner.queue.cancel(id).await
+    }
+
+    /// Ends what is being made of pictures on their way in, now and from now on: for whoever is about to end and does not wait for what
+    /// takes long. These are refused as `Cancelled`.
+    pub fn stop_making(&self) {
+        self.inner.making.cancel();
     }
 
     /// The uploads that are queued and nobody sends: the process that took them in has ended, and no tray app runs.

@@ -6,11 +6,18 @@
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use imagepic_media::convert::Format;
 use imagepic_media::convert::avif::{COMMAND, Cause, Order};
 use imagepic_words::images as words;
 
+use super::images::stopped;
+use super::made::name as called;
+use super::{LOOKS, Watched};
 use crate::error::{Code, Error};
 
 /// The program without what systems put behind it.
@@ -31,12 +38,19 @@ impl Drop for Worker {
     }
 }
 
-/// Makes a file of pixels. Takes as long as it takes: to be called on a thread for blocking work.
+/// Makes a file of pixels, of what is called `name`. Takes up to [`Order::limit`]: to be called on a thread for blocking work. Once nobody
+/// waits any more, the encoder is ended at once.
 ///
 /// # Errors
-/// An [`Error`] with what to do where the program is not there; otherwise what went wrong.
-pub(super) fn code(order: &Order, pixels: Vec<u8>) -> Result<Vec<u8>, Cause> {
-    code_by(&program()?, order, pixels)
+/// An [`Error`] with what to do where the program is not there, where it took too long and where it was stopped; otherwise what went wrong.
+pub(super) fn code(order: &Order, pixels: Vec<u8>, name: &str, watch: &dyn Watched) -> Result<Vec<u8>, Cause> {
+    let (begun, limit) = (Instant::now(), order.limit());
+    let ends = || match (watch.stopped(), begun.elapsed() > limit) {
+        (true, _) => Some(stopped(name, Format::Avif)),
+        (_, true) => Some(too_slow(name, limit)),
+        _ => None,
+    };
+    code_by(&program()?, order, pixels, &ends)
 }
 
 /// This program where it is the console program, and the one beside it otherwise.
@@ -48,7 +62,11 @@ fn program() -> Result<PathBuf, Cause> {
     Ok(here.with_file_name(format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-fn code_by(program: &Path, order: &Order, pixels: Vec<u8>) -> Result<Vec<u8>, Cause> {
+/// `ends` is asked all the time why it should not go on.
+fn code_by(program: &Path, order: &Order, pixels: Vec<u8>, ends: &dyn Fn() -> Option<Error>) -> Result<Vec<u8>, Cause> {
+    if let Some(why) = ends() {
+        return Err(why.into());
+    }
     let mut command = Command::new(program);
     // Nothing of what this process was told in its environment is that one's business.
     command.arg(COMMAND).env_clear();
@@ -63,10 +81,45 @@ fn code_by(program: &Path, order: &Order, pixels: Vec<u8>) -> Result<Vec<u8>, Ca
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut worker = Worker(command.spawn().map_err(|error| absent(program, error))?);
-    let (Some(mut input), Some(output), Some(said)) = (worker.0.stdin.take(), worker.0.stdout.take(), worker.0.stderr.take())
-    else {
+    let (Some(input), Some(output), Some(said)) = (worker.0.stdin.take(), worker.0.stdout.take(), worker.0.stderr.take()) else {
         return Err("no pipes to the encoder".into());
     };
+    thread::scope(|scope| {
+        let (tell, told) = mpsc::channel();
+        scope.spawn(move || tell.send(talk(input, output, said, order, pixels)));
+        let talk = loop {
+            match told.recv_timeout(LOOKS) {
+                Ok(talk) => break talk,
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(why) = ends() {
+                        // Its pipes break, and with them ends who talks to it.
+                        drop(worker);
+                        return Err(why.into());
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err("nobody talked to the encoder".into()),
+            }
+        };
+        let status = worker.0.wait()?;
+        if status.success() {
+            talk.given?;
+            return Ok(talk.file?);
+        }
+        Err(format!("the encoder's process ended with {status}: {}", talk.said.trim()).into())
+    })
+}
+
+/// What came of talking to the encoder.
+struct Talk {
+    given: io::Result<()>,
+    file: io::Result<Vec<u8>>,
+    said: String,
+    /// Open until the encoder has ended: its end would tell it that nobody waits.
+    _input: ChildStdin,
+}
+
+/// Gives it the order and its pixels, and takes what it has to say, until its end.
+fn talk(mut input: ChildStdin, output: impl Read, said: impl Read, order: &Order, pixels: Vec<u8>) -> Talk {
     let given = order.write(&mut input).and_then(|()| input.write_all(&pixels)).and_then(|()| input.flush());
     // From here on the picture is there and not here.
     drop(pixels);
@@ -75,15 +128,11 @@ fn code_by(program: &Path, order: &Order, pixels: Vec<u8>) -> Result<Vec<u8>, Ca
     let read = output.take(most).read_to_end(&mut file);
     let mut why = String::new();
     let _ = said.take(SAID).read_to_string(&mut why);
-    let status = worker.0.wait()?;
-    // Open until now: its end tells the encoder that nobody waits.
-    drop(input);
-    if status.success() {
-        given?;
-        read?;
-        return Ok(file);
-    }
-    Err(format!("the encoder's process ended with {status}: {}", why.trim()).into())
+    Talk { given, file: read.map(|_| file), said: why, _input: input }
+}
+
+fn too_slow(name: &str, limit: Duration) -> Error {
+    Error::new(Code::BrokenImage, words::making_slow(name, called("image/avif"), limit.as_secs().div_ceil(60)))
 }
 
 fn absent(program: &Path, error: io::Error) -> Cause {
@@ -94,7 +143,6 @@ fn absent(program: &Path, error: io::Error) -> Cause {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
-    use std::time::Duration;
 
     use super::*;
 
@@ -117,11 +165,15 @@ mod tests {
     }
 
     fn coded(text: &str) -> Result<Vec<u8>, Cause> {
+        coded_unless(text, || None)
+    }
+
+    fn coded_unless(text: &str, ends: impl Fn() -> Option<Error>) -> Result<Vec<u8>, Cause> {
         let (_folder, program) = script(text);
         let (order, pixels) = order();
         // A program that was written a moment ago is still held open by whoever started another one meanwhile.
         loop {
-            match code_by(&program, &order, pixels.clone()) {
+            match code_by(&program, &order, pixels.clone(), &ends) {
                 Err(cause) if format!("{cause:?}").contains("ExecutableFileBusy") => std::thread::sleep(Duration::from_millis(5)),
                 other => return other,
             }
@@ -163,9 +215,40 @@ mod tests {
     }
 
     #[test]
+    fn an_encoder_that_goes_on_for_ever_is_ended_once_nobody_waits_or_its_time_is_up() {
+        // One that takes all pixels and one that takes none, so that whoever gives them is stuck; neither ever answers.
+        for hangs in ["exec cat > /dev/null", "exec sleep 1000"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let begun = folder.path().join("begun");
+            // Only a script that runs can be seen to end.
+            let text = format!("echo $$ > '{0}.part' && mv '{0}.part' '{0}'; {hangs}", begun.display());
+            let ends = || begun.exists().then(|| stopped("photo.jpg", Format::Avif));
+            let error = coded_unless(&text, ends).expect_err(hangs).downcast::<Error>().expect("an error with a sentence");
+            assert_eq!(error.code, Code::Cancelled);
+            let number = fs::read_to_string(&begun).expect("it ran");
+            assert!(!Path::new("/proc").join(number.trim()).exists() || cfg!(not(target_os = "linux")), "{hangs}: it is gone");
+        }
+        let before = coded_unless("touch started", || Some(stopped("photo.jpg", Format::Avif))).expect_err("none is begun");
+        assert!(before.downcast::<Error>().is_ok_and(|error| error.code == Code::Cancelled));
+    }
+
+    #[test]
+    fn the_time_an_encoder_has_grows_with_its_picture_and_who_ran_out_of_it_is_told() {
+        let small = order().0;
+        assert!(small.limit() >= Duration::from_secs(60));
+        let large = Order { width: 6000, height: 4000, ..small };
+        assert_eq!(large.limit(), Duration::from_secs(60 + 24 * 30));
+        let error = too_slow("photo.jpg", large.limit());
+        for lang in [imagepic_words::Lang::En, imagepic_words::Lang::ZhCn] {
+            let told = error.message(lang);
+            assert!(told.contains("photo.jpg") && told.contains("AVIF") && told.contains("13"), "{told}");
+        }
+    }
+
+    #[test]
     fn where_the_program_is_missing_it_is_said_which_and_what_to_do() {
         let (order, pixels) = order();
-        let cause = code_by(Path::new("/nowhere/imagepic"), &order, pixels).expect_err("it is not there");
+        let cause = code_by(Path::new("/nowhere/imagepic"), &order, pixels, &|| None).expect_err("it is not there");
         let error = cause.downcast::<Error>().expect("an error with a sentence");
         assert_eq!(error.code, Code::Unsupported);
         for lang in [imagepic_words::Lang::En, imagepic_words::Lang::ZhCn] {

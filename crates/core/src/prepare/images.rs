@@ -3,12 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use imagepic_media::convert::{self, Look, Outcome, Wish};
+use imagepic_media::convert::{self, Format, Look, Outcome, Wish};
 use imagepic_media::{Behind, What};
 use imagepic_words::{Text, images as words};
 
 use super::made::{Made, name as called};
-use super::{Cleaned, Kind, THUMBNAIL, avif, keeps_metadata, kind, may_hold_metadata, room};
+use super::{Cleaned, Kind, THUMBNAIL, Watched, avif, keeps_metadata, kind, may_hold_metadata, room};
 use crate::destination::Images;
 use crate::error::{Code, Error, Result};
 use crate::intake::bytes as told;
@@ -57,9 +57,9 @@ pub(crate) fn too_large(kind: &Kind, size: u64, images: &Images) -> Option<Made>
 /// Does what is wanted. Takes as long as it takes, and waits for memory: to be called on a thread for blocking work.
 ///
 /// # Errors
-/// `BrokenImage` where something is wanted of a picture that is damaged or hostile; `name` is what it is called then. Where nothing is
-/// wanted, nothing is refused.
-pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Result<Prepared> {
+/// `BrokenImage` where something is wanted of a picture that is damaged or hostile; `name` is what it is called then. `Cancelled` where
+/// nobody waits any more. Where nothing is wanted, nothing is refused.
+pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str, watch: &dyn Watched) -> Result<Prepared> {
     let cleaned = if images.strip_metadata { Cleaned::of(&bytes, &kind) } else { Cleaned::default() };
     let changed = cleaned.body.is_some();
     let mut behind = cleaned.behind;
@@ -68,7 +68,7 @@ pub(crate) fn apply(bytes: Bytes, kind: Kind, images: &Images, name: &str) -> Re
     let wish = wish(images);
     if prepared.kind.image && !wish.is_empty() {
         let before = prepared.body.len() as u64;
-        let (kept, new) = match make(&prepared.body, &wish, name)? {
+        let (kept, new) = match make(&prepared.body, &wish, name, watch)? {
             None => (None, None),
             Some(Outcome::Kept(kept)) => (Some(Made::kept(&kept, &prepared.kind, before)), None),
             Some(Outcome::Made(new)) => (Some(Made::of(&new, &prepared.kind, before)), Some(new)),
@@ -119,19 +119,26 @@ fn with_private(made: Option<Made>, kind: &Kind, images: &Images, reason: Option
     Some(made)
 }
 
-fn make(bytes: &[u8], wish: &Wish, name: &str) -> Result<Option<Outcome>> {
+fn make(bytes: &[u8], wish: &Wish, name: &str, watch: &dyn Watched) -> Result<Option<Outcome>> {
     let refused = |error: convert::Error| refusal(error, wish, name);
     let work = match convert::look(bytes, wish).map_err(refused)? {
         Look::Nothing => return Ok(None),
         Look::Kept(kept) => return Ok(Some(Outcome::Kept(kept))),
         Look::Work(work) => work,
     };
-    let _room = room::take(work.memory());
+    let format = work.format();
+    watch.making(format, bytes.len() as u64);
+    let _room = room::take(work.memory(), &|| watch.stopped()).ok_or_else(|| stopped(name, format))?;
     // Decoders meet hostile files: what one of them trips over must not take along what was given beside it.
-    match catch_unwind(AssertUnwindSafe(|| work.run(&avif::code))) {
+    match catch_unwind(AssertUnwindSafe(|| work.run(&|order, pixels| avif::code(order, pixels, name, watch)))) {
         Ok(outcome) => outcome.map(Some).map_err(refused),
         Err(_) => Err(Error::new(Code::BrokenImage, words::broken(name)).because("the decoder gave up")),
     }
+}
+
+/// Nobody waits for it any more.
+pub(super) fn stopped(name: &str, format: Format) -> Error {
+    Error::new(Code::Cancelled, words::making_stopped(name, called(format.mime())))
 }
 
 fn refusal(error: convert::Error, wish: &Wish, name: &str) -> Error {

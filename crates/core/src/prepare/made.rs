@@ -124,7 +124,7 @@ impl Made {
 }
 
 /// A format as people call it.
-pub(super) fn name(mime: &str) -> &str {
+pub(crate) fn name(mime: &str) -> &str {
     match mime {
         "image/svg+xml" => "SVG",
         "image/vnd.microsoft.icon" => "ICO",

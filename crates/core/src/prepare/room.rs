@@ -5,6 +5,8 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::LOOKS;
+
 /// All pictures that are decoded at the same time may take so many bytes together.
 static ROOM: Room = Room::new(224 << 20);
 
@@ -35,17 +37,27 @@ impl Room {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is room for so many bytes, or, where they are more than there ever is, until nobody else has any.
-    fn take(&self, bytes: u64) -> Part<'_> {
+    /// Waits until there is room for so many bytes, or, where they are more than there ever is, until nobody else has any. `None` once
+    /// `stopped` says that nobody waits any more.
+    fn take(&self, bytes: u64, stopped: &dyn Fn() -> bool) -> Option<Part<'_>> {
         let bytes = bytes.min(self.all);
         let mut now = self.now();
         now.waiting += 1;
-        while now.taken + bytes > self.all {
-            now = self.changed.wait(now).unwrap_or_else(PoisonError::into_inner);
-        }
+        let stops = loop {
+            if stopped() {
+                break true;
+            }
+            if now.taken + bytes <= self.all {
+                break false;
+            }
+            now = self.changed.wait_timeout(now, LOOKS).unwrap_or_else(PoisonError::into_inner).0;
+        };
         now.waiting -= 1;
+        if stops {
+            return None;
+        }
         now.taken += bytes;
-        Part { of: self, bytes }
+        Some(Part { of: self, bytes })
     }
 }
 
@@ -57,8 +69,8 @@ impl Drop for Part<'_> {
 }
 
 /// Waits for room. Blocks: to be called on a thread for blocking work.
-pub(super) fn take(bytes: u64) -> Part<'static> {
-    ROOM.take(bytes)
+pub(super) fn take(bytes: u64, stopped: &dyn Fn() -> bool) -> Option<Part<'static>> {
+    ROOM.take(bytes, stopped)
 }
 
 /// Who waits for room at present.
@@ -82,7 +94,7 @@ mod tests {
             for bytes in [30, 60, 250, 10, 99, 1, 50, 50] {
                 scope.spawn(move || {
                     for _ in 0..50 {
-                        let part = SMALL.take(bytes);
+                        let part = SMALL.take(bytes, &|| false).expect("its turn comes");
                         MOST.fetch_max(NOW.fetch_add(part.bytes, Ordering::SeqCst) + part.bytes, Ordering::SeqCst);
                         std::thread::yield_now();
                         NOW.fetch_sub(part.bytes, Ordering::SeqCst);
@@ -92,5 +104,23 @@ mod tests {
         });
         assert!(MOST.load(Ordering::SeqCst) <= 100);
         assert_eq!(SMALL.now().taken, 0);
+    }
+
+    #[test]
+    fn who_is_stopped_while_all_room_is_taken_waits_no_longer_and_has_none() {
+        static FULL: Room = Room::new(100);
+        let all = FULL.take(100, &|| false).expect("nobody else is there");
+        let stop = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| FULL.take(1, &|| stop.load(Ordering::SeqCst) > 0).is_none());
+            while FULL.now().waiting == 0 {
+                std::thread::yield_now();
+            }
+            stop.store(1, Ordering::SeqCst);
+            assert!(waits.join().expect("no panic"));
+        });
+        drop(all);
+        let now = FULL.now();
+        assert_eq!((now.taken, now.waiting), (0, 0));
     }
 }

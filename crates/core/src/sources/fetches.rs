@@ -1,10 +1,11 @@
-//! Pictures on their way here, as people see them: like uploads under numbers below zero, since no row of the journal stands for them
-//! before their bytes are here.
+//! Pictures on their way here, fetched or being made into others, as people see them: like uploads under numbers below zero, since no row
+//! of the journal stands for them before their bytes are here.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use imagepic_words::{Text, sources as words};
+use imagepic_media::convert::Format;
+use imagepic_words::{Lang, Text, images, sources as words};
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::Source;
@@ -15,11 +16,13 @@ use crate::intake::bytes as size;
 /// So much more has come when the next event tells of it, in bytes; at the end it is told in any case.
 const STEP: u64 = 64 << 10;
 
-/// One picture that is being fetched.
+/// One picture that is being fetched, or made into another one.
 #[derive(Debug, Clone)]
 pub(crate) struct Fetch {
     pub(crate) id: i64,
+    /// Where it is fetched from; empty for what is here.
     pub(crate) host: String,
+    pub(crate) source: Source,
     pub(crate) name: String,
     pub(crate) place: Place,
     pub(crate) taken_at: i64,
@@ -27,11 +30,30 @@ pub(crate) struct Fetch {
     received: Arc<AtomicU64>,
     /// 0 while nobody has said.
     total: Arc<AtomicU64>,
+    /// What it is made into, once that has begun.
+    making: Arc<OnceLock<Format>>,
 }
 
 impl Fetch {
     pub(crate) fn new(id: i64, host: String, name: String, place: Place, taken_at: i64, cancel: CancellationToken) -> Self {
-        Self { id, host, name, place, taken_at, cancel, received: Arc::default(), total: Arc::default() }
+        let (received, total, making) = (Arc::default(), Arc::default(), Arc::default());
+        Self { id, host, source: Source::Url, name, place, taken_at, cancel, received, total, making }
+    }
+
+    /// One that is here, and begins to be made into another one of what had so many bytes.
+    pub(crate) fn here(self, source: Source, format: Format, bytes: u64) -> Self {
+        self.makes(format, bytes);
+        Self { source, ..self }
+    }
+
+    fn makes(&self, format: Format, bytes: u64) {
+        self.received.store(0, Ordering::Relaxed);
+        self.total.store(bytes, Ordering::Relaxed);
+        let _ = self.making.set(format);
+    }
+
+    fn making(&self) -> Option<Text> {
+        self.making.get().map(|format| images::making(crate::prepare::format_name(format.mime())))
     }
 
     fn figures(&self) -> (u64, u64) {
@@ -39,6 +61,9 @@ impl Fetch {
     }
 
     pub(crate) fn line(&self) -> Text {
+        if let Some(making) = self.making() {
+            return making;
+        }
         let (received, total) = self.figures();
         match (received * 100).checked_div(total) {
             Some(percent) => words::fetching(&self.host, percent.min(100)),
@@ -46,8 +71,9 @@ impl Fetch {
         }
     }
 
-    pub(crate) fn view(&self) -> Upload {
+    pub(crate) fn view(&self, lang: Lang) -> Upload {
         let (received, total) = self.figures();
+        let making = self.making().map(|making| making.to(lang));
         Upload {
             id: self.id,
             batch: self.id,
@@ -58,11 +84,11 @@ impl Fetch {
             content_type: String::new(),
             width: None,
             height: None,
-            source: Source::Url,
+            source: self.source,
             stage: Stage::Sending,
             waiting: None,
             code: None,
-            message: None,
+            message: making,
             place: self.place.clone(),
             key: String::new(),
             taken_at: self.taken_at,
@@ -75,7 +101,7 @@ impl Fetch {
     }
 }
 
-/// Shows a fetch from its beginning until it is dropped.
+/// Shows one from its beginning until it is dropped.
 pub(crate) struct Shown {
     hub: Arc<Hub>,
     pub(crate) fetch: Fetch,
@@ -85,9 +111,20 @@ pub(crate) struct Shown {
 impl Shown {
     pub(crate) fn new(hub: Arc<Hub>, fetch: Fetch) -> Self {
         hub.with(|live| live.fetches.insert(fetch.id, fetch.clone()));
-        hub.emit(Event::Upload(fetch.view()));
-        hub.tell_status();
-        Self { hub, fetch, told: AtomicU64::new(0) }
+        let shown = Self { hub, fetch, told: AtomicU64::new(0) };
+        shown.tell();
+        shown
+    }
+
+    fn tell(&self) {
+        self.hub.emit(Event::Upload(self.fetch.view(self.hub.lang())));
+        self.hub.tell_status();
+    }
+
+    /// It is here, and begins to be made into another one of what had so many bytes.
+    pub(crate) fn makes(&self, format: Format, bytes: u64) {
+        self.fetch.makes(format, bytes);
+        self.tell();
     }
 
     pub(crate) fn progress(&self, received: u64, total: Option<u64>) {

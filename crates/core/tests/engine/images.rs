@@ -5,7 +5,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use imagepic_core::Code;
 use imagepic_core::destination::{Convert, Images};
 use imagepic_core::engine::{Draft, Engine, Role, Submit};
-use imagepic_core::event::Upload;
+use imagepic_core::event::{Event, Stage, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::store::Store as _;
 
@@ -219,7 +219,7 @@ async fn a_file_too_large_to_be_copied_is_made_smaller_all_the_same() {
     // What was made is in the spool: the file may go.
     std::fs::remove_file(&file).expect("removed");
     let done = engine.uploads().settled(batch.id).await.expect("settled").uploads.remove(0);
-    assert_eq!((done.stage, done.width), (imagepic_core::event::Stage::Done, Some(100)));
+    assert_eq!((done.stage, done.width), (Stage::Done, Some(100)));
     assert_eq!((preview.after, preview.content_type, preview.width), (done.size, done.content_type, done.width));
     assert_eq!(preview.made, done.made, "what was shown before is what came of it");
     engine.close().await;
@@ -260,6 +260,44 @@ async fn the_film_of_a_motion_photo_that_does_not_go_along_is_named_with_its_siz
 }
 
 #[tokio::test]
+async fn what_is_being_made_of_a_picture_is_shown_until_the_upload_is() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, to_webp()).await;
+    let mut events = engine.subscribe();
+    let done = sent(&engine, picture(400, 300, ImageFormat::Bmp), "shot.bmp", quietly()).await;
+    let mut seen = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        match event {
+            Event::Upload(upload) if upload.id < 0 => {
+                assert_eq!((upload.name.as_str(), upload.stage, upload.sent), ("shot.bmp", Stage::Sending, 0));
+                assert_eq!((upload.message.as_deref(), upload.size), (Some("Making WebP"), 360_054));
+                seen.push("made");
+            }
+            Event::Upload(upload) if upload.id == done.id && !seen.contains(&"taken") => seen.push("taken"),
+            Event::Gone { id } if id < 0 => seen.push("gone"),
+            _ => {}
+        }
+    }
+    assert_eq!(seen, ["made", "taken", "gone"]);
+    assert!(engine.snapshot().open.is_empty());
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn who_quits_does_not_wait_for_what_is_still_to_be_made() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, to_webp()).await;
+    engine.uploads().stop_making();
+    let small = picture(50, 40, ImageFormat::WebP);
+    let given = vec![bytes(picture(400, 300, ImageFormat::Bmp), Some("shot.bmp")), bytes(small, Some("small.webp"))];
+    let batch = engine.uploads().submit(given, quietly()).await.expect("one is taken");
+    let [stopped] = batch.refused.as_slice() else { panic!("{:?}", batch.refused) };
+    assert_eq!((stopped.name.as_str(), stopped.code, batch.uploads.len()), ("shot.bmp", Code::Cancelled, 1));
+    assert!(stopped.message.contains("WebP") && stopped.message.contains("The original is as it was"), "{}", stopped.message);
+    engine.close().await;
+}
+
+#[tokio::test]
 async fn a_damaged_picture_that_may_say_where_it_was_taken_is_named() {
     let (place, remote) = (Place::new(), Remote::start().await);
     let engine = place.with(&remote).await;
@@ -271,7 +309,7 @@ async fn a_damaged_picture_that_may_say_where_it_was_taken_is_named() {
     let batch = engine.uploads().submit(captures, quietly()).await.expect("taken");
     assert_eq!(batch.keeps_private, ["damaged.jpg"]);
     let told = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
-        imagepic_core::event::Event::Notice { message, .. } => Some(message),
+        Event::Notice { message, .. } => Some(message),
         _ => None,
     });
     assert!(told.expect("a notice").contains("damaged.jpg"));

@@ -4,6 +4,7 @@
 //! the machine; back comes the whole file, or nothing. What stays out: the encoder, and how its process is started.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 /// Argument by which the console program becomes the encoder. No person types it.
 pub const COMMAND: &str = "__avif";
@@ -56,6 +57,14 @@ impl Order {
     pub fn memory(width: u32, height: u32, fine: bool) -> u64 {
         let each = if fine { TAKEN.0 } else { TAKEN.1 };
         (16 << 20) + u64::from(width) * u64::from(height) * each
+    }
+
+    /// The longest that making it may take: a minute, and half a minute for each million pixels, begun ones included. A slow photo was seen
+    /// to take a twentieth of that on two cores; what takes all of it hangs.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        let millions = (u64::from(self.width) * u64::from(self.height)).div_ceil(1_000_000);
+        Duration::from_secs(60 + 30 * millions)
     }
 
     /// Writes the order; the pixels are to follow.
