@@ -7,6 +7,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, Error};
 use imagepic_words::{Lang, Text, console_usage as words};
 
+/// Between the parts of a list. English lists are put together by clap.
+const COMMA: &str = "、";
+
 /// Help, version and headings in `lang`, for the whole tree.
 pub(crate) fn dress(root: Command, lang: Lang) -> Command {
     // clap's own words for these are not to be translated, so that all languages have ours.
@@ -24,20 +27,32 @@ fn dress_one(command: Command, lang: Lang) -> Command {
     let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).help(words::help().to(lang));
     let mut command = command.disable_help_flag(true).disable_help_subcommand(true).arg(help);
     if lang != Lang::En {
-        let to = |text: Text| text.to(lang);
-        let heading = command.get_styles().get_usage().to_owned();
-        let template = format!(
-            "{{before-help}}{{about-with-newline}}\n{heading}{}{heading:#} {{usage}}\n\n{{all-args}}{{after-help}}",
-            to(words::usage())
-        );
+        let template = template(&command, lang);
         command = command
             .help_template(template)
-            .subcommand_help_heading(kept(&words::commands(), lang))
             .subcommand_value_name(kept(&words::command(), lang))
             .mut_args(|arg| argument(arg, lang));
     }
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, |sub| dress_one(sub, lang)))
+}
+
+/// The whole help with headings of our own: behind any that it is given clap puts an ASCII colon.
+fn template(command: &Command, lang: Lang) -> String {
+    let (usage, heading) = (command.get_styles().get_usage(), command.get_styles().get_header());
+    let mut template = format!("{{before-help}}{{about-with-newline}}\n{usage}{}{usage:#}{{usage}}", words::usage().to(lang));
+    let commands = command.get_subcommands().any(|sub| !sub.is_hide_set());
+    let arguments = command.get_positionals().any(|arg| !arg.is_hide_set());
+    for (there, text, what) in [
+        (commands, words::commands(), "subcommands"),
+        (arguments, words::arguments(), "positionals"),
+        (true, words::options(), "options"),
+    ] {
+        if there {
+            template.push_str(&format!("\n\n{heading}{}{heading:#}\n{{{what}}}", text.to(lang)));
+        }
+    }
+    template + "{after-help}"
 }
 
 /// clap wants some words for as long as the program runs; there are a handful of them.
@@ -46,7 +61,6 @@ fn kept(text: &Text, lang: Lang) -> &'static str {
 }
 
 fn argument(arg: Arg, lang: Lang) -> Arg {
-    let heading = if arg.is_positional() { words::arguments() } else { words::options() };
     let mut help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let taken = arg.get_action().takes_values();
     let values: Vec<String> =
@@ -56,9 +70,9 @@ fn argument(arg: Arg, lang: Lang) -> Arg {
         help.push_str(&words::default_value(defaults.join(" ")).to(lang));
     }
     if !values.is_empty() {
-        help.push_str(&words::possible_values(values.join(", ")).to(lang));
+        help.push_str(&words::possible_values(values.join(COMMA)).to(lang));
     }
-    let arg = arg.help(help).help_heading(kept(&heading, lang));
+    let arg = arg.help(help);
     if taken { arg.hide_possible_values(true).hide_default_value(true) } else { arg }
 }
 
@@ -89,7 +103,7 @@ pub(crate) fn render(error: &Error, lang: Lang) -> String {
     }
     if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
         let line = own_usage(&usage.to_string(), lang);
-        out.push_str(&format!("\n\n{} {line}", words::usage().to(lang)));
+        out.push_str(&format!("\n\n{}{line}", words::usage().to(lang)));
     }
     out.push_str(&format!("\n\n{}\n", words::more().to(lang)));
     out
@@ -99,9 +113,9 @@ pub(crate) fn render(error: &Error, lang: Lang) -> String {
 fn context(error: &Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
-        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        Some(ContextValue::Strings(texts)) => texts.join(COMMA),
         Some(ContextValue::StyledStr(text)) => text.to_string(),
-        Some(ContextValue::StyledStrs(texts)) => texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        Some(ContextValue::StyledStrs(texts)) => texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(COMMA),
         Some(ContextValue::Number(number)) => number.to_string(),
         _ => String::new(),
     }

@@ -6,6 +6,8 @@
 //!
 //! What stays out: choosing a language (settings do that) and the windows' own labels (`ui/src/locales`).
 
+#[cfg(test)]
+mod chinese;
 mod reason;
 
 use serde::{Deserialize, Serialize};
@@ -86,7 +88,9 @@ impl Text {
     #[must_use]
     pub fn with(mut self, name: &str, text: Self) -> Self {
         self.args.retain(|(known, _)| known != name);
-        self.texts.get_or_insert_default().0.push((name.to_owned(), text));
+        let texts = &mut self.texts.get_or_insert_default().0;
+        texts.retain(|(known, _)| known != name);
+        texts.push((name.to_owned(), text));
         self
     }
 

@@ -99,7 +99,7 @@ async fn notifications_tell_what_was_copied_what_waits_and_what_failed_and_their
     let second = pictures::png(164, 50, 40);
     give("second.png", &second).await;
     let waits = told.wait_for("no network", |told| told.summary == "没有网络：1 张图片在等待").await;
-    assert!(waits.body.contains("会自行继续"), "{}", waits.body);
+    assert!(waits.body.contains("会自动继续"), "{}", waits.body);
     desktop.tray().wait_for(&["1 个等待网络"]).await;
     store.again(&desktop).await;
     let link = link_on_clipboard(&desktop, Some(&link)).await;

@@ -30,7 +30,7 @@ async fn a_store_behind_a_proxy_and_an_authority_of_its_own_is_used_once_both_ar
     .await;
 
     session.press("上传目标").await;
-    session.press("添加目标").await;
+    session.press("添加上传目标").await;
     let endpoint = format!("https://{BY_NAME}");
     for (field, text) in [
         ("name", "公司"),
@@ -53,7 +53,7 @@ async fn a_store_behind_a_proxy_and_an_authority_of_its_own_is_used_once_both_ar
     session.press("重新测试").await;
     session.text_with("everything to be right", |text| text.contains("全部正确")).await;
     session.press("保存").await;
-    session.press("使用此目标").await;
+    session.press("使用此上传目标").await;
     desktop.tray().wait_for(&["就绪 · 公司 / images"]).await;
 
     let picture = pictures::png(131, 60, 40);

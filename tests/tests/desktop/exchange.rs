@@ -83,7 +83,7 @@ async fn a_saved_secret_is_never_shown_again_and_a_removed_destination_is_no_lon
     speaks(&desktop, "zh-CN", "设置").await;
     from_menu(&session, ".pane > header [aria-label=更多]", "移除…").await;
     session.text_with("what becomes of it", |text| text.contains("移除 别处？") && text.contains("图片仍留在存储桶中")).await;
-    session.press("移除目标").await;
+    session.press("移除上传目标").await;
     eventually("it to be gone", async || {
         let kept = fs::read_to_string(desktop.home().join("settings.toml")).ok()?;
         (!kept.contains(&store.access_key)).then_some(())

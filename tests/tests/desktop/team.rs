@@ -56,14 +56,14 @@ const EN: Words = Words {
 
 const ZH: Words = Words {
     language: "zh-CN",
-    add: "添加目标",
+    add: "添加上传目标",
     team: "团队服务器",
     look: "查看",
     there: "这里是团队服务器",
     sign_in: "登录",
     signed_in: "已登录",
     save: "保存",
-    choose: "使用此目标",
+    choose: "使用此上传目标",
     change: "更改密码…",
     change_now: "更改密码",
     differ: "两次输入的新密码不一致",

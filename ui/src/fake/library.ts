@@ -32,7 +32,7 @@ export function uploads(state: string, zh: boolean): Upload[] {
   for (const index of [5, 6, 14]) change(index, { expires_at: null, content_type: index === 6 ? "image/webp" : "image/svg+xml" });
   if (state === "closed") change(5, { closed: true });
   change(7, { expires_at: now + 5 * 3_600_000 });
-  change(10, { expires_at: null, place: { ...place(zh), name: zh ? "这台电脑" : "This computer", destination: "this-computer", bucket: "images", folder: "", only_here: true } });
+  change(10, { expires_at: null, place: { ...place(zh), name: zh ? "本机" : "This computer", destination: "this-computer", bucket: "images", folder: "", only_here: true } });
   change(11, { expires_at: now - 3_600_000 });
   if (state === "waiting") change(3, { stage: "waiting", waiting: "network", done_at: null, expires_at: null, code: "unreachable", message: zh ? "s3.atelier.example 没有应答，恢复后自动继续。" : "Continues when s3.atelier.example answers." });
   if (state === "unnamed") change(3, { stage: "waiting", waiting: "name", done_at: null, expires_at: null, code: "name_wanted", message: zh ? "命名之前不会发送。在拖放区为它命名，或就用 20261121-113000-41be20d9.png。" : "Nothing is sent before it has a name. Name it in the drop zone, or go on with 20261121-113000-41be20d9.png." });

@@ -20,7 +20,7 @@ export const destinations = (zh: boolean): Destination[] => [
     bucket: "assets", folder: "docs/img", link: { policy: "presigned", seconds: 604_800 }, names, images: { strip_metadata: true } },
   { id: "r2-personal", name: zh ? "R2 · 个人" : "R2 · personal", kind: "s3", endpoint: "https://4f1c.r2.cloudflarestorage.com", region: "auto", access_key: "9c1dd2", path_style: true,
     bucket: "pics", folder: "", link: { policy: "public", base: "https://img.example" }, names, images: { strip_metadata: true } },
-  { id: "this-computer", name: zh ? "这台电脑" : "This computer", kind: "this-computer", bucket: "images", folder: "", link: { policy: "public" },
+  { id: "this-computer", name: zh ? "本机" : "This computer", kind: "this-computer", bucket: "images", folder: "", link: { policy: "public" },
     names: { file: "{stem}-{random:8}.{ext}", clipboard: "{yyyy}{MM}{dd}-{HH}{mm}{ss}-{random:8}.{ext}" }, images: { strip_metadata: true } },
 ];
 
@@ -188,7 +188,7 @@ export function begins(asked: URLSearchParams, tell: <K extends keyof Events>(na
   if (state === "failed-many") settled([done(1), done(2), ...openIn(state, zh)]);
   if (state === "done-thousands") settled(Array.from({ length: 3000 }, (_, at) => upload(at + 1, `screenshot-${at + 1}.png`, 800_000, { stage: "done", sent: 800_000, done_at: 1 })));
   if (state === "failed") settled([done(1), done(2), { ...openIn("failed", zh)[0]! }]);
-  if (state === "notice") tell("engine", { type: "notice", code: "bucket_port_taken", message: zh ? "端口 36999 已被其他程序占用，这台电脑的链接暂时打不开。" : "Port 36999 is taken by another program, so links of this computer don’t open." });
+  if (state === "notice") tell("engine", { type: "notice", code: "bucket_port_taken", message: zh ? "端口 36999 已被其他程序占用，本机的链接暂时打不开。" : "Port 36999 is taken by another program, so links of this computer don’t open." });
 }
 
 const TONES = ["#dfe6f5 #5b7bd5", "#e8f0ea #3c7d5d", "#bcd3e6 #4a6a86", "#20303a #4fb3a5", "#f3e3d3 #c4743a"];
