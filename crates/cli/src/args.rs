@@ -65,7 +65,7 @@ impl Make {
     /// A whole number within bounds; what is none is told in the same language as everything else.
     fn number(self, arg: Arg, least: i64, most: i64) -> Arg {
         let Self(lang) = self;
-        arg.value_parser(move |text: &str| {
+        arg.allow_negative_numbers(true).value_parser(move |text: &str| {
             let number = text.parse::<i64>().ok().filter(|number| (least..=most).contains(number));
             number.ok_or_else(|| usage::number(least, most).to(lang))
         })
@@ -222,7 +222,8 @@ fn ls(make: Make) -> Command {
 
 fn destinations(make: Make) -> Command {
     let lang = make.0;
-    let name = || make.destination(Arg::new("name").value_name("NAME").required(true).help(words::option_name().to(lang)));
+    let named = |help: Text| make.destination(Arg::new("name").value_name("NAME").help(help.to(lang)));
+    let name = || named(words::option_name()).required(true);
     let longest = i64::from(imagepic_core::destination::LONGEST_PRESIGN);
     let fields = move |command: Command| {
         images::images(make, command)
@@ -263,13 +264,14 @@ fn destinations(make: Make) -> Command {
         .arg(name())
         .arg(make.bucket(words::option_bucket()))
         .arg(make.option("folder", "FOLDER", words::option_folder()));
+    let test = make.shown("test", words::destinations_test(), &["destinations test", "destinations test team"]);
     make.group("destinations", words::destinations())
         .subcommand(make.command("list", words::destinations_list()).arg(make.json()))
         .subcommand(make.group("add", words::destinations_add()).subcommand(add).subcommand(team::add(make)))
         .subcommand(edit)
         .subcommand(make.command("remove", words::destinations_remove()).arg(name()))
         .subcommand(pick)
-        .subcommand(make.command("test", words::destinations_test()).arg(name()).arg(make.json()))
+        .subcommand(test.arg(named(words::option_name_or_current())).arg(make.json()))
 }
 
 fn bucket(make: Make) -> Command {

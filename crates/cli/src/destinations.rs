@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Read};
 
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use imagepic_core::destination::check::path_only;
 use imagepic_core::destination::{Destination, Images, Kind, LinkPolicy, Names, S3Address};
 use imagepic_core::engine::{Draft, Engine, SecretsPlace};
@@ -45,9 +46,15 @@ pub(crate) async fn run(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Re
             Ok(WELL)
         }
         Some(("test", args)) => {
-            let destination = engine.destinations().resolve(name(args))?;
+            let destination = match args.get_one::<String>("name") {
+                Some(name) => engine.destinations().resolve(name)?,
+                None => engine.destinations().current(),
+            };
+            let name = destination.name.clone();
             let (code, report) = climb::test(engine, destination, out).await;
             if args.get_flag("json") {
+                let mut report = json!(report);
+                report["destination"] = json!(name);
                 out.json(&report);
             }
             Ok(code)
@@ -154,6 +161,11 @@ async fn add(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
 
 async fn edit(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     let mut destination = engine.destinations().resolve(name(args))?;
+    let given = |id: &clap::Id| id != "name" && args.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    if !args.ids().any(given) {
+        out.tell(&words::nothing_to_change(&destination.name));
+        return Ok(USAGE);
+    }
     if let Some(name) = args.get_one::<String>("rename") {
         destination.name.clone_from(name);
     }

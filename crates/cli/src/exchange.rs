@@ -94,6 +94,6 @@ fn standard_input() -> Result<String> {
     let mut text = String::new();
     let limit = u64::try_from(exchange::LARGEST).unwrap_or(u64::MAX) + 1;
     let read = std::io::stdin().lock().take(limit).read_to_string(&mut text);
-    read.map_err(|error| Error::new(Code::FileUnreadable, words::unreadable("-", &error)).because(error))?;
+    read.map_err(crate::upload::unreadable)?;
     Ok(text)
 }

@@ -18,7 +18,7 @@ use crate::out::{Out, iso, left, time};
 use crate::progress::Progress;
 use crate::{FAILED, INTERRUPTED, WELL};
 
-/// Files that are no images and are named in the line that sums them up.
+/// Files that are named in a line that sums up more of them.
 const NAMED: usize = 3;
 /// Whether links open is not waited for longer than this.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -87,6 +87,12 @@ struct Answer {
     /// It was found to open for nobody.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     closed: bool,
+    /// The bytes are at their place all the same; only the link is missing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stored: bool,
+    /// Its place is said to have public links, and nobody knows their address.
+    #[serde(skip)]
+    no_public: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -143,9 +149,10 @@ pub(crate) async fn to_the_end(
             },
             Outcome::Taken { id, .. } | Outcome::Unnamed { id } => {
                 let upload = engine.uploads().get(id).await?;
-                only_here |= upload.place.only_here && upload.stage == Stage::Done;
                 let file = if let Outcome::Taken { file, .. } = outcome { file } else { upload.name.clone() };
-                answer(engine, file, &upload, how.format).await
+                let answer = answer(engine, file, &upload, how.format).await;
+                only_here |= upload.place.only_here && answer.ok;
+                answer
             }
         });
     }
@@ -198,7 +205,7 @@ pub(crate) async fn to_the_end(
     if let Some(text) = copied {
         hold_clipboard(outside, text, how.quiet, out, interrupt).await;
     }
-    Ok(if answers.iter().all(|answer| answer.ok) && !out.lost() { WELL } else { FAILED })
+    Ok(if answers.iter().all(|answer| answer.ok) { WELL } else { FAILED })
 }
 
 /// The answer for programs where all of it has failed alike, unless they have one.
@@ -271,6 +278,11 @@ fn tell_troubles(engine: &Engine, answers: &[Answer], interrupted: bool, out: &O
                 words::waiting_one(&answer.file, &trouble.message, id)
             }
             (Some(Stage::Cancelled), _) => words::cancelled_one(&answer.file),
+            // Some sentences begin with the name by themselves.
+            _ if trouble.message.starts_with(&answer.file) => {
+                out.say(&trouble.message);
+                continue;
+            }
             _ => words::failed_one(&answer.file, &trouble.message),
         });
     }
@@ -279,14 +291,37 @@ fn tell_troubles(engine: &Engine, answers: &[Answer], interrupted: bool, out: &O
     if let Some(destination) = unlocked.and_then(|answer| answer.destination.as_deref()) {
         out.tell(&words::secret_hint(crate::out::quoted(destination)));
     }
+    if let Some(answer) = answers.iter().find(|answer| answer.no_public) {
+        tell_no_public(answer.destination.as_deref().unwrap_or_default(), out);
+    }
+    tell_stored(answers, out);
     if answers.iter().any(Answer::is_open) && engine.home().paused_by().is_some() {
         out.tell(&words::tray_paused());
     }
 }
 
+/// How what has no public link gets a link that opens.
+pub(crate) fn tell_no_public(destination: &str, out: &Out) {
+    out.tell(&words::signed_hint(crate::out::quoted(destination)));
+}
+
+/// How what is stored gets its link later; nobody needs to upload it again for that.
+fn tell_stored(answers: &[Answer], out: &Out) {
+    let place = |answer: &Answer| {
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        crate::out::quoted(&format!("{}:{}/{}", part(&answer.destination), part(&answer.bucket), part(&answer.key)))
+    };
+    let places: Vec<String> = answers.iter().filter(|answer| answer.stored).map(place).collect();
+    match places.len() {
+        0 => {}
+        1..=NAMED => out.tell(&words::link_hint(places.join(" "))),
+        _ => out.tell(&words::links_hint()),
+    }
+}
+
 fn names(answers: &[&Answer], folder: &str, out: &Out) -> String {
     let short = |answer: &&Answer| answer.file.strip_prefix(folder).unwrap_or(&answer.file).trim_start_matches('/').to_owned();
-    let named = answers.iter().take(NAMED).map(short).collect::<Vec<_>>().join(", ");
+    let named = out.list(&answers.iter().take(NAMED).map(short).collect::<Vec<_>>());
     if answers.len() > NAMED { words::and_more(named).to(out.lang) } else { named }
 }
 
@@ -372,6 +407,7 @@ async fn answer(engine: &Engine, file: String, upload: &Upload, format: Option<F
     let trouble = |code: Code, message: String| Trouble { code: code.as_str(), message };
     let uploads = engine.uploads();
     let (mut url, mut text, mut ends) = (None, None, None);
+    let (mut stored, mut no_public) = (false, false);
     let error = match upload.stage {
         Stage::Done => match uploads.link_and_text(upload.id, format).await {
             Ok((link, made)) => {
@@ -379,7 +415,11 @@ async fn answer(engine: &Engine, file: String, upload: &Upload, format: Option<F
                 (url, text) = (Some(link.url), Some(made));
                 None
             }
-            Err(error) => Some(trouble(error.code, error.message(lang))),
+            Err(error) => {
+                (stored, no_public) = (true, error.text.key() == "team.no_public");
+                let place = format!("{}/{}", upload.place.bucket, upload.key);
+                Some(trouble(error.code, words::stored_without_link(place, error.message(lang)).to(lang)))
+            }
         },
         Stage::Cancelled => Some(trouble(Code::Cancelled, upload.message.clone().unwrap_or_default())),
         _ => Some(trouble(upload.code.unwrap_or(Code::Unreachable), upload.message.clone().unwrap_or_default())),
@@ -406,5 +446,7 @@ async fn answer(engine: &Engine, file: String, upload: &Upload, format: Option<F
         left_out_of: None,
         ends,
         closed: upload.closed,
+        stored,
+        no_public,
     }
 }

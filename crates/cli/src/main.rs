@@ -25,6 +25,7 @@ mod uploads;
 mod watch;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -72,10 +73,12 @@ fn main() -> ExitCode {
         Err(error) => return ExitCode::from(refuse(&error, &out)),
     };
     if let Some(("completions", sub)) = matches.subcommand() {
-        return ExitCode::from(manage::completions(sub, &mut out));
+        let code = manage::completions(sub, &mut out);
+        return ExitCode::from(out.ends(code));
     }
     if let Some(("serve", sub)) = matches.subcommand() {
-        return ExitCode::from(serve::run(sub, &mut out));
+        let code = serve::run(sub, &mut out);
+        return ExitCode::from(out.ends(code));
     }
     // One thread for everything that waits; hashing and disks have the blocking threads.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -87,7 +90,8 @@ fn main() -> ExitCode {
     };
     // Like the server it looks after, it opens neither the desktop's home nor its engine.
     if let Some(("accounts", sub)) = matches.subcommand() {
-        return ExitCode::from(runtime.block_on(accounts::run(sub, &mut out)));
+        let code = runtime.block_on(accounts::run(sub, &mut out));
+        return ExitCode::from(out.ends(code));
     }
     let code = runtime.block_on(run(home, settings, &matches, &mut out)).unwrap_or_else(|error| {
         match matches.subcommand() {
@@ -102,7 +106,7 @@ fn main() -> ExitCode {
     }
     // A prompt of the keychain or a clipboard that nobody answers must not keep the program from ending.
     runtime.shutdown_background();
-    ExitCode::from(code)
+    ExitCode::from(out.ends(code))
 }
 
 /// A file that is not there because its `~` is the shell's to replace, which it does outside of quotes and at the beginning of a word.
@@ -123,8 +127,11 @@ fn refuse(error: &clap::Error, out: &Out) -> u8 {
     if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let text = frames::render(error, out.lang);
         out.say(text.trim_end());
-    } else {
-        let _ = error.print();
+    } else if let Err(broken) = error.print().and_then(|()| std::io::stdout().flush())
+        && broken.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        out.unwritten(&broken);
+        return FAILED;
     }
     u8::try_from(error.exit_code()).unwrap_or(USAGE)
 }

@@ -34,24 +34,53 @@ fn object<'a>(engine: &Engine, text: &'a str) -> Result<(String, &'a str, &'a st
     }
 }
 
+/// A bucket that is not there, told with those that are; or a destination that was taken for one.
+async fn meant(engine: &Engine, destination: &str, bucket: &str, text: &str, error: Error) -> Error {
+    if error.code != Code::NoSuchBucket {
+        return error;
+    }
+    let rest = text.strip_prefix(bucket).map(|rest| rest.trim_start_matches('/'));
+    if let (Some(rest), Ok(named)) = (rest, engine.destinations().resolve(bucket)) {
+        let instead = crate::out::quoted(&format!("{bucket}:{rest}"));
+        return Error::new(error.code, words::is_destination(named.name, instead));
+    }
+    let (known, names) = (engine.destinations().resolve(destination), engine.browse().buckets(destination).await);
+    match (known, names) {
+        (Ok(known), Ok(names)) if !names.is_empty() => {
+            Error::new(error.code, words::bucket_unknown_at(bucket, known.name, names.join(", ")))
+        }
+        _ => error,
+    }
+}
+
 /// Why nothing was found there: what a shell would have expanded, a folder, or simply nothing.
 async fn missing(engine: &Engine, destination: &str, bucket: &str, key: &str, text: &str) -> Error {
     let folder = if key.ends_with('/') { key.to_owned() } else { format!("{key}/") };
     let place = &text[..text.len() - key.len()];
+    let there = match engine.browse().page(destination, bucket, &folder, None, 1).await {
+        Ok(page) => !page.folders.is_empty() || !page.objects.is_empty(),
+        Err(error) if error.code == Code::NoSuchBucket => return meant(engine, destination, bucket, text, error).await,
+        Err(_) => false,
+    };
     let words = if key.contains(['*', '?', '[']) {
         let above = key.find(['*', '?', '[']).and_then(|at| key[..at].rfind('/')).map_or("", |at| &key[..=at]);
         words::pattern(text, crate::out::quoted(&format!("{place}{above}")))
-    } else if engine
-        .browse()
-        .page(destination, bucket, &folder, None, 1)
-        .await
-        .is_ok_and(|page| !page.folders.is_empty() || !page.objects.is_empty())
-    {
+    } else if there {
         words::is_folder(text, crate::out::quoted(&format!("{place}{folder}")))
     } else {
         words::no_object(text)
     };
     Error::new(Code::NoSuchObject, words)
+}
+
+/// Destination, bucket and key of an object that is there, and what is known of it.
+async fn found<'a>(engine: &Engine, text: &'a str) -> Result<(String, &'a str, &'a str, Object)> {
+    let (destination, bucket, key) = object(engine, text)?;
+    match engine.browse().stat(&destination, bucket, key).await {
+        Ok(Some(object)) => Ok((destination, bucket, key, object)),
+        Ok(None) => Err(missing(engine, &destination, bucket, key, text).await),
+        Err(error) => Err(meant(engine, &destination, bucket, text, error).await),
+    }
 }
 
 fn places(args: &ArgMatches) -> Vec<String> {
@@ -79,7 +108,10 @@ pub(crate) async fn ls(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Res
     let mut cursor = None;
     let mut any = false;
     loop {
-        let page = engine.browse().page(&destination, bucket, &folder, cursor.as_deref(), PAGE).await?;
+        let page = match engine.browse().page(&destination, bucket, &folder, cursor.as_deref(), PAGE).await {
+            Ok(page) => page,
+            Err(error) => return Err(meant(engine, &destination, bucket, text, error).await),
+        };
         any |= !page.folders.is_empty() || !page.objects.is_empty();
         for folder in &page.folders {
             if as_json { all.push(json!({ "folder": folder })) } else { out.line(folder) }
@@ -119,22 +151,24 @@ fn listed(object: &Object, out: &mut Out) {
 pub(crate) async fn link(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Result<u8> {
     let mut code = WELL;
     for text in places(args) {
-        let found = async {
-            let (destination, bucket, key) = object(engine, &text)?;
-            match engine.browse().stat(&destination, bucket, key).await? {
-                Some(_) => {
-                    let link = engine.browse().link(&destination, bucket, key).await?;
-                    if engine.browse().is_closed(&destination, bucket, key, &link).await? {
-                        crate::follow::tell_closed(&crate::follow::folder(bucket, key), &destination, out);
-                    }
-                    Ok(link)
-                }
-                None => Err(missing(engine, &destination, bucket, key, &text).await),
+        let made = async {
+            let (destination, bucket, key, _) = found(engine, &text).await?;
+            let link = engine.browse().link(&destination, bucket, key).await?;
+            if engine.browse().is_closed(&destination, bucket, key, &link).await? {
+                crate::follow::tell_closed(&crate::follow::folder(bucket, key), &destination, out);
             }
+            Ok(link)
         };
-        match found.await {
+        match made.await {
             Ok(link) => out.line(&link.url),
-            Err(error) => code = code.max(out.failure(&error)),
+            Err(error) => {
+                code = code.max(out.failure(&error));
+                if error.text.key() == "team.no_public"
+                    && let Ok((destination, ..)) = object(engine, &text)
+                {
+                    crate::follow::tell_no_public(&destination, out);
+                }
+            }
         }
     }
     Ok(code)
@@ -144,14 +178,7 @@ pub(crate) async fn stat(engine: &Engine, args: &ArgMatches, out: &mut Out) -> R
     let mut code = WELL;
     let mut all = Vec::new();
     for text in places(args) {
-        let found = async {
-            let (destination, bucket, key) = object(engine, &text)?;
-            match engine.browse().stat(&destination, bucket, key).await? {
-                Some(object) => Ok(object),
-                None => Err(missing(engine, &destination, bucket, key, &text).await),
-            }
-        };
-        match found.await {
+        match found(engine, &text).await.map(|(.., object)| object) {
             Ok(object) if args.get_flag("json") => all.push(told(&object)),
             Ok(object) => {
                 let when = object.modified.and_then(milliseconds).map(time).unwrap_or_default();
@@ -171,15 +198,12 @@ pub(crate) async fn rm(engine: &Engine, args: &ArgMatches, out: &mut Out) -> Res
     let mut code = WELL;
     for text in places(args) {
         let removed = async {
-            let (destination, bucket, key) = object(engine, &text)?;
             // A store says yes to what was never there; a person who mistyped wants to know.
-            if engine.browse().stat(&destination, bucket, key).await?.is_none() {
-                return Err(missing(engine, &destination, bucket, key, &text).await);
-            }
+            let (destination, bucket, key, _) = found(engine, &text).await?;
             engine.browse().remove(&destination, bucket, key).await
         };
         match removed.await {
-            Ok(()) => out.tell(&words::removed(&text)),
+            Ok(()) => out.tell(&words::deleted(&text)),
             Err(error) => code = code.max(out.failure(&error)),
         }
     }

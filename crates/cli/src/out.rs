@@ -29,7 +29,7 @@ impl Out {
             self.closed = true;
             if error.kind() != io::ErrorKind::BrokenPipe {
                 self.failed = true;
-                self.tell(&words::pipe_broken("").with("reason", imagepic_words::reason(&error)));
+                self.unwritten(&error);
             }
         }
     }
@@ -72,14 +72,24 @@ impl Out {
         crate::exit_code(error)
     }
 
+    /// The answer is lost.
+    pub(crate) fn unwritten(&self, error: &io::Error) {
+        self.tell(&words::pipe_broken("").with("reason", imagepic_words::reason(error)));
+    }
+
+    /// What a program concludes where all went well but for the answer, which nobody got.
+    pub(crate) const fn ends(&self, code: u8) -> u8 {
+        if code == crate::WELL && self.failed { crate::FAILED } else { code }
+    }
+
+    /// Names one after the other, as they are written in this language.
+    pub(crate) fn list(&self, names: &[String]) -> String {
+        names.join(if self.lang == Lang::ZhCn { "、" } else { ", " })
+    }
+
     /// Programs have their answer already.
     pub(crate) const fn answered(&self) -> bool {
         self.answered
-    }
-
-    /// The answer could not be written, for another reason than that nobody reads it.
-    pub(crate) const fn lost(&self) -> bool {
-        self.failed
     }
 
     pub(crate) fn watched() -> bool {

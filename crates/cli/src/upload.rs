@@ -149,6 +149,10 @@ fn asked<'a>(files: impl Iterator<Item = &'a PathBuf>, near: Near, out: &Out) ->
             if let Some(url) = file.to_str().and_then(address) {
                 return Asked { name, what: Ok(Content::Url { url, near }) };
             }
+            // A place on the disk is never called so, and nobody looks for one.
+            if file.to_str().is_some_and(|text| text.contains("://")) && !file.exists() {
+                return Asked { what: Err(Error::new(Code::BadRequest, imagepic_words::sources::address_bad(&name))), name };
+            }
             if file.as_os_str() != "-" {
                 // The journal outlives this working folder.
                 return Asked { name, what: Ok(Content::Path(std::path::absolute(file).unwrap_or_else(|_| file.clone()))) };

@@ -18,13 +18,11 @@ const REGION: &str = "us-east-1";
 /// Held as long as the server lives.
 pub(crate) struct Lock(#[expect(dead_code, reason = "held, not used")] File);
 
-fn unusable(path: &Path, why: &dyn std::fmt::Display) -> OpenError {
-    OpenError::Told(words::data_unusable(path.display(), why))
-}
-
 /// Makes the folder, readable by this user only, and takes it for this process.
 pub(crate) fn lock(data: &Path) -> Result<Lock, OpenError> {
-    let fail = |why: std::io::Error| unusable(data, &why);
+    let fail = |why: std::io::Error| {
+        OpenError::Told(words::data_unusable(data.display(), "").with("reason", imagepic_words::reason(&why)))
+    };
     let mut folder = fs::DirBuilder::new();
     folder.recursive(true);
     #[cfg(unix)]

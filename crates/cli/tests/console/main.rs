@@ -4,10 +4,12 @@ mod again;
 mod avif;
 mod hints;
 mod images;
+mod impatient;
 mod network;
 mod odd;
 mod settings;
 mod slips;
+mod stored;
 mod support;
 mod words;
 

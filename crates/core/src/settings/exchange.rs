@@ -102,8 +102,10 @@ fn without_user(address: &str) -> String {
 /// `FileUnreadable`; `BadRequest` for one that is too large or no text.
 pub fn read_file(path: &std::path::Path) -> Result<String> {
     use std::io::Read as _;
-    let failed =
-        |error: std::io::Error| Error::new(Code::FileUnreadable, words::unreadable(path.display(), &error)).because(error);
+    let failed = |error: std::io::Error| {
+        let text = words::unreadable(path.display(), "").with("reason", imagepic_words::reason(&error));
+        Error::new(Code::FileUnreadable, text).because(error)
+    };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
     file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -125,7 +127,11 @@ pub fn plan(home: &Home, present: &Settings, text: &str) -> Result<Import> {
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let called = words::the_file().to(lang);
-    let incoming = file::parse(std::path::Path::new(&called), text)?;
+    // Settings that are in use are left for somebody to mend; these are simply not taken.
+    let incoming = file::parse(std::path::Path::new(&called), text).map_err(|mut error| {
+        error.text = error.text.with("then", words::mend());
+        error
+    })?;
     let document: DocumentMut = text.parse().map_err(|_| Error::new(Code::BadRequest, words::no_settings()))?;
     let mut import = Import {
         settings: present.clone(),
@@ -279,8 +285,8 @@ fn signs_in_at(kind: &Kind) -> Option<String> {
 fn read(table: &Table) -> Result<Settings> {
     toml_edit::de::from_document(DocumentMut::from(table.clone())).map_err(|error: toml_edit::de::Error| {
         let text =
-            settings_words::broken_somewhere("", "").with("path", words::the_file()).with("reason", settings_words::unfit());
-        Error::new(Code::SettingsBroken, text).because(error.message().to_owned())
+            settings_words::broken_somewhere("", "", "").with("path", words::the_file()).with("reason", settings_words::unfit());
+        Error::new(Code::SettingsBroken, text.with("then", words::mend())).because(error.message().to_owned())
     })
 }
 

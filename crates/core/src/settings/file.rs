@@ -86,7 +86,7 @@ impl SettingsFile {
             Ok(bytes)
         };
         let somewhere = |reason: Text| {
-            let text = words::broken_somewhere(self.path.display(), "").with("reason", reason);
+            let text = words::broken_somewhere(self.path.display(), "", "").with("reason", reason).with("then", words::mend());
             Error::new(Code::SettingsBroken, text)
         };
         let bytes = match read() {
@@ -159,10 +159,10 @@ fn table_id(table: &Table) -> Option<&str> {
 
 fn at_line(path: &Path, text: &str, at: Option<usize>, reason: Text) -> Error {
     let told = match at {
-        Some(at) => words::broken(path.display(), faults::place(text, at).0, ""),
-        None => words::broken_somewhere(path.display(), ""),
+        Some(at) => words::broken(path.display(), faults::place(text, at).0, "", ""),
+        None => words::broken_somewhere(path.display(), "", ""),
     };
-    Error::new(Code::SettingsBroken, told.with("reason", reason))
+    Error::new(Code::SettingsBroken, told.with("reason", reason).with("then", words::mend()))
 }
 
 /// Writes into the document what differs between `old` and `new`, and nothing else.
@@ -276,7 +276,7 @@ fn same_table(one: &Table, two: &Table) -> bool {
 /// A serialised value as a table without places of its own, so that it can stand anywhere in another document.
 pub(super) fn table_of(value: &impl serde::Serialize) -> Result<Table> {
     let internal = |error: Box<dyn std::error::Error + Send + Sync>| {
-        let text = words::broken_somewhere("settings.toml", "").with("reason", words::unfit());
+        let text = words::broken_somewhere("settings.toml", "", "").with("reason", words::unfit()).with("then", words::mend());
         Error::new(Code::SettingsBroken, text).because(error)
     };
     let text = toml_edit::ser::to_string_pretty(value).map_err(|error| internal(error.into()))?;

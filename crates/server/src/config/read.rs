@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use imagepic_words::server as words;
+use imagepic_words::{Text, server as words};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::list::{SETTINGS, Setting};
@@ -135,8 +135,9 @@ impl Values {
 
     fn read(&mut self, path: &Path) -> Result<(), Problem> {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Problem::Other(words::file_unreadable(&shown, "IMAGEPIC_CONFIG", error)))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Problem::Other(words::config_unreadable(&shown, "").with("reason", imagepic_words::reason(&error)))
+        })?;
         // The parser shows the line it stumbled over, and that line may hold a secret.
         let table: toml::Table =
             toml::from_str(&text).map_err(|error| Problem::Other(words::file_broken(&shown, error.message())))?;
@@ -221,12 +222,13 @@ fn spelled(setting: &Setting, source: &Source) -> String {
 fn secret_in(name: &str, path: &str, folder: Option<&Path>) -> Result<SecretString, Problem> {
     use std::io::Read as _;
     let path = folder.map_or(PathBuf::from(path.trim()), |folder| folder.join(path.trim()));
-    let fail = |why: String| Problem::Other(words::file_unreadable(path.display(), name, why));
+    let fail = |why: Text| Problem::Other(words::file_unreadable(path.display(), name, "").with("reason", why));
+    let unread = |error: std::io::Error| fail(imagepic_words::reason(&error));
     let mut text = String::new();
-    let file = std::fs::File::open(&path).map_err(|error| fail(error.to_string()))?;
-    file.take(LARGEST_SECRET).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?;
+    let file = std::fs::File::open(&path).map_err(unread)?;
+    file.take(LARGEST_SECRET).read_to_string(&mut text).map_err(unread)?;
     let text = zeroize::Zeroizing::new(text);
-    if text.trim().is_empty() { Err(fail("it is empty".to_owned())) } else { Ok(SecretString::from(text.trim())) }
+    if text.trim().is_empty() { Err(fail(words::file_empty())) } else { Ok(SecretString::from(text.trim())) }
 }
 
 /// A value of the settings file as the environment would have it.

@@ -327,6 +327,14 @@ impl Keeper {
         transfer::export(self, to).await
     }
 
+    /// Whether this can be somebody's number; before a password is asked for.
+    ///
+    /// # Errors
+    /// `BadPhone`.
+    pub fn check_phone(&self, text: &str) -> Result<(), KeeperError> {
+        self.phone(text).map(drop)
+    }
+
     #[expect(clippy::unused_self, reason = "a rule of the home, as the others")]
     fn phone(&self, text: &str) -> Result<String, KeeperError> {
         rules::bare(text).ok_or_else(|| KeeperError::BadPhone(text.to_owned()))

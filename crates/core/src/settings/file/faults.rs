@@ -134,7 +134,8 @@ pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
 /// The file is no TOML.
 pub(super) fn syntax(path: &Path, text: &str, error: &toml_edit::TomlError) -> Error {
     let (line, column) = place(text, error.span().map_or(0, |span| span.start));
-    Error::new(Code::SettingsBroken, words::no_toml(path.display(), line, column)).because(error.message().to_owned())
+    let told = words::no_toml(path.display(), line, column, "").with("then", words::mend());
+    Error::new(Code::SettingsBroken, told).because(error.message().to_owned())
 }
 
 /// Where the first value is that does not fit its key, and why; `None` where all of those known do.
