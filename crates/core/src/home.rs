@@ -129,13 +129,12 @@ impl Home {
         Ok(())
     }
 
-    /// Says that this process lives in this home, and clears away what processes that ended hard left in `run/`.
+    /// Says that this process lives in this home.
     ///
     /// # Errors
     /// `HomeUnwritable` or `DiskFull`.
     pub fn claim(&self) -> Result<Presence> {
         let run = self.run();
-        self.sweep();
         let pid = std::process::id();
         let mut turn = 1_u32;
         loop {
@@ -143,7 +142,7 @@ impl Home {
             let path = run.join(&name);
             let file = open_private(&path).map_err(|error| unwritable(&path, error))?;
             match file.try_lock() {
-                // Another process may have swept the file away between opening and locking it.
+                // Another process may have cleared the file away between opening and locking it.
                 Ok(()) if same_file(&file, &path) => return Ok(Presence { name, path, _file: file }),
                 Ok(()) => {}
                 // A second engine in this process, or somebody who looks at this very moment: take the next name.
@@ -202,17 +201,23 @@ impl Home {
         Ok(Lock { _file: file })
     }
 
-    fn sweep(&self) {
-        let Ok(entries) = fs::read_dir(self.run()) else { return };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            if !name.to_str().is_some_and(is_presence) {
-                continue;
-            }
-            if let Ok(file) = File::open(entry.path())
+    /// Processes that were killed: who ends in order takes its claim along. What they left elsewhere is cleared away before
+    /// [`forget`](Self::forget) clears away their names, by which others know of it.
+    #[must_use]
+    pub fn killed(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.run()) else { return Vec::new() };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| is_presence(name) && !self.alive(name)).collect()
+    }
+
+    /// Clears away the claims of these processes, but for a name that somebody bears again.
+    pub fn forget(&self, killed: &[String]) {
+        for name in killed {
+            let path = self.run().join(name);
+            if let Ok(file) = File::open(&path)
                 && file.try_lock().is_ok()
             {
-                let _ = fs::remove_file(entry.path());
+                let _ = fs::remove_file(&path);
             }
         }
     }
@@ -414,13 +419,16 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_left_by_a_crash_is_dead_and_is_swept() {
+    fn a_claim_left_by_a_crash_is_dead_and_is_cleared_away_and_no_living_one() {
         let (_dir, home) = home();
         fs::write(home.run().join("999999999"), "").expect("a stale file");
         fs::write(home.run().join("settings.lock"), "").expect("another file");
         assert!(!home.alive("999999999"));
-        let _presence = home.claim().expect("a claim");
+        let presence = home.claim().expect("a claim");
+        assert_eq!(home.killed(), ["999999999"]);
+        home.forget(&["999999999".to_owned(), presence.name().to_owned()]);
         assert!(!home.run().join("999999999").exists());
+        assert!(home.run().join(presence.name()).exists());
         assert!(home.run().join("settings.lock").exists());
     }
 

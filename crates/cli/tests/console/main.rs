@@ -5,6 +5,7 @@ mod avif;
 mod hints;
 mod images;
 mod impatient;
+mod killed;
 mod network;
 mod odd;
 mod settings;

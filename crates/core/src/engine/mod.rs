@@ -69,6 +69,21 @@ pub enum Role {
     Console,
 }
 
+/// Processes that were killed, and what bears their names in the spool.
+struct Killed {
+    names: Vec<String>,
+    files: Vec<String>,
+}
+
+impl Killed {
+    /// To be called before the process that is `owner` writes anything: what bears its name is a predecessor's with the same number.
+    fn of(home: &Home, names: Vec<String>, owner: &str) -> Self {
+        let gone = |name: &str| names.iter().any(|killed| killed == name) && (name == owner || !home.alive(name));
+        let files = if names.is_empty() { Vec::new() } else { crate::intake::orphans(&home.spool(), |name| !gone(name)) };
+        Self { names, files }
+    }
+}
+
 /// How long an orderly end waits for what was deleted a moment before. Whoever quits with a dead network does not wait for long.
 const LAST_REMOVALS: Duration = Duration::from_secs(3);
 
@@ -131,15 +146,17 @@ impl Engine {
     /// As [`open`](Self::open).
     pub async fn open_at_pace(home: Home, outside: Outside, role: Role, pace: Pace) -> Result<Self> {
         let file = SettingsFile::of(&home);
-        let (presence, journal, settings, broken) = blocking({
+        let (killed, presence, journal, settings, broken) = blocking({
             let (home, file) = (home.clone(), file.clone());
             move || {
                 home.prepare()?;
+                let names = home.killed();
                 let presence = home.claim()?;
+                let killed = Killed::of(&home, names, presence.name());
                 let changed = home.data().join(listen::CHANGED);
                 let journal = Journal::open(&home.journal_file(), changed, presence.name().to_owned())?;
                 let (settings, broken) = file.load_or_default();
-                Ok((presence, journal, settings, broken))
+                Ok((killed, presence, journal, settings, broken))
             }
         })
         .await?;
@@ -209,8 +226,16 @@ impl Engine {
         inner.tasks.spawn(Arc::clone(&inner.queue).run());
         inner.tasks.spawn(Arc::clone(&inner.delivery).run());
         let engine = Self { inner };
-        if role == Role::Desktop {
+        if role == Role::Console && !killed.names.is_empty() {
+            let inner = Arc::clone(&engine.inner);
+            engine.inner.tasks.spawn(async move {
+                if let Err(error) = inner.sweep_after(killed).await {
+                    tracing::warn!(%error, "what a killed process left in the spool is looked at again at the next start");
+                }
+            });
+        } else if role == Role::Desktop {
             engine.inner.tidy().await?;
+            engine.inner.home.forget(&killed.names);
             // An engine that does not hear other processes still uploads; the person is told.
             if let Err(error) = engine.inner.listen() {
                 engine.inner.notice(&error);
@@ -356,6 +381,19 @@ impl Inner {
 
     pub(crate) fn keep_watch(&self, watch: impl std::any::Any + Send) {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(watch));
+    }
+
+    /// Sweeps what killed processes left in the spool and no row names: the whole of it is looked through by the resident process, which
+    /// may not be there for weeks.
+    async fn sweep_after(&self, killed: Killed) -> Result<()> {
+        let named = self.journal.spooled().await?.into_iter().map(|(_, name, ..)| name).collect();
+        let home = self.home.clone();
+        blocking(move || {
+            crate::intake::sweep(&home.spool(), killed.files, &named);
+            home.forget(&killed.names);
+            Ok(())
+        })
+        .await
     }
 
     /// Sweeps what a crash left in the spool, and forgets spool files that were kept for thumbnails of long ago.
