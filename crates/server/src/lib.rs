@@ -10,6 +10,7 @@ mod client;
 pub mod config;
 mod cors;
 mod data;
+mod doorstep;
 mod drain;
 mod failure;
 mod front;

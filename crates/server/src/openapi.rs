@@ -34,7 +34,8 @@ pub(crate) fn routes(document: &Value) -> Router<App> {
         .route(PATHS[3], get(async || typed("text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes()))))
 }
 
-fn typed(kind: &'static str, body: Bytes) -> Response {
+/// An answer with a policy that lets it run and read nothing but this server's own.
+pub(crate) fn typed(kind: &'static str, body: Bytes) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),

@@ -17,7 +17,7 @@ use crate::news::News;
 use crate::objects::Objects;
 use crate::paths::Paths;
 use crate::people::People;
-use crate::{around, cors, openapi, routes};
+use crate::{around, cors, doorstep, openapi, routes};
 
 /// An open server without a port. Clones are the same server.
 #[derive(Clone)]
@@ -107,6 +107,7 @@ pub fn router(app: App) -> axum::Router {
     let paths = Paths::new(paths);
     let routes = router
         .merge(openapi::routes(&openapi::complete(&document, if url.is_empty() { "/" } else { &url })))
+        .merge(doorstep::routes())
         .fallback(around::nothing_here)
         .layer(cors::layer(&app.config.cors))
         .with_state(app.clone());

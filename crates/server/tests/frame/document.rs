@@ -84,3 +84,29 @@ async fn the_page_shows_the_document_and_runs_nothing_but_its_own_script() {
         }
     }
 }
+
+#[tokio::test]
+async fn whoever_opens_the_bare_address_in_a_browser_reads_what_it_is_for_and_programs_hear_what_they_did() {
+    let server = Server::start(|_| {}).await;
+    let ask = |method: &str, more: &str| format!("{method} / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{more}\r\n");
+    let browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    let page = server.send(ask("GET", browser)).await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")), "{page:?}");
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let text = String::from_utf8(page.body).expect("text");
+    assert!(text.contains("Team server") && text.contains("may register") && !text.contains("://"), "{text}");
+    for part in ["imagepic/docs\"", "imagepic/docs/page.css\""] {
+        assert!(text.contains(part), "{text}");
+        assert_eq!(server.get(&format!("/{}", part.trim_end_matches('"'))).await.status, 200, "{part}");
+    }
+    let chinese = server.send(ask("GET", &format!("{browser}Accept-Language: zh-CN,zh;q=0.9,en;q=0.8\r\n"))).await;
+    let chinese = String::from_utf8(chinese.body).expect("text");
+    assert!(chinese.contains("lang=\"zh-CN\"") && chinese.contains("团队服务器"), "{chinese}");
+    for (method, more) in [("GET", ""), ("GET", "Accept: */*\r\n"), ("GET", "Accept: application/json\r\n"), ("POST", browser)] {
+        server.send(ask(method, more)).await.failed(404, "not_found");
+    }
+    let closed = Server::start(|config| config.registration = Some(imagepic_api::capabilities::Registration::Closed)).await;
+    let text = String::from_utf8(closed.send(ask("GET", browser)).await.body).expect("text");
+    assert!(text.contains("takes no registrations"), "{text}");
+}
