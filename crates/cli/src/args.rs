@@ -257,7 +257,7 @@ fn destinations(make: Make) -> Command {
         &["destinations edit team --folder docs", "destinations edit team --secret-key-stdin < secret.txt"],
     );
     let edit = team::addressed(make, fields(edit.arg(name())))
-        .arg(make.option("rename", "NAME", words::option_name()))
+        .arg(make.option("rename", "NAME", words::option_rename()))
         .arg(make.flag("host-style", words::option_host_style()).conflicts_with("path-style"));
     let pick = make
         .shown("use", words::destinations_use(), &["destinations use team --bucket assets --folder docs"])

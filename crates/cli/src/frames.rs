@@ -3,6 +3,8 @@
 //! English keeps clap's own words; for another language the help gets headings and defaults of its own, and an error is put together
 //! from its kind and context. What stays out: the commands themselves.
 
+use std::path::Path;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, Error};
 use imagepic_words::{Lang, Text, console_usage as words};
@@ -154,7 +156,13 @@ fn meant(error: &Error) -> Option<Text> {
     // Below a command the same word means something else.
     let usage = context(error, ContextKind::Usage);
     usage.contains("imagepic <").then_some(())?;
-    crate::args::meant(word).map(|command| words::similar(format!("imagepic {command}")))
+    let file = || Path::new(word).exists() || imagepic_core::capture::address(word).is_some();
+    let command = match crate::args::meant(word) {
+        Some(command) => format!("imagepic {command}"),
+        // Who names a file or a picture's address wants it uploaded.
+        None => file().then(|| format!("imagepic upload {}", crate::out::quoted(word)))?,
+    };
+    Some(words::similar(command))
 }
 
 fn tips(error: &Error) -> Vec<Text> {

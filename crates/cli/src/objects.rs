@@ -23,6 +23,9 @@ fn place<'a>(engine: &Engine, text: &'a str) -> Result<(String, &'a str)> {
             Err(unknown) => error = Some(unknown),
         }
     }
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Err(Error::new(Code::BadRequest, words::place_is_link(text)));
+    }
     error.map_or_else(|| Ok((engine.destinations().current().id, text)), Err)
 }
 

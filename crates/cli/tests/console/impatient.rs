@@ -80,6 +80,22 @@ fn what_was_deleted_is_said_to_be_deleted_in_either_language() {
 }
 
 #[test]
+fn who_names_a_file_without_a_command_is_told_of_upload_and_a_link_is_not_taken_for_a_place() {
+    let home = Home::new();
+    home.write("a b.png", &png(87));
+    for (asked, instead) in [("a b.png", "upload 'a b.png'"), ("https://example.com/x.png", "upload https://example.com/x.png")] {
+        let told = home.run(&[asked]).ends(2);
+        assert!(told.err.contains(&format!("Did you mean imagepic {instead}?")), "{}", told.err);
+    }
+    assert!(!home.run(&["gone.png"]).ends(2).err.contains("upload gone"));
+    let link = home.run(&["upload", "a b.png"]).ends(0).out;
+    for asked in ["rm", "stat", "link", "ls"] {
+        let told = home.run(&[asked, link.trim()]).ends(2);
+        assert!(told.err.contains("is a link") && told.err.contains("imagepic history"), "{asked}: {}", told.err);
+    }
+}
+
+#[test]
 fn an_address_that_is_none_of_the_web_is_told_as_such_and_not_as_a_missing_file() {
     let home = Home::new();
     let told = home.run(&["upload", "ftp://example.com/a.png"]).ends(1);

@@ -56,7 +56,11 @@ fn what_is_stored_without_a_link_is_said_to_be_stored_with_the_reason_and_the_wa
     let named = said(&run.err, "imagepic destinations edit ");
     let link = home.run(&["link", &format!("the team:images/{key}")]).ends(1);
     assert!(link.err.contains("imagepic destinations edit"), "{}", link.err);
+    // The test of the destination finds it out too.
+    let test = home.run(&["destinations", "test", "the team", "--json"]).ends(1);
+    assert!(test.json()["code"] == "unsupported" && test.err.contains("imagepic destinations edit 'the team'"), "{test:?}");
     home.run(&["destinations", "edit", &named, "--presign", "604800"]).ends(0);
+    home.run(&["destinations", "test", "the team"]).ends(0);
     let link = home.run(&["link", &format!("the team:images/{key}")]).ends(0);
     opens(link.out.trim(), &png(91));
     assert!(!home.run(&["upload", "a.png", "--to", "the team", "--folder", "docs", "--json"]).ends(0).out.contains("stored"));
