@@ -62,7 +62,7 @@ pub(crate) async fn follow(app: AppHandle, mut events: Gathered) {
             Heard::Event(event) => pass_on(&app, *event, &mut outages, &mut asking),
             Heard::Missed => {
                 pass_on(&app, Event::Status, &mut outages, &mut asking);
-                if crate::windows::any_open(&app)
+                if crate::windows::any_listens(&app)
                     && let Err(error) = app.emit("missed", ())
                 {
                     tracing::warn!(%error, "the windows were not told that they missed something");
@@ -114,7 +114,7 @@ pub(crate) fn to_windows(app: &AppHandle, event: &Event) {
     // A refusal of nothing says nothing, and would still be shown.
     let empty = matches!(event, Event::Refused { refusals } if refusals.is_empty());
     if !empty
-        && crate::windows::any_open(app)
+        && crate::windows::any_listens(app)
         && let Err(error) = app.emit("engine", event)
     {
         tracing::warn!(%error, "the windows were not told of an event");

@@ -9,7 +9,7 @@ use imagepic_core::settings::Theme;
 use imagepic_words::{Text, desktop as words};
 use serde::{Deserialize, Serialize};
 use tauri::webview::Color;
-use tauri::{AppHandle, Manager, PhysicalPosition, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+use tauri::{AppHandle, Manager, PhysicalPosition, WebviewUrl, WebviewWindow, WebviewWindowBuilder, Wry};
 
 use crate::notifications::{Matter, said};
 use crate::shell::Shell;
@@ -104,9 +104,9 @@ pub(crate) fn open_at(app: &AppHandle, name: Name, part: &'static str) {
     }
 }
 
-/// Whether the window is there.
+/// Whether a person has the window before them.
 pub(crate) fn is_open(app: &AppHandle, name: Name) -> bool {
-    app.get_webview_window(name.label()).is_some()
+    app.get_webview_window(name.label()).is_some() && !system::is_ahead(app, name)
 }
 
 fn open_here(app: &AppHandle, name: Name, part: &'static str) -> tauri::Result<()> {
@@ -118,17 +118,35 @@ fn open_here(app: &AppHandle, name: Name, part: &'static str) -> tauri::Result<(
         if !part.is_empty() {
             window.eval(format!("location.hash = '{part}'"))?;
         }
+        if system::reveal(app, name, &window) {
+            return Ok(());
+        }
         window.unminimize()?;
         window.show()?;
         return window.set_focus();
     }
+    let window = system::build(app, plan(app, name, part))?;
+    system::end(app);
+    #[cfg(target_os = "linux")]
+    crate::drops::listen(&window)?;
+    if name == Name::DropZone
+        && let Some(place) = app.state::<Shell>().remembered_place()
+        && is_on_a_screen(&window, place)
+    {
+        window.set_position(place)?;
+    }
+    Ok(())
+}
+
+/// The window as it is to be built.
+fn plan<'a>(app: &'a AppHandle, name: Name, part: &str) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
     let shell = app.state::<Shell>();
     let lang = shell.engine.lang();
     let chosen = shell.engine.settings().get().general.theme;
     let form = name.form();
     let part = if part.is_empty() { String::new() } else { format!("#{part}") };
     let page = WebviewUrl::App(PathBuf::from(format!("{}.html{part}", name.label())));
-    let window = WebviewWindowBuilder::new(app, name.label(), page)
+    WebviewWindowBuilder::new(app, name.label(), page)
         .title(name.title().to(lang))
         .inner_size(form.size.0, form.size.1)
         .min_inner_size(form.least.0, form.least.1)
@@ -140,17 +158,7 @@ fn open_here(app: &AppHandle, name: Name, part: &'static str) -> tauri::Result<(
         // What WebKit itself writes stays in the home. (A private web view would write nothing, but only the first one gets our protocols.)
         .data_directory(web_data(&shell))
         .on_navigation(is_ours)
-        .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny);
-    let window = system::build(app, window)?;
-    #[cfg(target_os = "linux")]
-    crate::drops::listen(&window)?;
-    if name == Name::DropZone
-        && let Some(place) = shell.remembered_place()
-        && is_on_a_screen(&window, place)
-    {
-        window.set_position(place)?;
-    }
-    Ok(())
+        .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny)
 }
 
 /// Where WebKit writes what it keeps. One place for all windows: they share what stands on it.
@@ -158,9 +166,9 @@ fn web_data(shell: &Shell) -> PathBuf {
     shell.engine.home().run().join("web")
 }
 
-/// Whether any window is open.
-pub(crate) fn any_open(app: &AppHandle) -> bool {
-    Name::ALL.into_iter().any(|name| is_open(app, name))
+/// Whether there is any page that wants to hear what happens, seen or not.
+pub(crate) fn any_listens(app: &AppHandle) -> bool {
+    Name::ALL.into_iter().any(|name| app.get_webview_window(name.label()).is_some())
 }
 
 /// The window is about to close.
@@ -184,6 +192,9 @@ pub(crate) fn closed(app: &AppHandle, label: &str) {
     let Some(name) = Name::of(label) else { return };
     let shell = app.state::<Shell>();
     shell.drops.forget(label);
+    if system::was_ahead(app, name) {
+        return;
+    }
     if name == Name::Library {
         // What was deleted there goes now: nobody can take it back any more.
         shell.engine.library().leave_now();

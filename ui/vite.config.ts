@@ -29,7 +29,7 @@ export default defineConfig(({ mode }) => ({
     // WebKitGTK fetches what was preloaded a second time where it is imported.
     modulePreload: false,
     assetsInlineLimit: 0,
-    rolldownOptions: { input: ["welcome", "drop-zone", "library", "settings", "spare"].map((name) => at(`${name}.html`)) },
+    rolldownOptions: { input: ["welcome", "drop-zone", "library", "settings"].map((name) => at(`${name}.html`)) },
     reportCompressedSize: false,
   },
   test: { environment: "jsdom", include: ["test/**/*.test.ts"], setupFiles: ["test/setup.ts"], restoreMocks: true, testTimeout: 30_000 },

@@ -1,22 +1,34 @@
-//! What WebKitGTK is told so that windows come fast and take little: how its processes run, and when one is begun ahead of its window.
+//! What WebKitGTK is told so that windows come fast and take little: how its processes run, and what is begun ahead of being asked for.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, Wry};
+use gtk::prelude::{GtkWindowExt as _, WidgetExt as _};
+use tauri::webview::PageLoadEvent;
+use tauri::{AppHandle, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
 use webkit2gtk::WebView;
 
+use super::Name;
 use crate::shell::Shell;
 
-/// How long a process that no window took is kept after the menu was opened last: longer than a person looks for a line in it.
+/// How long what nobody asked for is kept after the menu was opened last: longer than a person looks for a line in it.
 const KEPT: Duration = Duration::from_secs(20);
 
-/// Under this label no window is ever seen, and no capability names it: its page may ask nothing.
-const SPARE: &str = "spare";
+/// A page that takes longer may never come: its window is shown all the same, so that there is something to close.
+const COMES_WITHIN: Duration = Duration::from_secs(3);
 
-/// How often a window was expected: who comes to end the spare process asks whether somebody expected one since.
+/// The window with the most to show: it is drawn in secret while somebody reads the menu. Any other takes over its process.
+const AHEAD: Name = Name::Library;
+
 #[derive(Default)]
-pub(crate) struct Warmth(AtomicU64);
+pub(crate) struct Warmth {
+    /// How often a window was expected: who comes to end what was begun ahead asks whether somebody expected one since.
+    expected: AtomicU64,
+    /// [`AHEAD`] is there, and nobody has asked for it.
+    unasked: AtomicBool,
+    /// Its page has come.
+    loaded: AtomicBool,
+}
 
 /// WebKit compiles scripts to machine code as they are used: for lists and forms that brings nothing that can be seen, and costs sixty
 /// megabytes a window. Nor is there memory then that a page could write and run. Its processes take that from their environment alone.
@@ -31,14 +43,11 @@ pub(crate) const JIT: &str = "JSC_useJIT";
 
 /// A window may be asked for next: begins the process it needs, which takes longer than all that comes after it. From any thread.
 pub(crate) fn warm(app: &AppHandle) {
-    let expected = &app.state::<Shell>().warmth.0;
-    let number = expected.fetch_add(1, Ordering::SeqCst) + 1;
+    let number = app.state::<Shell>().warmth.expected.fetch_add(1, Ordering::SeqCst) + 1;
     let handle = app.clone();
     on_main(app, move || {
-        if handle.get_webview_window(SPARE).is_none()
-            && let Err(error) = begin(&handle)
-        {
-            tracing::warn!(%error, "no web process could be begun ahead of its window");
+        if let Err(error) = begin(&handle) {
+            tracing::warn!(%error, "no window could be begun ahead");
         }
     });
     let handle = app.clone();
@@ -46,7 +55,7 @@ pub(crate) fn warm(app: &AppHandle) {
         tokio::time::sleep(KEPT).await;
         let app = handle.clone();
         on_main(&handle, move || {
-            if app.state::<Shell>().warmth.0.load(Ordering::SeqCst) == number {
+            if app.state::<Shell>().warmth.expected.load(Ordering::SeqCst) == number {
                 end(&app);
             }
         });
@@ -61,40 +70,92 @@ fn on_main(app: &AppHandle, deed: impl FnOnce() + Send + 'static) {
 
 fn begin(app: &AppHandle) -> tauri::Result<()> {
     let shell = app.state::<Shell>();
-    if shell.quitting.load(Ordering::SeqCst) {
+    if shell.quitting.load(Ordering::SeqCst) || app.get_webview_window(AHEAD.label()).is_some() {
         return Ok(());
     }
-    let window = WebviewWindowBuilder::new(app, SPARE, WebviewUrl::App("spare.html".into()))
-        .visible(false)
-        .focused(false)
-        .skip_taskbar(true)
-        .data_directory(super::web_data(&shell))
-        .on_navigation(super::is_ours)
-        .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny)
-        .build()?;
-    keep_little(&window)
+    shell.warmth.unasked.store(true, Ordering::SeqCst);
+    shell.warmth.loaded.store(false, Ordering::SeqCst);
+    let plan = super::plan(app, AHEAD, "").visible(false).on_page_load(|window, page| {
+        if page.event() == PageLoadEvent::Finished {
+            let warmth = &window.app_handle().state::<Shell>().warmth;
+            if !warmth.loaded.swap(true, Ordering::SeqCst) && !warmth.unasked.load(Ordering::SeqCst) {
+                present(&window);
+            }
+        }
+    });
+    let window = build(app, plan).inspect_err(|_| {
+        shell.warmth.unasked.store(false, Ordering::SeqCst);
+    })?;
+    crate::drops::listen(&window)
 }
 
-fn end(app: &AppHandle) {
-    if let Some(spare) = app.get_webview_window(SPARE)
-        && let Err(error) = spare.destroy()
-    {
-        tracing::warn!(%error, "a web process that no window took goes on running");
+/// Whether the window is there without having been asked for.
+pub(super) fn is_ahead(app: &AppHandle, name: Name) -> bool {
+    name == AHEAD && app.state::<Shell>().warmth.unasked.load(Ordering::SeqCst)
+}
+
+/// The same of a window that is gone; the next one of its kind begins anew.
+pub(super) fn was_ahead(app: &AppHandle, name: Name) -> bool {
+    name == AHEAD && app.state::<Shell>().warmth.unasked.swap(false, Ordering::SeqCst)
+}
+
+/// Shows the window if it was there without having been asked for. Not before its page has come: WebKit never draws a page that begins
+/// unseen and is shown while it comes.
+pub(super) fn reveal(app: &AppHandle, name: Name, window: &WebviewWindow) -> bool {
+    let was_ahead = was_ahead(app, name);
+    if was_ahead && has_come(app) {
+        present(window);
+    } else if was_ahead {
+        let window = window.clone();
+        tauri::async_runtime::spawn(async move {
+            tokio::time::sleep(COMES_WITHIN).await;
+            let app = window.app_handle().clone();
+            on_main(&app, move || {
+                if !has_come(window.app_handle()) {
+                    tracing::warn!(window = window.label(), "a page has not come yet; its window is shown without it");
+                    present(&window);
+                }
+            });
+        });
+    }
+    was_ahead
+}
+
+fn has_come(app: &AppHandle) -> bool {
+    app.state::<Shell>().warmth.loaded.load(Ordering::SeqCst)
+}
+
+fn present(window: &WebviewWindow) {
+    match window.gtk_window() {
+        Ok(window) => {
+            window.show_all();
+            window.present();
+        }
+        Err(error) => tracing::error!(%error, window = window.label(), "the window could not be shown"),
     }
 }
 
-/// Builds the window in the process that was begun ahead, where there is one. On the main thread.
+/// Takes away what was begun ahead and not asked for. On the main thread.
+pub(super) fn end(app: &AppHandle) {
+    if is_ahead(app, AHEAD)
+        && let Some(window) = app.get_webview_window(AHEAD.label())
+        && let Err(error) = window.destroy()
+    {
+        tracing::warn!(%error, "a window that nobody asked for goes on running");
+    }
+}
+
+/// Builds the window, in the process of another one where there is one. On the main thread.
 pub(super) fn build(app: &AppHandle, mut builder: WebviewWindowBuilder<'_, Wry, AppHandle>) -> tauri::Result<WebviewWindow> {
     thread_local!(static VIEW: std::cell::RefCell<Option<WebView>> = const { std::cell::RefCell::new(None) });
-    if let Some(spare) = app.get_webview_window(SPARE) {
+    if let Some(other) = Name::ALL.into_iter().find_map(|name| app.get_webview_window(name.label())) {
         // On this thread, and before it returns: tauri calls it later only where it was asked on another one.
-        spare.with_webview(|view| VIEW.set(Some(view.inner())))?;
+        other.with_webview(|view| VIEW.set(Some(view.inner())))?;
     }
     if let Some(view) = VIEW.take() {
         builder = builder.with_related_view(view);
     }
     let window = builder.build()?;
-    end(app);
     keep_little(&window)?;
     Ok(window)
 }

@@ -1,13 +1,24 @@
-//! A window that is chosen in the tray's menu comes from a process that was begun when the menu opened.
+//! What is begun when the tray's menu opens: the library is drawn in secret, and a window that is chosen next has its process.
 
+use std::time::Duration;
+
+use imagepic_tests::display::Shown;
 use imagepic_tests::wait::PATIENCE;
 use imagepic_tests::{Desktop, display, eventually, within};
+
+/// Fewer colours has what is not drawn yet.
+const PAINTED: usize = 16;
 
 /// The processes that show pages.
 fn page_processes(app: &imagepic_tests::App) -> Vec<u32> {
     // The kernel keeps fifteen letters of a name.
     let of = app.descendants().into_iter().filter(|(_, name)| name.starts_with("WebKitWebProces"));
     of.map(|(pid, _)| pid).collect()
+}
+
+async fn drawn(desktop: &Desktop, window: &Shown) {
+    let colours = async || display::colours(&desktop.machine, window, (0, 0, 220, 180)).filter(|colours| *colours > PAINTED);
+    eventually("letters", colours).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,11 +36,27 @@ async fn a_window_chosen_from_the_menu_finds_its_process_running() {
         assert!(display::windows(&desktop.machine).is_empty(), "a window that nobody asked for");
         desktop.tray().click(&[line]).await;
         let window = display::wait_for_window(&desktop.machine, title).await;
+        drawn(&desktop, &window).await;
         assert_eq!(page_processes(&app), [begun], "the window has the process, and nobody another one");
         display::close(&desktop.machine, &window);
         display::wait_until_closed(&desktop.machine, title).await;
         eventually("the process to end", async || page_processes(&app).is_empty().then_some(())).await;
     }
+    // The library comes however it is asked for, and stays where it was shown.
+    desktop.tray().open().await;
+    let begun = one("a process to begin with the menu").await;
+    assert_eq!(desktop.start_app(&["--show", "library"]).wait_for_end().await.code(), Some(0));
+    let library = display::wait_for_window(&desktop.machine, "Library").await;
+    desktop.tray().open().await;
+    desktop.tray().click(&["Settings"]).await;
+    let settings = display::wait_for_window(&desktop.machine, "Settings").await;
+    assert_eq!(page_processes(&app), [begun], "one process for all windows");
+    assert!(display::windows(&desktop.machine).contains(&library), "a window that somebody asked for went away");
+    for (window, title) in [(library, "Library"), (settings, "Settings")] {
+        display::close(&desktop.machine, &window);
+        display::wait_until_closed(&desktop.machine, title).await;
+    }
+    eventually("the process to end", async || page_processes(&app).is_empty().then_some(())).await;
     // Who chooses no window leaves nothing running.
     desktop.tray().open().await;
     let begun = one("a process to begin with the menu").await;
@@ -37,5 +64,22 @@ async fn a_window_chosen_from_the_menu_finds_its_process_running() {
     assert!(environment.split(|byte| *byte == 0).any(|set| set == b"JSC_useJIT=0"), "it compiles scripts");
     // It is kept for twenty seconds.
     within(2 * PATIENCE, "the process to end", async || page_processes(&app).is_empty().then_some(())).await;
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_library_is_drawn_however_soon_it_is_asked_for() {
+    let desktop = Desktop::start().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    // Shown while it comes, WebKit would draw nothing, ever: the worst moment is a fraction of a second after the menu opened.
+    for read in (0..360).step_by(30) {
+        desktop.tray().open().await;
+        tokio::time::sleep(Duration::from_millis(read)).await;
+        desktop.tray().click(&["Library"]).await;
+        let window = display::wait_for_window(&desktop.machine, "Library").await;
+        drawn(&desktop, &window).await;
+        display::close(&desktop.machine, &window);
+        display::wait_until_closed(&desktop.machine, "Library").await;
+    }
     app.quit();
 }
