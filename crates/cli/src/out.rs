@@ -60,6 +60,10 @@ impl Out {
         }
         let mut answer = String::new();
         let _ = io::stdin().lock().read_line(&mut answer);
+        // Ctrl+D leaves whoever reads on in the line of the question.
+        if !answer.ends_with('\n') {
+            self.say("");
+        }
         matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "是")
     }
 

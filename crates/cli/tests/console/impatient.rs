@@ -121,6 +121,15 @@ fn a_file_of_settings_that_cannot_be_read_is_told_in_one_language_and_nobody_is_
 }
 
 #[test]
+fn who_ends_a_question_without_an_answer_reads_what_came_of_it_in_a_line_of_its_own() {
+    let home = Home::new();
+    home.write("s.toml", b"version = 1\n[general]\ntheme = \"dark\"\n");
+    let said = home.at_a_terminal("settings import s.toml", b"\x04");
+    assert!(said.contains("[y/N] \r\nNothing was changed."), "{said:?}");
+    assert_eq!(home.run(&["settings", "get", "general.theme"]).ends(0).out, "system\n");
+}
+
+#[test]
 fn a_number_below_nothing_is_refused_as_a_number_and_a_phone_number_before_its_password() {
     let home = Home::new();
     let told = home.run(&["history", "--limit", "-5"]).ends(2);
