@@ -34,7 +34,7 @@ function files(entry: string, found = new Set<string>()): Set<string> {
 }
 const asks = (entry: string) => {
   const texts = [...files(join(src, "windows", entry))].map((file) => readFileSync(file, "utf8"));
-  return [...new Set(texts.flatMap((text) => [...text.matchAll(/\bcall(?:<[^(]*>)?\(\s*(?:\w+ \? )?"(\w+)"(?: : "(\w+)")?/g)].flatMap(([, one, other]) => [one!, ...(other ? [other] : [])])))];
+  return [...new Set(texts.flatMap((text) => [...text.matchAll(/\bcall(?:<[^(]*>)?\(\s*(?:\w+ \? )?["'](\w+)["'](?: : ["'](\w+)["'])?/g)].flatMap(([, one, other]) => [one!, ...(other ? [other] : [])])))];
 };
 
 describe.each([["drop-zone", "drop-zone/DropZone.vue"], ["library", "library/Library.vue"], ["settings", "settings/Settings.vue"], ["welcome", "welcome/Welcome.vue"]])("the %s", (window, entry) => {

@@ -102,6 +102,21 @@ async fn what_is_made_is_shown_and_taken_back_at_once_however_long_it_would_stil
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_library_says_what_is_being_made_though_no_list_has_it_yet() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "destinations.this-computer.convert", "avif");
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    let mut given = desktop.start_app(&[&large(&desktop, "photo.jpg")]);
+    let held = Held::new(encoder().await);
+    session.text_with("what takes its time", |text| text.contains("Making AVIF")).await;
+    click(&session, "[aria-label='Cancel photo.jpg']").await;
+    ends(held.0).await;
+    session.text_with("the library as before", |text| !text.contains("Making AVIF")).await;
+    assert_eq!(given.wait_for_end().await.code(), Some(1), "{}", given.said());
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quitting_waits_for_no_encoder_and_says_what_was_not_taken() {
     let desktop = Desktop::start().await;
     set(&desktop, "destinations.this-computer.convert", "avif");

@@ -191,8 +191,10 @@ impl Library {
     /// # Errors
     /// The journal's, and those of [`Uploads::cancel_all`].
     pub async fn cancel(&self, ids: &[i64]) -> Result<()> {
-        let ids = self.standing(ids, &[Stage::Queued, Stage::Waiting]).await?;
-        self.uploads().cancel_all(&ids).await
+        let mut standing = self.standing(ids, &[Stage::Queued, Stage::Waiting]).await?;
+        // No row stands for what is still on its way in.
+        standing.extend(ids.iter().filter(|id| **id < 0));
+        self.uploads().cancel_all(&standing).await
     }
 
     fn uploads(&self) -> Uploads {
