@@ -57,6 +57,42 @@ describe("the welcome", () => {
     expect(shown()).toEqual(["2 of 7", 7, 2]);
   });
 
+  it("says of what was pasted or dropped what becomes of it, at every step, and leaves what failed until somebody has looked", async () => {
+    await open("wel-here-1");
+    const told = () => view.find(".note.floating");
+    expect(told().exists()).toBe(false);
+    document.dispatchEvent(new Event("paste", { cancelable: true }));
+    expect(sentTo("upload_clipboard")).toHaveLength(1);
+    tell("engine", { type: "upload", ...upload(9, "a.png", 100, { batch: 9, stage: "sending", sent: 40 }) });
+    await flushPromises();
+    expect(told().text()).toBe("Uploading 1 of 1 · 40 %");
+    const done = upload(9, "a.png", 100, { batch: 9, stage: "done" });
+    tell("engine", { type: "settled", batch: 9, uploads: [done], refused: [], copied: true });
+    await flushPromises();
+    expect([told().text(), told().classes("ok")]).toEqual(["Link copied", true]);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(told().exists()).toBe(false);
+    step.value = 7;
+    await flushPromises();
+    expect(told().exists()).toBe(false);
+    tell("engine", { type: "upload", ...upload(10, "b.png", 100, { batch: 10, stage: "failed", message: "No answer (504), 5 tries" }) });
+    tell("engine", { type: "refused", refusals: [{ name: "notes.txt", code: "not_an_image", message: "Not an image." }] });
+    await flushPromises();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(told().text()).toContain("2 uploads failed");
+    expect(told().text()).toContain("b.png: No answer (504), 5 tries");
+    await press("Retry");
+    expect(sentTo("retry_upload")).toEqual([{ id: 10 }]);
+    await told().find('[aria-label="Close"]').trigger("click");
+    expect(told().exists()).toBe(false);
+    // The step that tries it shows its own.
+    step.value = 6;
+    await flushPromises();
+    tell("engine", { type: "upload", ...upload(11, "c.png", 100, { batch: 11, stage: "sending", sent: 40 }) });
+    await flushPromises();
+    expect([told().exists(), view.find(".proof").exists()]).toEqual([false, true]);
+  });
+
   it("leads through this computer to an upload whose link opens, and asks nothing it need not", async () => {
     await open("wel-here-1");
     await press("Continue");

@@ -217,10 +217,28 @@ describe("the drop zone", () => {
     await open(DropZone);
     tell("engine", { type: "settled", batch: 1, refused: [], copied: true, uploads: [upload(1, "a.png", 10, { stage: "done" }), upload(2, "b.png", 10, { stage: "failed", message: "No answer (504), 5 tries" })] });
     await flushPromises();
-    expect(view.text()).toContain("Link copied, 1 failed");
+    expect(view.text()).toContain("1 failed · Link copied");
     expect(view.text()).toContain("No answer (504), 5 tries");
     await button("Retry").trigger("click");
     expect(sentTo("retry_upload")).toEqual([{ id: 2 }]);
+  });
+
+  it("tells in its head what failed, also while others are on their way, and shows it before all that went well", async () => {
+    await open(DropZone);
+    const done = [1, 2, 3, 4].map((id) => upload(id, `${id}.png`, 10, { position: id, stage: "done" }));
+    const wrong = upload(5, "5.png", 10, { position: 5, stage: "failed", message: "No answer (504), 5 tries" });
+    for (const one of [...done, wrong, upload(6, "6.png", 100, { position: 6, stage: "sending", sent: 50 })]) tell("engine", { type: "upload", ...one });
+    tell("engine", { type: "refused", refusals: [{ name: "notes.txt", code: "not_an_image", message: "Not an image." }] });
+    await flushPromises();
+    expect(view.find("h2").text()).toBe("2 failed · 6 of 6 · 60 %");
+    expect(view.find(".panel > header .danger").exists()).toBe(true);
+    tell("engine", { type: "upload", ...upload(6, "6.png", 100, { position: 6, stage: "waiting", waiting: "network" }) });
+    await flushPromises();
+    expect(view.find("h2").text()).toBe("2 failed · 4 uploaded · 1 waits");
+    tell("engine", { type: "settled", batch: 1, uploads: [...done, wrong, upload(6, "6.png", 100, { position: 6, stage: "done" })], refused: [], copied: true });
+    await flushPromises();
+    expect(view.find("h2").text()).toBe("2 failed · 5 links copied");
+    expect(view.findAll(".rows li").map((line) => line.find(".name").text())).toEqual(["5.png", "notes.txt", "1.png", "2.png", "3.png", "4.png", "6.png"]);
   });
 
   it("uploads the clipboard at Ctrl+V and shows a refusal", async () => {
@@ -266,7 +284,7 @@ describe("the drop zone", () => {
     tell("engine", { type: "upload", ...waits });
     tell("engine", { type: "settled", batch: 3, uploads: [upload(3, "c.png", 10, { batch: 3, stage: "done" })], refused: [], copied: true });
     await flushPromises();
-    expect(view.find("h2").text()).toBe("Link copied, 1 waits");
+    expect(view.find("h2").text()).toBe("Link copied · 1 waits");
     await view.find('[aria-label="Copy link: c.png"]').trigger("click");
     expect(sentTo("copy_links")).toEqual([{ ids: [3], format: null }]);
   });

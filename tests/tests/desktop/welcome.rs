@@ -2,9 +2,10 @@
 
 use imagepic_tests::team::Team;
 use imagepic_tests::web::Session;
-use imagepic_tests::{Desktop, Setup, display, eventually};
+use imagepic_tests::{Desktop, Setup, clipboard, display, eventually, pictures, xdnd};
 
-use crate::steps::{BUCKET, Elsewhere, history, link_on_clipboard, set};
+use crate::hands::speaks;
+use crate::steps::{BUCKET, Elsewhere, copy_picture, gives_back_png, history, link_on_clipboard, set};
 
 const TITLE: &str = "imagepic";
 
@@ -113,6 +114,45 @@ async fn the_welcome_opens_by_itself_at_the_very_first_start_and_never_after_it_
     desktop.tray().wait_for(&["Settings"]).await;
     assert!(display::windows(&desktop.machine).is_empty(), "{:?}", display::windows(&desktop.machine));
     app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_becomes_of_a_paste_or_a_drop_is_told_in_the_welcome_itself() {
+    let desktop = first_time().await;
+    let session = Session::start(&desktop, &["--show", "welcome"]).await;
+    let notes = desktop.file("notes.txt", b"these are notes");
+    let mut last = None;
+    // At the first step, and at the last.
+    for (seed, (words, [copied, refused])) in
+        (190..).zip([(EN, ["Link copied", "notes.txt is not an image"]), (ZH, ["链接已复制", "notes.txt 不是图片"])])
+    {
+        let window = speaks(&desktop, words.language, TITLE).await;
+        let foot = if last.is_none() { words.go_on } else { words.done };
+        session.text_with("the step", |text| text.contains(foot)).await;
+        let picture = pictures::png(seed, 60, 40);
+        let _owner = copy_picture(&desktop, &picture).await;
+        eventually("the picture on the clipboard", async || {
+            clipboard::targets(&desktop.machine).contains(&"image/png".to_owned()).then_some(())
+        })
+        .await;
+        display::press(&desktop.machine, &window, "ctrl+v");
+        session.text_with("that its link is copied", |text| text.contains(copied)).await;
+        let link = link_on_clipboard(&desktop, last.as_deref()).await;
+        gives_back_png(&link, &picture).await;
+        eventually("the window to take the drop", async || {
+            let dropped = xdnd::drop_uris(&desktop.machine, &window, &[xdnd::file_uri(&notes)]);
+            (dropped.accepted && dropped.finished).then_some(())
+        })
+        .await;
+        session.text_with("why it was not taken", |text| text.contains(refused)).await;
+        if last.is_none() {
+            for _ in 0..4 {
+                session.press(words.go_on).await;
+            }
+        }
+        last = Some(link);
+    }
+    session.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

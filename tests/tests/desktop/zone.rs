@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, display, eventually, xdnd};
 
-use crate::hands::{click, copy_a_word, speaks};
+use crate::hands::{click, copy_a_word, speaks, until};
 use crate::steps::{
     BUCKET, Elsewhere, drop_on_zone, gives_back_png, history, link_on_clipboard, links_on_clipboard, picture_files, set,
 };
@@ -18,6 +18,7 @@ struct Words {
     to: &'static str,
     elsewhere: &'static str,
     refused: &'static str,
+    all: &'static str,
     close: &'static str,
     copy: &'static str,
     copied: &'static str,
@@ -33,6 +34,7 @@ const BOTH: [Words; 2] = [
         to: "to This computer / images",
         elsewhere: "names a file on another computer (files.example)",
         refused: "is not an image",
+        all: "1 failed · 6 links copied",
         close: "Close",
         copy: "Copy link:",
         copied: "Copied",
@@ -46,6 +48,7 @@ const BOTH: [Words; 2] = [
         to: "上传到 本机 / images",
         elsewhere: "指向另一台电脑（files.example）",
         refused: "不是图片",
+        all: "1 个失败 · 6 个链接已复制",
         close: "关闭",
         copy: "复制链接：",
         copied: "已复制",
@@ -80,6 +83,16 @@ async fn a_drag_is_told_what_would_happen_and_a_click_on_what_is_done_copies_its
         session.text_with("the reason", |text| text.contains("notes") && text.contains(words.refused)).await;
         session.press(words.close).await;
 
+        let mut all = picture_files(&desktop, &format!("{}-all-", words.language), 6, 40);
+        all.push((notes.clone(), Vec::new()));
+        drop_on_zone(&desktop, &all.into_iter().map(|(path, _)| path).collect::<Vec<_>>()).await;
+        session.text_with("what became of all", |text| text.contains(words.all)).await;
+        let seen = "const head = document.querySelector('.panel h2'); const bad = document.querySelector('.rows .bad').getBoundingClientRect(); \
+                    return head.scrollWidth <= head.clientWidth && bad.top >= 0 && bad.bottom <= document.querySelector('.rows').getBoundingClientRect().bottom";
+        until(&session, "what was refused to be in sight", &format!("(() => {{ {seen} }})()")).await;
+        click(&session, ".panel > header .btn").await;
+        session.text_with("the zone as before", |text| text.contains(words.inviting)).await;
+
         drop_on_zone(&desktop, &files.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>()).await;
         links_on_clipboard(&desktop, 2).await;
         for (path, picture) in &files {
@@ -91,7 +104,7 @@ async fn a_drag_is_told_what_would_happen_and_a_click_on_what_is_done_copies_its
         }
         click(&session, &format!(".panel [aria-label='{}']", words.clear)).await;
     }
-    assert_eq!(desktop.keys(BUCKET).len(), 4, "a click copies and uploads nothing");
+    assert_eq!(desktop.keys(BUCKET).len(), 16, "a click copies and uploads nothing");
     session.close().await;
 }
 
