@@ -11,6 +11,7 @@ use std::time::Instant;
 use imagepic_core::engine::{Engine, Role};
 use imagepic_core::home::Home;
 use imagepic_core::outside::Outside;
+use imagepic_core::settings::file::SettingsFile;
 use imagepic_words::{Lang, desktop as words};
 use tauri::{Manager, RunEvent, WindowEvent};
 
@@ -52,7 +53,7 @@ pub fn run() -> ExitCode {
     let started = Instant::now();
     #[cfg(target_os = "linux")]
     windows::interpret_scripts();
-    let lang = Lang::of_system();
+    let lang = spoken();
     let folder = std::env::current_dir().unwrap_or_default();
     let request = match args::read(std::env::args_os().skip(1), &folder) {
         Line::Start(request) => request,
@@ -70,6 +71,12 @@ pub fn run() -> ExitCode {
             refuse(&message, ExitCode::FAILURE)
         }
     }
+}
+
+/// The language of the settings before there is an engine that reads them: who cannot start says why in it, too.
+fn spoken() -> Lang {
+    let settings = Home::locate().and_then(|home| SettingsFile::of(&home).load());
+    settings.map_or_else(|_| Lang::of_system(), |settings| settings.lang())
 }
 
 fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, String> {

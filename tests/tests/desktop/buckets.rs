@@ -146,6 +146,37 @@ async fn a_new_folder_is_made_and_an_object_renamed_and_moved_there() {
     }
 }
 
+struct Access {
+    language: &'static str,
+    title: &'static str,
+    closing: &'static str,
+    close: &'static str,
+    private: &'static str,
+    ended: &'static str,
+    public: &'static str,
+}
+
+const ACCESS: [Access; 2] = [
+    Access {
+        language: "en",
+        title: "Library",
+        closing: "One upload has a link into images that stops opening",
+        close: "Make private",
+        private: "images is private",
+        ended: "ended",
+        public: "images is public",
+    },
+    Access {
+        language: "zh-CN",
+        title: "图库",
+        closing: "1 个上传在 images 中的链接将无法打开",
+        close: "设为私有",
+        private: "images 已设为私有",
+        ended: "已到期",
+        public: "images 已公开",
+    },
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn before_a_bucket_becomes_private_it_is_said_which_links_end_and_later_ones_open() {
     let desktop = Desktop::start().await;
@@ -154,21 +185,30 @@ async fn before_a_bucket_becomes_private_it_is_said_which_links_end_and_later_on
     let session = Session::start(&desktop, &["--show", "library"]).await;
     session.press("This computer").await;
     session.press(BUCKET).await;
-    session.find_soon(".filters .badge").await.click().await.expect("a button");
-    session.find_soon(".details input[name=bucket-access] + .radio").await.click().await.expect("a choice");
-    session.text_with("what becomes of links", |text| text.contains("One upload has a link into images")).await;
-    assert_eq!(http::get(&public).await.status, 200, "nothing has happened yet");
-    session.press("Make private").await;
-    session.text_with("that it is done", |text| text.contains("images is private")).await;
-    assert_eq!(http::get(&public).await.status, 403);
-    session
-        .execute("location.hash = '#uploads'; dispatchEvent(new PopStateEvent('popstate'))", Vec::new())
-        .await
-        .expect("a script");
-    session.text_with("that the link has ended", |text| text.contains("seen.png") && text.contains("ended")).await;
-    let again = desktop.file("later.png", &pictures::png(88, 24, 18));
-    let signed = desktop.imagepic(&["upload", again.to_str().expect("plain")]).success().out.trim().to_owned();
-    http::gives_back(&signed, &pictures::png(88, 24, 18), "image/png").await;
+    for (seed, words) in (880..).zip(ACCESS) {
+        crate::hands::speaks(&desktop, words.language, words.title).await;
+        crate::hands::click(&session, ".filters .badge").await;
+        crate::hands::click(&session, ".details label.card:nth-of-type(1)").await;
+        session.text_with("what becomes of links", |text| text.contains(words.closing)).await;
+        assert_eq!(http::get(&public).await.status, 200, "nothing has happened yet");
+        session.press(words.close).await;
+        session.text_with("that it is done", |text| text.contains(words.private)).await;
+        assert_eq!(http::get(&public).await.status, 403);
+        session
+            .execute("location.hash = '#uploads'; dispatchEvent(new PopStateEvent('popstate'))", Vec::new())
+            .await
+            .expect("a script");
+        session.text_with("that the link has ended", |text| text.contains("seen.png") && text.contains(words.ended)).await;
+        let again = desktop.file("later.png", &pictures::png(seed, 24, 18));
+        let signed = desktop.imagepic(&["upload", again.to_str().expect("plain")]).success().out.trim().to_owned();
+        http::gives_back(&signed, &pictures::png(seed, 24, 18), "image/png").await;
+
+        at(&session, "").await;
+        crate::hands::click(&session, ".filters .badge").await;
+        crate::hands::click(&session, ".details label.card:nth-of-type(2)").await;
+        session.text_with("that it is open again", |text| text.contains(words.public)).await;
+        http::gives_back(&public, &pictures::png(87, 24, 18), "image/png").await;
+    }
     session.close().await;
 }
 

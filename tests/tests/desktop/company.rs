@@ -6,8 +6,14 @@ use imagepic_tests::servers::{BY_NAME, with_own_certificate};
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, eventually, http, pictures};
 
-use crate::hands::{ENTER, choose, click, type_over};
+use crate::hands::{ENTER, choose, click, speaks, type_over};
 use crate::steps::{BUCKET, link_on_clipboard, set};
+
+/// Waits until the settings hold this proxy.
+async fn holds(desktop: &Desktop, proxy: &str) {
+    let now = || desktop.imagepic(&["settings", "get", "general.proxy"]).out.trim() == proxy;
+    eventually("the proxy in the settings", async || now().then_some(())).await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_behind_a_proxy_and_an_authority_of_its_own_is_used_once_both_are_named() {
@@ -21,13 +27,17 @@ async fn a_store_behind_a_proxy_and_an_authority_of_its_own_is_used_once_both_ar
     let proxy = Proxy::to(behind_tls.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")).await;
     let session = Session::start(&desktop, &["--show", "settings"]).await;
 
-    session.press("通用").await;
-    choose(&session, "#proxy", "指定地址").await;
-    type_over(&session, "#proxy-address", &format!("{}{ENTER}", proxy.address)).await;
-    eventually("the proxy in the settings", async || {
-        (desktop.imagepic(&["settings", "get", "general.proxy"]).out.trim() == proxy.address).then_some(())
-    })
-    .await;
+    for (language, title, [pane, none, by_address]) in
+        [("en", "Settings", ["General", "None", "Address"]), ("zh-CN", "设置", ["通用", "不使用", "指定地址"])]
+    {
+        speaks(&desktop, language, title).await;
+        session.press(pane).await;
+        choose(&session, "#proxy", none).await;
+        holds(&desktop, "none").await;
+        choose(&session, "#proxy", by_address).await;
+        type_over(&session, "#proxy-address", &format!("{}{ENTER}", proxy.address)).await;
+        holds(&desktop, &proxy.address).await;
+    }
 
     session.press("上传目标").await;
     session.press("添加上传目标").await;
@@ -46,10 +56,17 @@ async fn a_store_behind_a_proxy_and_an_authority_of_its_own_is_used_once_both_ar
     session.press("测试").await;
     session.text_with("the certificate to be named", |text| text.contains("证书不被接受")).await;
     assert!(!proxy.asked().is_empty(), "it went past the proxy");
+    // What was typed stays as it is, whatever language is chosen meanwhile.
+    speaks(&desktop, "en", "Settings").await;
+    session.press("Test").await;
+    session.text_with("the certificate to be named", |text| text.contains("is not accepted") && text.contains("CA file")).await;
     assert_eq!(store.itself.usage().await.expect("counted").objects, 0, "something went to a server nobody vouches for");
 
     click(&session, ".form .twist").await;
     type_over(&session, "#field-ca_file", &authority.display().to_string()).await;
+    session.press("Test again").await;
+    session.text_with("everything to be right", |text| text.contains("Everything right")).await;
+    speaks(&desktop, "zh-CN", "设置").await;
     session.press("重新测试").await;
     session.text_with("everything to be right", |text| text.contains("全部正确")).await;
     session.press("保存").await;
@@ -71,9 +88,11 @@ async fn a_store_behind_a_proxy_and_an_authority_of_its_own_is_used_once_both_ar
 
     // This computer is never reached through a proxy.
     let asked = proxy.asked().len();
+    speaks(&desktop, "en", "Settings").await;
+    desktop.tray().wait_for(&["Ready · 公司 / images"]).await;
     click(&session, ".dests li:first-child button").await;
-    session.press("测试").await;
-    session.text_with("this computer's bucket to be right", |text| text.contains("全部正确")).await;
+    session.press("Test").await;
+    session.text_with("this computer's bucket to be right", |text| text.contains("Everything right")).await;
     assert_eq!(proxy.asked().len(), asked, "loopback went through the proxy");
     session.close().await;
 }

@@ -1,4 +1,4 @@
-//! Settings in a file, and what they hold of secrets: through the system's own picker, in Chinese.
+//! Settings in a file, and what they hold of secrets: through the system's own picker.
 
 use std::fs;
 
@@ -47,6 +47,12 @@ async fn settings_go_into_a_file_without_secrets_and_come_back_once_their_change
     until(&session, "the question to go", "!document.querySelector('dialog[open]')").await;
     assert_eq!(get(&desktop, "general.theme"), "light", "nobody said yes");
     speaks(&desktop, "en", "Settings").await;
+    session.press("Export…").await;
+    let other = file.with_file_name("other.toml");
+    picker::choose(&desktop.machine, "Export settings", &other).await;
+    session.text_with("where it was written", |text| text.contains(&format!("Settings are in {}", other.display()))).await;
+    let light = fs::read_to_string(&other).expect("it was said to be written");
+    assert!(light.contains("light") && !light.contains(&store.secret_key), "{light}");
     fs::write(&file, format!("{}\n[attic]\nlight = true\n", written.replace("zh-CN", "en"))).expect("ours");
     look(["Import…", "Import settings", "kept.toml changes 2 settings"]).await;
     session.press("Change them").await;

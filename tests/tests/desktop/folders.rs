@@ -5,7 +5,7 @@ use imagepic_tests::relay::Relay;
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, display, eventually, http, pictures, xdnd};
 
-use crate::hands::{choose, click, entries, speaks, type_over, until};
+use crate::hands::{BACKSPACE, choose, click, copy_a_word, entries, speaks, type_over, until};
 use crate::steps::{BUCKET, add_s3, gives_back_png, link_on_clipboard, picture_files, set};
 
 /// Uploads a picture of this width into a folder of this computer's bucket; its link and its bytes.
@@ -23,6 +23,82 @@ async fn names(session: &Session) -> Vec<String> {
 
 async fn stand(session: &Session, what: &str, order: &[&str]) {
     eventually(what, async || (names(session).await == order).then_some(())).await;
+}
+
+struct Words {
+    language: &'static str,
+    title: &'static str,
+    sort: &'static str,
+    size: &'static str,
+    changed: &'static str,
+    turn: [&'static str; 2],
+    headers: &'static str,
+    copy: &'static str,
+    nothing: &'static str,
+}
+
+const BOTH: [Words; 2] = [
+    Words {
+        language: "zh-CN",
+        title: "图库",
+        sort: "排序",
+        size: "大小",
+        changed: "更改时间",
+        turn: ["升序", "降序"],
+        headers: "标头",
+        copy: "复制链接",
+        nothing: "这里没有以“zz”开头的内容",
+    },
+    Words {
+        language: "en",
+        title: "Library",
+        sort: "Sort by",
+        size: "Size",
+        changed: "Changed",
+        turn: ["Ascending", "Descending"],
+        headers: "Headers",
+        copy: "Copy link",
+        nothing: "Nothing here starts with “zz”",
+    },
+];
+
+/// In a folder of a, b, c and d that is shown as tiles by name, and is again afterwards.
+async fn sorted_and_searched(desktop: &Desktop, session: &Session, words: &Words) {
+    stand(session, "the folder by name", &["a", "b", "c", "d"]).await;
+    // The largest and the newest first; another click turns it round.
+    let sort = format!("select[aria-label='{}']", words.sort);
+    choose(session, &sort, words.size).await;
+    stand(session, "the largest first", &["b", "c", "a", "d"]).await;
+    let [up, down] = words.turn;
+    click(session, &format!(".filters [aria-label={up}], .filters [aria-label={down}]")).await;
+    stand(session, "the smallest first", &["d", "a", "c", "b"]).await;
+    choose(session, &sort, words.changed).await;
+    stand(session, "the newest first", &["d", "c", "a", "b"]).await;
+    let show_as = async |which: u32| {
+        let script = format!("document.querySelector('.seg.icons label:nth-child({which}) input').click()");
+        session.execute(&script, Vec::new()).await.expect("a script");
+    };
+    show_as(2).await;
+    click(session, ".list-head .first").await;
+    stand(session, "lines by name", &["a", "b", "c", "d"]).await;
+    click(session, ".list-head .size").await;
+    stand(session, "lines, the largest first", &["b", "c", "a", "d"]).await;
+
+    let search = ".filters input[type=text]";
+    type_over(session, search, "c").await;
+    stand(session, "what begins so", &["c"]).await;
+    click(session, ".cell .thumb").await;
+    session.text_with("its headers", |text| text.contains(words.headers) && text.contains("image/png")).await;
+    let _word = copy_a_word(desktop, "something else").await;
+    session.press(words.copy).await;
+    let link = imagepic_tests::clipboard::wait_for_text(&desktop.machine, "its link", |text| text.contains("/c-")).await;
+    gives_back_png(&link, &pictures::png(7200, 200, 30)).await;
+    type_over(session, search, "zz").await;
+    session.text_with("that nothing does", |text| text.contains(words.nothing)).await;
+
+    type_over(session, search, BACKSPACE).await;
+    click(session, ".list-head .first").await;
+    show_as(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,28 +134,10 @@ async fn what_is_dropped_goes_into_the_folder_that_is_shown_which_is_sorted_and_
     stand(&session, "what was dropped among them", &["a", "b", "c", "d"]).await;
     assert!(desktop.keys(BUCKET).iter().any(|key| key.starts_with("设计/登录/d-")), "{:?}", desktop.keys(BUCKET));
 
-    // The largest and the newest first; another click turns it round.
-    choose(&session, "select[aria-label=排序]", "大小").await;
-    stand(&session, "the largest first", &["b", "c", "a", "d"]).await;
-    click(&session, ".filters [aria-label=升序], .filters [aria-label=降序]").await;
-    stand(&session, "the smallest first", &["d", "a", "c", "b"]).await;
-    choose(&session, "select[aria-label=排序]", "更改时间").await;
-    stand(&session, "the newest first", &["d", "c", "a", "b"]).await;
-    session.execute("document.querySelector('.seg.icons label:nth-child(2) input').click()", Vec::new()).await.expect("a script");
-    click(&session, ".list-head .first").await;
-    stand(&session, "lines by name", &["a", "b", "c", "d"]).await;
-    click(&session, ".list-head .size").await;
-    stand(&session, "lines, the largest first", &["b", "c", "a", "d"]).await;
-
-    type_over(&session, ".filters input[type=text]", "c").await;
-    stand(&session, "what begins so", &["c"]).await;
-    click(&session, ".cell .thumb").await;
-    session.text_with("its headers", |text| text.contains("标头") && text.contains("image/png")).await;
-    session.press("复制链接").await;
-    let link = imagepic_tests::clipboard::wait_for_text(&desktop.machine, "its link", |text| text.contains("/c-")).await;
-    gives_back_png(&link, &pictures::png(7200, 200, 30)).await;
-    type_over(&session, ".filters input[type=text]", "zz").await;
-    session.text_with("that nothing does", |text| text.contains("这里没有以“zz”开头的内容")).await;
+    for words in BOTH {
+        speaks(&desktop, words.language, words.title).await;
+        sorted_and_searched(&desktop, &session, &words).await;
+    }
 
     click(&session, ".crumbs button:nth-of-type(2)").await;
     session.find_soon("[data-id='f:设计/']").await;

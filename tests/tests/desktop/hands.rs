@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::steps::set;
 
-/// Ctrl+A and Enter, as the driver writes them: what is typed next takes the place of all there was.
+/// Ctrl+A, Enter and Backspace, as the driver writes them: what is typed after the first takes the place of all there was.
 pub(crate) const ALL: &str = "\u{e009}a";
 pub(crate) const ENTER: &str = "\u{e007}";
+pub(crate) const BACKSPACE: &str = "\u{e003}";
 
 /// The language of everything, from now on; returns once the window of this title is there.
 pub(crate) async fn speaks(desktop: &Desktop, language: &str, title: &str) -> display::Shown {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use imagepic_tests::{Desktop, Setup, display, eventually, pictures};
 
-use crate::steps::{BUCKET, Elsewhere, drop_on_zone, gives_back_png, history, link_on_clipboard};
+use crate::steps::{BUCKET, Elsewhere, drop_on_zone, gives_back_png, history, link_on_clipboard, set};
 
 /// The app's command in a mount namespace of its own, after `script` changed what is mounted there; root ignores file modes.
 fn in_namespace(desktop: &Desktop, script: &str, arguments: &[&str]) -> Command {
@@ -105,16 +105,22 @@ async fn a_bucket_port_that_another_program_took_is_said_and_waited_for() {
     app.quit();
     let port: u16 =
         fs::read_to_string(desktop.home().join("bucket/port")).expect("it stays the same").trim().parse().expect("a number");
-    let thief = eventually("the port", async || TcpListener::bind(("127.0.0.1", port)).ok()).await;
-    let app = desktop.launch::<&str>(&[]).await;
-    let picture = pictures::png(44, 70, 70);
-    assert!(desktop.start_app(&[desktop.file("taken.png", &picture)]).wait_for_end().await.success());
-    let port = port.to_string();
-    desktop.notifications().wait_for("the port is taken", |told| told.body.contains(&port) || told.summary.contains(&port)).await;
-    drop(thief);
-    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
-    gives_back_png(&first, &before).await;
-    app.quit();
+    let mut last = None;
+    for (seed, (language, told_so)) in (440..).zip([("en", "another program uses it"), ("zh-CN", "已被其他程序占用")]) {
+        set(&desktop, "general.language", language);
+        let thief = eventually("the port", async || TcpListener::bind(("127.0.0.1", port)).ok()).await;
+        let app = desktop.launch::<&str>(&[]).await;
+        let picture = pictures::png(seed, 70, 70);
+        assert!(desktop.start_app(&[desktop.file("taken.png", &picture)]).wait_for_end().await.success());
+        let says = |told: &str| told.contains(told_so) && told.contains(&port.to_string());
+        desktop.notifications().wait_for("the port is taken", |told| says(&told.body) || says(&told.summary)).await;
+        drop(thief);
+        let link = link_on_clipboard(&desktop, last.as_deref()).await;
+        gives_back_png(&link, &picture).await;
+        gives_back_png(&first, &before).await;
+        last = Some(link);
+        app.quit();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,19 +129,26 @@ async fn a_read_only_home_is_said_and_nothing_is_begun() {
     fs::create_dir_all(desktop.home()).expect("ours");
     let home = desktop.home().display().to_string();
     let script = format!("mount --bind '{home}' '{home}'\nmount -o remount,bind,ro '{home}'");
-    let mut app = desktop.start_command(in_namespace(&desktop, &script, &[]));
-    let status = app.wait_for_end().await;
-    assert!(!status.success());
-    assert!(app.said().contains(&home) && app.said().contains("cannot be written"), "{}", app.said());
-    desktop
-        .notifications()
-        .wait_for("the home cannot be written", |told| format!("{}{}", told.summary, told.body).contains(&home))
-        .await;
+    // A home that nothing was written to yet, and one that was in use.
+    for (language, told_so) in [(None, "cannot be written"), (Some("zh-CN"), "无法写入")] {
+        if let Some(language) = language {
+            set(&desktop, "general.language", language);
+        }
+        let mut app = desktop.start_command(in_namespace(&desktop, &script, &[]));
+        let status = app.wait_for_end().await;
+        assert!(!status.success());
+        assert!(app.said().contains(&home) && app.said().contains(told_so), "{}", app.said());
+        let says = |told: &str| told.contains(&home) && told.contains(told_so);
+        desktop
+            .notifications()
+            .wait_for("the home cannot be written", |told| says(&format!("{}{}", told.summary, told.body)))
+            .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_what_does_not_fit_and_keeps_what_does() {
-    let desktop = Desktop::start().await;
+    let mut desktop = Desktop::start().await;
     fs::create_dir_all(desktop.home()).expect("ours");
     let home = desktop.home().display().to_string();
     // Room for the journal and small pictures, not for the large one.
@@ -144,15 +157,20 @@ async fn a_full_disk_refuses_what_does_not_fit_and_keeps_what_does() {
     let small = pictures::png(46, 60, 60);
     let small_file = desktop.file("small.png", &small);
     let arguments = [large.to_str().expect("plain"), small_file.to_str().expect("plain")];
-    let mut app = desktop.start_command(in_namespace(&desktop, &script, &arguments));
-    desktop.tray().wait_for_item().await;
-    desktop
-        .notifications()
-        .wait_for("no room", |told| format!("{}{}", told.summary, told.body).to_lowercase().contains("room"))
-        .await;
-    gives_back_png(&link_on_clipboard(&desktop, None).await, &small).await;
-    assert!(app.ended().is_none(), "{}", app.said());
-    app.quit();
+    let mut last = None;
+    for (language, no_room) in [("C.UTF-8", "room"), ("zh_CN.UTF-8", "空间")] {
+        // Settings lie in the home, which is empty there: it is the system's language.
+        desktop.set_env("LANG", language);
+        let mut app = desktop.start_command(in_namespace(&desktop, &script, &arguments));
+        desktop.tray().wait_for_item().await;
+        let says = |told: &str| told.to_lowercase().contains(no_room);
+        desktop.notifications().wait_for("no room", |told| says(&format!("{}{}", told.summary, told.body))).await;
+        let link = link_on_clipboard(&desktop, last.as_deref()).await;
+        gives_back_png(&link, &small).await;
+        assert!(app.ended().is_none(), "{}", app.said());
+        last = Some(link);
+        app.quit();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -72,12 +72,35 @@ async fn uploads_are_filtered_and_many_at_once_are_renewed_copied_deleted_and_ta
     assert_eq!(desktop.keys(BUCKET).len(), 4, "their seconds are not over");
     click(&session, ".bulk .undo").await;
     session.text_with("them to be back", |text| text.contains("3 个上传") && !text.contains("已删除")).await;
+
+    // The same ways in English, and one that is renewed from its details.
     speaks(&desktop, "en", "Library").await;
+    set(&desktop, "destinations.别处.presign", "1");
+    let files = picture_files(&desktop, "late", 1, 60);
+    let old = upload(&files);
+    eventually("the link to end", async || (http::get(&old[0]).await.status == 403).then_some(())).await;
+    set(&desktop, "destinations.别处.presign", "600");
+    click(&session, ".filters [aria-label='Any destination']").await;
+    session.text_with("all uploads", |text| text.contains("6 uploads")).await;
+    from_menu(&session, "[aria-label^='Destination:']", "别处").await;
+    session.text_with("those that lie elsewhere", |text| text.contains("4 uploads")).await;
+    from_menu(&session, "[aria-label^='Date:']", "Last 7 days").await;
+    from_menu(&session, "[aria-label^='State:']", "Failed").await;
+    session.text_with("none of them", |text| text.contains("Nothing fits these filters")).await;
+    from_menu(&session, "[aria-label^='State:']", "Link ended").await;
+    session.text_with("the one whose link has ended", |text| text.contains("1 upload") && text.contains("late00.png")).await;
+    click(&session, ".cell").await;
+    session.press("Renew").await;
+    let renewed = link_on_clipboard(&desktop, Some(&new.join("\n"))).await;
+    gives_back_png(&renewed, &files[0].1).await;
+    session.text_with("that none has ended any more", |text| text.contains("Nothing fits these filters")).await;
+    click(&session, ".filters [aria-label='Any state']").await;
+    session.text_with("them as they are now", |text| text.contains("4 uploads") && text.contains("10 min")).await;
     click(&session, ".cell").await;
     display::press(&desktop.machine, &window, "ctrl+a");
-    session.text_with("that all are chosen", |text| text.contains("3 uploads selected")).await;
+    session.text_with("that all are chosen", |text| text.contains("4 uploads selected")).await;
     session.press("Delete").await;
-    session.text_with("that they are deleted", |text| text.contains("3 uploads deleted")).await;
+    session.text_with("that they are deleted", |text| text.contains("4 uploads deleted")).await;
     click(&session, ".filters [aria-label='Any destination']").await;
     session.text_with("the others", |text| text.contains("2 uploads") && text.contains("here00.png")).await;
     // With the window they go at once.
