@@ -170,6 +170,7 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         library::library_newest,
         library::library_find,
         library::library_rows,
+        library::library_names,
         library::library_details,
         library::library_check,
         library::library_copy,

@@ -40,6 +40,27 @@ pub(crate) async fn library_rows(shell: State<'_, Shell>, ids: Vec<i64>) -> Answ
     shell.answer(shell.engine.library().rows(&ids).await)
 }
 
+/// How many there are and their numbers as doubles, where each name ends as 32 bits, then all names in one piece.
+#[tauri::command]
+pub(crate) async fn library_names(shell: State<'_, Shell>) -> Answer<Response> {
+    let names = shell.answer(shell.engine.library().names().await)?;
+    let length = names.iter().map(|(_, name)| name.len()).sum::<usize>();
+    let mut bytes = Vec::with_capacity(8 + names.len() * 12 + length);
+    let count = i64::try_from(names.len()).unwrap_or(i64::MAX);
+    for number in std::iter::once(count).chain(names.iter().map(|(id, _)| *id)) {
+        bytes.extend(double(number).to_le_bytes());
+    }
+    let mut end = 0_u32;
+    for (_, name) in &names {
+        end += u32::try_from(name.len()).unwrap_or_default();
+        bytes.extend(end.to_le_bytes());
+    }
+    for (_, name) in &names {
+        bytes.extend(name.as_bytes());
+    }
+    Ok(Response::new(bytes))
+}
+
 #[tauri::command]
 pub(crate) async fn library_details(shell: State<'_, Shell>, id: i64) -> Answer<LibraryDetails> {
     shell.answer(shell.engine.library().details(id).await)

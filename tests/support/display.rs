@@ -2,10 +2,14 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use imagepic_virtual::VirtualDesktop;
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, ImageFormat, Window};
+use x11rb::protocol::xproto::{
+    AtomEnum, BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt, ImageFormat, MOTION_NOTIFY_EVENT, Window,
+};
+use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
 use crate::wait::eventually;
@@ -146,6 +150,99 @@ pub fn colours(desktop: &VirtualDesktop, window: &Shown, (x, y, width, height): 
     let part = connection.get_image(ImageFormat::Z_PIXMAP, window.id, x, y, width, height, !0).ok()?.reply().ok()?;
     let pixels: std::collections::HashSet<&[u8]> = part.data.chunks_exact(4).map(|pixel| &pixel[..3]).collect();
     Some(pixels.len())
+}
+
+/// A part of a window that is looked at again and again, as fast as it is drawn.
+#[derive(Debug)]
+pub struct Eye {
+    x: RustConnection,
+    window: Window,
+    part: (i16, i16, u16, u16),
+}
+
+impl Eye {
+    /// On this part of it: its corner, width and height in pixels.
+    #[must_use]
+    pub fn on(desktop: &VirtualDesktop, window: &Shown, part: (i16, i16, u16, u16)) -> Self {
+        Self { x: connect(desktop).0, window: window.id, part }
+    }
+
+    /// Its pixels at this moment, four bytes each, line by line. `None` while there is no such part.
+    #[must_use]
+    pub fn look(&self) -> Option<Vec<u8>> {
+        let (x, y, width, height) = self.part;
+        let part = self.x.get_image(ImageFormat::Z_PIXMAP, self.window, x, y, width, height, !0).ok()?.reply().ok()?;
+        Some(part.data)
+    }
+}
+
+/// A mouse over a window, by the X server's own events.
+struct Mouse<'a> {
+    x: &'a RustConnection,
+    root: Window,
+    corner: (i16, i16),
+}
+
+impl Mouse<'_> {
+    fn sends(&self, event: u8, detail: u8, (x, y): (i16, i16)) {
+        let (x, y) = (self.corner.0 + x, self.corner.1 + y);
+        self.x.xtest_fake_input(event, detail, x11rb::CURRENT_TIME, self.root, x, y, 0).expect("the display is there");
+        self.x.flush().expect("the display is there");
+    }
+
+    fn moves(&self, to: (i16, i16)) {
+        self.sends(MOTION_NOTIFY_EVENT, 0, to);
+    }
+
+    fn clicks(&self, button: u8, at: (i16, i16)) {
+        self.sends(BUTTON_PRESS_EVENT, button, at);
+        self.sends(BUTTON_RELEASE_EVENT, button, at);
+    }
+}
+
+/// Turns the wheel over a place of the window by so many notches, below zero upwards, with so much time for each.
+///
+/// # Panics
+/// When the display is gone.
+pub fn wheel(desktop: &VirtualDesktop, window: &Shown, at: (i16, i16), notches: i32, each: Duration) {
+    let (x, screen) = connect(desktop);
+    let mouse = Mouse { x: &x, root: x.setup().roots[screen].root, corner: place(desktop, window) };
+    mouse.moves(at);
+    for _ in 0..notches.abs() {
+        // X has a button for each direction.
+        mouse.clicks(if notches < 0 { 4 } else { 5 }, at);
+        std::thread::sleep(each);
+    }
+}
+
+/// Takes hold of what lies at a place of the window and pulls it to each of these heights below it in turn, in so much time; then lets go.
+///
+/// # Panics
+/// When the display is gone.
+pub fn drag(desktop: &VirtualDesktop, window: &Shown, at: (i16, i16), way: &[(i16, Duration)]) {
+    const STEP: Duration = Duration::from_millis(8);
+    let (x, screen) = connect(desktop);
+    let mouse = Mouse { x: &x, root: x.setup().roots[screen].root, corner: place(desktop, window) };
+    mouse.moves((at.0, at.1 + 1));
+    // A bar that hides itself shows where the mouse comes near.
+    std::thread::sleep(Duration::from_millis(500));
+    mouse.moves(at);
+    mouse.sends(BUTTON_PRESS_EVENT, 1, at);
+    let mut from = 0;
+    for (to, takes) in way {
+        let begun = Instant::now();
+        while begun.elapsed() < *takes {
+            let part = begun.elapsed().as_secs_f64() / takes.as_secs_f64();
+            #[expect(clippy::cast_possible_truncation, reason = "between two places of a screen")]
+            let y = (f64::from(from) + f64::from(to - from) * part) as i16;
+            mouse.moves((at.0, at.1 + y));
+            std::thread::sleep(STEP);
+        }
+        mouse.moves((at.0, at.1 + to));
+        from = *to;
+    }
+    mouse.sends(BUTTON_RELEASE_EVENT, 1, (at.0, at.1 + from));
+    x.get_input_focus().expect("the display is there").reply().expect("the display is there");
 }
 
 /// A picture of the whole screen, or of one window.

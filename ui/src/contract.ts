@@ -96,6 +96,8 @@ export interface Commands {
   /** Doubles: four counts (all, waiting, failed, ending), the numbers found, newest first, and when each was taken. */
   library_find(args: { query: LibraryQuery }): ArrayBuffer;
   library_rows(args: { ids: number[] }): Upload[];
+  /** How many there are (a double) and their numbers (doubles, ascending), where each name ends (32 bits), then all names in UTF-8. */
+  library_names(): ArrayBuffer;
   library_details(args: { id: number }): LibraryDetails;
   library_check(args: { id: number }): Presence;
   library_copy(args: { id: number; part: Part }): void;

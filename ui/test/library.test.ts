@@ -12,7 +12,9 @@ import { format, go, parse, route } from "@/windows/library/route";
 import * as chosen from "@/windows/library/uploads/chosen";
 import { dayName, days } from "@/windows/library/uploads/days";
 import { gone } from "@/windows/library/uploads/doing";
+import { scrolled } from "@/windows/library/uploads/flying";
 import { life } from "@/windows/library/uploads/life";
+import { forgetNames } from "@/windows/library/uploads/names";
 import { clearFilters, counts, found, inSight, ready, rows } from "@/windows/library/uploads/shelf";
 import * as shelf from "@/windows/library/uploads/shelf";
 
@@ -153,6 +155,38 @@ describe("the library", () => {
     waiting[0]!();
     await settle();
     expect(Array.from(found.value.ids)).toEqual([94]);
+  });
+
+  it("shows what each is called where it is scrolled to before it has come, also under a name it was given since", async () => {
+    await open("many2000");
+    expect(sentTo("library_names")).toHaveLength(0);
+    await vi.advanceTimersByTimeAsync(1500);
+    await flushPromises();
+    expect(sentTo("library_names")).toHaveLength(1);
+    answers.library_rows = () => new Promise(() => {});
+    const [first, second] = [rows.get(2000)!, rows.get(1999)!];
+    tell("engine", { type: "upload", ...second, name: "renamed.png" });
+    rows.clear();
+    await flushPromises();
+    expect(cell(2000).find(".name").attributes("title")).toBe(first.name);
+    expect(cell(2000).text()).toContain("14:00");
+    expect(cell(1999).find(".name").attributes("title")).toBe("renamed.png");
+    expect(cell(2000).find("button").exists()).toBe(false);
+    forgetNames();
+  });
+
+  it("asks for no rows around those that are flown past, and for them once somebody stays", async () => {
+    await open("many2000");
+    rows.clear();
+    asked.length = 0;
+    scrolled(5000);
+    inSight(600, 620);
+    await flushPromises();
+    expect(sentTo("library_rows")).toEqual([{ ids: Array.from({ length: 20 }, (_, at) => 1400 - at) }]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(asked.filter(({ name }) => name === "library_rows").length).toBeGreaterThan(1);
+    expect(rows.has(1375)).toBe(true);
+    forgetNames();
   });
 
   it("asks for the details of the one a held key ends on, and of none on the way", async () => {

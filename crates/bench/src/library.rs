@@ -12,12 +12,10 @@ use imagepic_tests::display::{self, Shown};
 use imagepic_tests::tray::Tray;
 use imagepic_virtual::{Options, VirtualDesktop, ask_to_end};
 
-use crate::Outcome;
+use crate::{Outcome, scrolling};
 
 const UPLOADS: u32 = 100_000;
 const OPENED: usize = 9;
-/// Pages that are scrolled through, thirty a second.
-const PAGES: u32 = 240;
 /// Between opening the menu and choosing a line from it: who is quick with a mouse. Meanwhile a web process may be begun.
 const READS: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -92,30 +90,16 @@ async fn windows(desktop: &VirtualDesktop, tray: &Tray, app: &Path, home: &Path,
         times.push(begun.elapsed());
         asks.wait()?;
         if round == OPENED - 1 {
-            figures["blank_percent"] = scrolled(desktop, &window).into();
+            figures["by_key"] = scrolling::by_key(desktop, &window).figures();
             tokio::time::sleep(Duration::from_secs(2)).await;
             figures["memory_mb"] = proportional(running.id())?.into();
+            figures["by_wheel"] = scrolling::by_wheel(desktop, &window).figures();
+            figures["by_thumb"] = scrolling::by_thumb(desktop, &window).figures();
         }
         close(desktop, &window).await;
     }
     figures["open_by_command_ms"] = median(times).into();
     Ok(figures)
-}
-
-/// Holds Page Down in the library for some seconds: at how many of a hundred moments it shows no entries where entries lie.
-fn scrolled(desktop: &VirtualDesktop, window: &Shown) -> f64 {
-    let (mut seen, mut blank) = (0_u32, 0_u32);
-    std::thread::scope(|scope| {
-        let held = scope.spawn(|| display::page_down(desktop, window, PAGES));
-        while !held.is_finished() {
-            if let Some(colours) = display::colours(desktop, window, LIBRARY.letters) {
-                seen += 1;
-                blank += u32::from(colours < PAINTED);
-            }
-            std::thread::sleep(Duration::from_millis(8));
-        }
-    });
-    100.0 * f64::from(blank) / f64::from(seen)
 }
 
 /// In milliseconds.

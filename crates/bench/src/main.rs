@@ -7,6 +7,7 @@ mod page;
 mod photo;
 mod pictures;
 mod resident;
+mod scrolling;
 mod team;
 mod tray;
 

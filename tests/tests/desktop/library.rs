@@ -34,6 +34,10 @@ async fn an_upload_is_found_copied_deleted_and_taken_back() {
     display::wait_for_window(&desktop.machine, "Library").await;
     session.text_with("all uploads", |text| text.contains("4 uploads") && text.contains("登录页")).await;
     thumbnails(&session, 4).await;
+    session.find_soon(".details .formats button").await;
+    let lines = "return new Set([...document.querySelectorAll('.details .formats button')].map((one) => one.offsetTop)).size";
+    let lines = session.execute(lines, Vec::new()).await.expect("a page").as_u64();
+    assert_eq!(lines, Some(1), "the formats that are always there stand in one line");
 
     let search = session.find_soon(".tools input").await;
     search.send_keys("登录").await.expect("a field");
@@ -179,6 +183,18 @@ async fn the_library_of_a_hundred_thousand_opens_and_scrolls() {
         .expect("a height");
     assert!(figures.as_u64().is_some_and(|height| height > 1_000_000), "{figures}");
     session.text_with("what lies in the middle", |text| text.contains("old-4") || text.contains("old-5")).await;
+    // Wherever one goes, each shows at once what it is called: nothing can have been asked for in between.
+    let jump = "const [part, done] = arguments; const scroll = document.querySelector('.scroll'); \
+                scroll.addEventListener('scroll', () => setTimeout(() => done([...document.querySelectorAll('.cell')] \
+                .every((cell) => /^(old-|a\\.png)/.test(cell.querySelector('.name')?.textContent)))), { once: true }); \
+                scroll.scrollTop = scroll.scrollHeight * part";
+    let mut part = 0.1;
+    eventually("names at once", async || {
+        part = (part + 0.037) % 0.9;
+        let all = session.execute_async(jump, vec![part.into()]).await.expect("a script");
+        all.as_bool().filter(|all| *all)
+    })
+    .await;
     let search = session.find_soon(".tools input").await;
     let asked = Instant::now();
     search.send_keys("old-77777-").await.expect("a field");

@@ -69,6 +69,21 @@ export function library(state: string, zh: boolean): Answers {
       const counts = [all.length, all.filter(({ stage }) => stage === "waiting").length, all.filter(({ stage }) => stage === "failed").length, all.filter(ends).length];
       return Float64Array.from([...counts, ...found.map(({ id }) => id), ...found.map(({ taken_at }) => taken_at)]).buffer as ArrayBuffer;
     },
+    library_names: () => {
+      const named = all.toSorted((one, other) => one.id - other.id);
+      const texts = named.map(({ name }) => new TextEncoder().encode(name));
+      const bytes = new Uint8Array(8 + 12 * named.length + texts.reduce((sum, { length }) => sum + length, 0));
+      const view = new DataView(bytes.buffer);
+      view.setFloat64(0, named.length, true);
+      let end = 8 + 12 * named.length;
+      for (const [index, { id }] of named.entries()) {
+        view.setFloat64(8 + 8 * index, id, true);
+        bytes.set(texts[index]!, end);
+        end += texts[index]!.length;
+        view.setUint32(8 + 8 * named.length + 4 * index, end - 8 - 12 * named.length, true);
+      }
+      return bytes.buffer;
+    },
     library_rows: ({ ids }) => {
       const wanted = new Set(ids);
       return all.filter(({ id }) => wanted.has(id));

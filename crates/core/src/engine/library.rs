@@ -26,6 +26,10 @@ pub use chores::UNDO_SECONDS;
 
 /// Uploads that are shown at a time at most.
 const ROWS_AT_MOST: usize = 1000;
+/// Names that are read at a time, so that others who ask the journal do not wait for all of them.
+const NAMES_AT_ONCE: u32 = 10_000;
+/// Bytes of a name above which it is left out where all of them are told.
+const NAME_AT_MOST: usize = 255;
 
 /// How long links still open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
@@ -175,6 +179,23 @@ impl Library {
         let rows = self.inner.journal.rows(ids.to_vec()).await?;
         let mut found: HashMap<i64, Upload> = rows.iter().map(|row| (row.id, self.inner.hub.view(row))).collect();
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// Numbers and names of all uploads, the oldest number first: for a list that is scrolled faster than its rows can be asked for. Names
+    /// that are longer than any list shows are left out.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub async fn names(&self) -> Result<Vec<(i64, String)>> {
+        let mut names = Vec::new();
+        let mut after = 0;
+        loop {
+            let briefs = self.inner.journal.briefs(after, NAMES_AT_ONCE).await?;
+            let Some(last) = briefs.last() else { return Ok(names) };
+            after = last.id;
+            let shown = briefs.into_iter().filter(|brief| brief.name.len() <= NAME_AT_MOST);
+            names.extend(shown.map(|brief| (brief.id, brief.name)));
+        }
     }
 
     /// Tries again what failed, was cancelled or waits among these, whether anybody has looked at it or not.

@@ -37,6 +37,16 @@ async fn objects(remote: &Remote, count: usize) {
 }
 
 #[tokio::test]
+async fn names_of_all_are_told_as_they_are_written_but_for_those_no_list_could_show() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let endless = format!("{}.png", "页".repeat(100));
+    let ids = uploaded(&engine, &["登录页 A.png", &endless, "Checkout.PNG"]).await;
+    let names = engine.library().names().await.expect("told");
+    assert_eq!(names, [(ids[0], "登录页 A.png".to_owned()), (ids[2], "Checkout.PNG".to_owned())]);
+}
+
+#[tokio::test]
 async fn what_is_deleted_leaves_the_list_at_once_and_the_bucket_only_when_its_seconds_are_over() {
     let (place, remote) = (Place::new(), Remote::start().await);
     let engine = place.with(&remote).await;

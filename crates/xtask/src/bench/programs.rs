@@ -30,7 +30,19 @@ pub(super) fn library(report: &mut Report) -> Done {
     report.at_most("library: asked for in the tray to drawn, 100,000 uploads", figure("open_ms"), 400.0, " ms");
     report.tell("library: asked for by a further start of the app to drawn", &format!("{:.0} ms", figure("open_by_command_ms")));
     report.at_most("library: a search among 100,000 uploads", figure("search_ms"), 30.0, " ms");
-    report.at_most("library: moments without entries in sight while it is scrolled fast", figure("blank_percent"), 0.0, " %");
+    for (how, by) in [("a held key", "by_key"), ("the wheel", "by_wheel"), ("the thumb of its bar", "by_thumb")] {
+        let share = |what: &str| figures[by][what].as_f64().unwrap_or(100.0);
+        report.at_most(
+            &format!("library: pictures without an entry in sight, scrolled by {how}"),
+            share("blank_percent"),
+            0.0,
+            " %",
+        );
+        report.tell(
+            &format!("library: pictures with a row without its name, scrolled by {how}"),
+            &format!("{:.1} %", share("partly_percent")),
+        );
+    }
     report.at_most("library: memory of its window, scrolled", figure("memory_mb"), 250.0, " MB");
     Ok(())
 }

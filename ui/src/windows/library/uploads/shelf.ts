@@ -1,7 +1,7 @@
 // What the window knows of the uploads: the numbers of all that was found, and the few of them that are in sight as they stand.
 // The engine stays the only truth; what it tells is taken in here.
 
-import { computed, reactive, ref, shallowReactive, shallowRef } from "vue";
+import { computed, reactive, ref, shallowReactive, shallowRef, watch } from "vue";
 import type { Event } from "@/bindings/Event";
 import type { LibraryQuery } from "@/bindings/LibraryQuery";
 import type { Stage } from "@/bindings/Stage";
@@ -9,6 +9,8 @@ import type { Upload } from "@/bindings/Upload";
 import { call, hear } from "@/ipc";
 import { failure, said } from "@/state/live";
 import { route, type Shelf } from "../route";
+import { flying } from "./flying";
+import { forgetNames, hearName, learn } from "./names";
 
 /** Uploads that are kept as they stand; more than any screen shows, and no more: scrolled far, they and what draws them fill the memory. */
 const KEPT = 800;
@@ -76,6 +78,7 @@ export async function find(shelf: Shelf = shown): Promise<void> {
     [counts.all, counts.waiting, counts.failed, counts.ending] = answer as unknown as [number, number, number, number];
     found.value = { ids: answer.subarray(4, 4 + n), taken: answer.subarray(4 + n) };
     ready.value = true;
+    if (n > KEPT) learnSoon();
   } catch (error) {
     said.text = failure(error).message;
   }
@@ -89,6 +92,14 @@ export async function begin(): Promise<void> {
   // What was told meanwhile is newer.
   for (const upload of uploads) if (!rows.has(upload.id)) rows.set(upload.id, upload);
   found.value = { ids: Float64Array.from(uploads, ({ id }) => id), taken: Float64Array.from(uploads, ({ taken_at }) => taken_at) };
+}
+
+let waitsToLearn: ReturnType<typeof setTimeout> | undefined;
+/** After so many milliseconds nothing that somebody waits for is on its way any more. A window that is drawn unseen is given up or shown. */
+const STAYED = 1500;
+function learnSoon(): void {
+  clearTimeout(waitsToLearn);
+  waitsToLearn = setTimeout(() => void learn(), STAYED);
 }
 
 let waitsToFind: ReturnType<typeof setTimeout> | undefined;
@@ -108,8 +119,13 @@ let given = 0;
 /** These are in sight, by their place in what was found; the ones around them come next. */
 export function inSight(from: number, to: number): void {
   span = [from, to];
+  // The list is on its way.
+  if (from > 0 && total.value > KEPT) void learn();
   void fetch();
 }
+
+// What lies around is asked for once somebody stays.
+watch(flying, (flies) => flies || void fetch());
 
 async function fetch(): Promise<void> {
   if (asking) return;
@@ -136,7 +152,7 @@ async function fetch(): Promise<void> {
   }
 }
 
-/** What is in sight first, then a screen or two around it. */
+/** What is in sight first, then a screen or two around it, unless it is flown past. */
 function lacking(): number[] {
   const { ids } = found.value;
   const [from, to] = span;
@@ -146,6 +162,7 @@ function lacking(): number[] {
     for (let at = Math.max(0, start); at < Math.min(ids.length, end) && wanted.length < AT_ONCE; at += 1) if (!rows.has(ids[at]!)) wanted.push(ids[at]!);
   };
   look(from, to);
+  if (flying.value) return wanted;
   look(to, to + around * 2);
   look(from - around * 2, from);
   return wanted;
@@ -170,6 +187,7 @@ export function without(gone: number[]): void {
 
 /** Gives up what is known, and asks for it again. */
 export function anew(): void {
+  forgetNames();
   given += 1;
   rows.clear();
   findSoon();
@@ -182,6 +200,7 @@ export function hears(event: Event): void {
     case "upload": {
       const { type: _, ...upload } = event;
       if (asking) overtaken.add(upload.id);
+      hearName(upload.id, upload.name);
       const before = rows.get(upload.id);
       if (before || found.value.ids[0] === undefined || upload.taken_at >= (found.value.taken[0] ?? 0)) rows.set(upload.id, upload);
       // A link that was made this moment must not seem to live longer than it does.
