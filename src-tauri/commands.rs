@@ -68,11 +68,11 @@ pub(crate) struct SettingsView {
     #[ts(type = "\"en\" | \"zh-CN\"")]
     language: Lang,
     theme: Theme,
-    /// Where secrets are kept.
-    secrets: SecretsPlace,
-    /// Destinations whose secret is saved.
+    /// Where secrets are kept. Nothing in windows that show none of them: it takes a look into the keychain, which may want to be unlocked.
+    secrets: Option<SecretsPlace>,
+    /// Destinations whose secret is saved. As `secrets`.
     saved_secrets: Vec<String>,
-    /// Who is signed in, for each destination at a team server.
+    /// Who is signed in, for each destination at a team server. As `secrets`.
     accounts: Vec<AccountView>,
     /// The tray app starts at log-in.
     autostart: bool,
@@ -225,25 +225,29 @@ async fn outline(shell: State<'_, Shell>) -> Answer<Snapshot> {
 }
 
 #[tauri::command]
-async fn settings(shell: State<'_, Shell>) -> Answer<SettingsView> {
+async fn settings(window: WebviewWindow, shell: State<'_, Shell>) -> Answer<SettingsView> {
     let settings = shell.engine.settings().get();
-    let destinations = shell.engine.destinations();
-    let mut saved_secrets = Vec::new();
-    for destination in destinations.list() {
-        if destinations.secret_saved(&destination.id).await {
-            saved_secrets.push(destination.id);
-        }
-    }
-    Ok(SettingsView {
+    let mut view = SettingsView {
         language: shell.engine.lang(),
         theme: settings.general.theme,
-        secrets: shell.engine.settings().where_secrets().await,
-        saved_secrets,
-        accounts: shell.engine.accounts().list().await,
+        secrets: None,
+        saved_secrets: Vec::new(),
+        accounts: Vec::new(),
         autostart: shell.engine.settings().starts_at_log_in().await,
         version: env!("CARGO_PKG_VERSION"),
         settings,
-    })
+    };
+    if matches!(Name::of(window.label()), Some(Name::Settings | Name::Welcome)) {
+        let destinations = shell.engine.destinations();
+        for destination in destinations.list() {
+            if destinations.secret_saved(&destination.id).await {
+                view.saved_secrets.push(destination.id);
+            }
+        }
+        view.secrets = Some(shell.engine.settings().where_secrets().await);
+        view.accounts = shell.engine.accounts().list().await;
+    }
+    Ok(view)
 }
 
 #[tauri::command]

@@ -16,7 +16,7 @@ use crate::notifications::Notifier;
 use crate::shortcuts::Shortcuts;
 use crate::tray::Tray;
 use crate::welcome::Kept;
-use crate::windows::Warmth;
+use crate::windows::Ahead;
 
 /// Managed by tauri; one for the process.
 pub(crate) struct Shell {
@@ -27,7 +27,7 @@ pub(crate) struct Shell {
     pub(crate) shortcuts: Shortcuts,
     pub(crate) looked: Looked,
     pub(crate) welcome: Kept,
-    pub(crate) warmth: Warmth,
+    pub(crate) ahead: Ahead,
     /// Quit was chosen: the last window's end ends the app.
     pub(crate) quitting: AtomicBool,
     /// Held for reading by everything a person asked for, until the engine has it.
@@ -45,7 +45,7 @@ impl Shell {
             shortcuts: Shortcuts::default(),
             looked: Looked::default(),
             welcome,
-            warmth: Warmth::default(),
+            ahead: Ahead::default(),
             quitting: AtomicBool::new(false),
             under_way: Arc::default(),
             place: Remembered::of(home.data().join("windows.json")),

@@ -18,7 +18,7 @@ use crate::shell::Shell;
 #[cfg_attr(not(target_os = "linux"), path = "windows/elsewhere.rs")]
 mod system;
 
-pub(crate) use system::Warmth;
+pub(crate) use system::Ahead;
 #[cfg(target_os = "linux")]
 pub(crate) use system::{JIT, interpret_scripts, warm};
 
@@ -192,13 +192,16 @@ pub(crate) fn closed(app: &AppHandle, label: &str) {
     let Some(name) = Name::of(label) else { return };
     let shell = app.state::<Shell>();
     shell.drops.forget(label);
-    if system::was_ahead(app, name) {
-        return;
-    }
+    let unseen = system::was_ahead(app, name);
     if name == Name::Library {
-        // What was deleted there goes now: nobody can take it back any more.
-        shell.engine.library().leave_now();
+        if !unseen {
+            // What was deleted there goes now: nobody can take it back any more.
+            shell.engine.library().leave_now();
+        }
         shell.engine.library().rest();
+    }
+    if unseen {
+        return;
     }
     if name == Name::DropZone && !shell.quitting.load(Ordering::SeqCst) {
         crate::naming::window_closed(app);

@@ -299,6 +299,12 @@ fn problem(code: Code, title: String, body: String) -> Notification {
     }
 }
 
+/// A window that the web view could not keep.
+#[cfg(target_os = "linux")]
+pub(crate) fn window_closed(title: String, lang: Lang) -> Notification {
+    problem(Code::Internal, words::window_closed(title).to(lang), words::window_closed_how().to(lang))
+}
+
 /// The desktop has no tray.
 pub(crate) fn no_tray(lang: Lang) -> Notification {
     Notification {

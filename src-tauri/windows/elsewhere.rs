@@ -6,7 +6,7 @@ use super::Name;
 
 /// Nothing to remember.
 #[derive(Default)]
-pub(crate) struct Warmth;
+pub(crate) struct Ahead;
 
 /// Builds the window. On the main thread.
 pub(super) fn build(_app: &AppHandle, builder: WebviewWindowBuilder<'_, Wry, AppHandle>) -> tauri::Result<WebviewWindow> {

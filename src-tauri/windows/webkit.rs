@@ -1,34 +1,23 @@
-//! What WebKitGTK is told so that windows come fast and take little: how its processes run, and what is begun ahead of being asked for.
+//! What WebKitGTK is told so that windows come fast and take little: how its processes run, and what becomes of a window whose process
+//! went away.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 
-use gtk::prelude::{GtkWindowExt as _, WidgetExt as _};
-use tauri::webview::PageLoadEvent;
 use tauri::{AppHandle, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
 use webkit2gtk::WebView;
 
 use super::Name;
+use crate::notifications::said;
 use crate::shell::Shell;
 
-/// How long what nobody asked for is kept after the menu was opened last: longer than a person looks for a line in it.
-const KEPT: Duration = Duration::from_secs(20);
+mod ahead;
 
-/// A page that takes longer may never come: its window is shown all the same, so that there is something to close.
-const COMES_WITHIN: Duration = Duration::from_secs(3);
+pub(crate) use ahead::{Ahead, warm};
+pub(super) use ahead::{end, is_ahead, reveal, was_ahead};
 
-/// The window with the most to show: it is drawn in secret while somebody reads the menu. Any other takes over its process.
-const AHEAD: Name = Name::Library;
-
-#[derive(Default)]
-pub(crate) struct Warmth {
-    /// How often a window was expected: who comes to end what was begun ahead asks whether somebody expected one since.
-    expected: AtomicU64,
-    /// [`AHEAD`] is there, and nobody has asked for it.
-    unasked: AtomicBool,
-    /// Its page has come.
-    loaded: AtomicBool,
-}
+/// A process that goes away as soon after the one before it would go on doing so.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// WebKit compiles scripts to machine code as they are used: for lists and forms that brings nothing that can be seen, and costs sixty
 /// megabytes a window. Nor is there memory then that a page could write and run. Its processes take that from their environment alone.
@@ -41,113 +30,15 @@ pub(crate) fn interpret_scripts() {
 /// What [`interpret_scripts`] sets; other programs must not inherit it from here, least of all a browser.
 pub(crate) const JIT: &str = "JSC_useJIT";
 
-/// A window may be asked for next: begins the process it needs, which takes longer than all that comes after it. From any thread.
-pub(crate) fn warm(app: &AppHandle) {
-    let number = app.state::<Shell>().warmth.expected.fetch_add(1, Ordering::SeqCst) + 1;
-    let handle = app.clone();
-    on_main(app, move || {
-        if let Err(error) = begin(&handle) {
-            tracing::warn!(%error, "no window could be begun ahead");
-        }
-    });
-    let handle = app.clone();
-    tauri::async_runtime::spawn(async move {
-        tokio::time::sleep(KEPT).await;
-        let app = handle.clone();
-        on_main(&handle, move || {
-            if app.state::<Shell>().warmth.expected.load(Ordering::SeqCst) == number {
-                end(&app);
-            }
-        });
-    });
-}
-
 fn on_main(app: &AppHandle, deed: impl FnOnce() + Send + 'static) {
     if let Err(error) = app.run_on_main_thread(deed) {
         tracing::debug!(%error, "imagepic is ending");
     }
 }
 
-fn begin(app: &AppHandle) -> tauri::Result<()> {
-    let shell = app.state::<Shell>();
-    if shell.quitting.load(Ordering::SeqCst) || app.get_webview_window(AHEAD.label()).is_some() {
-        return Ok(());
-    }
-    shell.warmth.unasked.store(true, Ordering::SeqCst);
-    shell.warmth.loaded.store(false, Ordering::SeqCst);
-    let plan = super::plan(app, AHEAD, "").visible(false).on_page_load(|window, page| {
-        if page.event() == PageLoadEvent::Finished {
-            let warmth = &window.app_handle().state::<Shell>().warmth;
-            if !warmth.loaded.swap(true, Ordering::SeqCst) && !warmth.unasked.load(Ordering::SeqCst) {
-                present(&window);
-            }
-        }
-    });
-    let window = build(app, plan).inspect_err(|_| {
-        shell.warmth.unasked.store(false, Ordering::SeqCst);
-    })?;
-    crate::drops::listen(&window)
-}
-
-/// Whether the window is there without having been asked for.
-pub(super) fn is_ahead(app: &AppHandle, name: Name) -> bool {
-    name == AHEAD && app.state::<Shell>().warmth.unasked.load(Ordering::SeqCst)
-}
-
-/// The same of a window that is gone; the next one of its kind begins anew.
-pub(super) fn was_ahead(app: &AppHandle, name: Name) -> bool {
-    name == AHEAD && app.state::<Shell>().warmth.unasked.swap(false, Ordering::SeqCst)
-}
-
-/// Shows the window if it was there without having been asked for. Not before its page has come: WebKit never draws a page that begins
-/// unseen and is shown while it comes.
-pub(super) fn reveal(app: &AppHandle, name: Name, window: &WebviewWindow) -> bool {
-    let was_ahead = was_ahead(app, name);
-    if was_ahead && has_come(app) {
-        present(window);
-    } else if was_ahead {
-        let window = window.clone();
-        tauri::async_runtime::spawn(async move {
-            tokio::time::sleep(COMES_WITHIN).await;
-            let app = window.app_handle().clone();
-            on_main(&app, move || {
-                if !has_come(window.app_handle()) {
-                    tracing::warn!(window = window.label(), "a page has not come yet; its window is shown without it");
-                    present(&window);
-                }
-            });
-        });
-    }
-    was_ahead
-}
-
-fn has_come(app: &AppHandle) -> bool {
-    app.state::<Shell>().warmth.loaded.load(Ordering::SeqCst)
-}
-
-fn present(window: &WebviewWindow) {
-    match window.gtk_window() {
-        Ok(window) => {
-            window.show_all();
-            window.present();
-        }
-        Err(error) => tracing::error!(%error, window = window.label(), "the window could not be shown"),
-    }
-}
-
-/// Takes away what was begun ahead and not asked for. On the main thread.
-pub(super) fn end(app: &AppHandle) {
-    if is_ahead(app, AHEAD)
-        && let Some(window) = app.get_webview_window(AHEAD.label())
-        && let Err(error) = window.destroy()
-    {
-        tracing::warn!(%error, "a window that nobody asked for goes on running");
-    }
-}
-
 /// Builds the window, in the process of another one where there is one. On the main thread.
 pub(super) fn build(app: &AppHandle, mut builder: WebviewWindowBuilder<'_, Wry, AppHandle>) -> tauri::Result<WebviewWindow> {
-    thread_local!(static VIEW: std::cell::RefCell<Option<WebView>> = const { std::cell::RefCell::new(None) });
+    thread_local!(static VIEW: RefCell<Option<WebView>> = const { RefCell::new(None) });
     if let Some(other) = Name::ALL.into_iter().find_map(|name| app.get_webview_window(name.label())) {
         // On this thread, and before it returns: tauri calls it later only where it was asked on another one.
         other.with_webview(|view| VIEW.set(Some(view.inner())))?;
@@ -157,7 +48,38 @@ pub(super) fn build(app: &AppHandle, mut builder: WebviewWindowBuilder<'_, Wry, 
     }
     let window = builder.build()?;
     keep_little(&window)?;
+    outlive_its_process(&window)?;
     Ok(window)
+}
+
+/// WebKit leaves a window blank whose process went away, and all windows have the same one: the page comes anew, in a new process. One
+/// that goes with it again and again is closed, and that is told.
+fn outlive_its_process(window: &WebviewWindow) -> tauri::Result<()> {
+    use webkit2gtk::WebViewExt as _;
+    let of = window.clone();
+    window.with_webview(move |view| {
+        let last = Cell::new(None::<Instant>);
+        view.inner().connect_web_process_terminated(move |view, reason| {
+            let (app, label) = (of.app_handle(), of.label());
+            tracing::error!(window = label, ?reason, "the process that showed the window went away");
+            let again = last.replace(Some(Instant::now())).is_some_and(|before| before.elapsed() < AGAIN);
+            let Some(name) = Name::of(label) else { return };
+            if is_ahead(app, name) {
+                end(app);
+                return;
+            }
+            if !again {
+                view.reload();
+                return;
+            }
+            let shell = app.state::<Shell>();
+            let lang = shell.engine.lang();
+            shell.notifier.show(said::window_closed(name.title().to(lang), lang));
+            if let Err(error) = of.destroy() {
+                tracing::error!(%error, window = label, "a blank window stays");
+            }
+        });
+    })
 }
 
 /// Our windows show one page each: WebKit need not keep resources for others. Nor are lists and forms worth a graphics card's driver,

@@ -1,6 +1,6 @@
 //! A line that can break: it stands before a server and passes everything on, until it is told which question must not get through.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,6 +15,7 @@ pub struct Relay {
     broken: Arc<Mutex<Option<(String, Breaks)>>>,
     held: Arc<Notify>,
     mended: Arc<Notify>,
+    heard: Arc<AtomicUsize>,
 }
 
 /// Where a line breaks.
@@ -33,7 +34,7 @@ impl Relay {
     pub async fn before(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
-        let this = Self { address, broken: Arc::default(), held: Arc::default(), mended: Arc::default() };
+        let this = Self { address, broken: Arc::default(), held: Arc::default(), mended: Arc::default(), heard: Arc::default() };
         let (relay, server) = (this.clone(), server.trim_start_matches("http://").to_owned());
         tokio::spawn(async move {
             while let Ok((visitor, _)) = listener.accept().await {
@@ -74,6 +75,12 @@ impl Relay {
         self.mended.notify_waiters();
     }
 
+    /// In how many pieces something was asked of the server so far.
+    #[must_use]
+    pub fn heard(&self) -> usize {
+        self.heard.load(Ordering::Relaxed)
+    }
+
     fn broken(&self) -> std::sync::MutexGuard<'_, Option<(String, Breaks)>> {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,6 +91,7 @@ impl Relay {
         let questions = async {
             let mut piece = vec![0; 64 * 1024];
             while let Ok(read @ 1..) = from_visitor.read(&mut piece).await {
+                self.heard.fetch_add(1, Ordering::Relaxed);
                 let breaks = self
                     .broken()
                     .clone()

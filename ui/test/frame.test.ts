@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 // The other tests take another one; this is the one that windows have.
 vi.resetModules();
+const visibility = vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
 const { frame } = await import("@/state/frame");
+const { seen } = await import("@/state/seen");
 
 /** What waits for the next picture, as a browser keeps it: a hidden page keeps all of it. */
 const waiting = new Map<number, FrameRequestCallback>();
@@ -14,6 +16,8 @@ const draw = () => {
 };
 
 beforeEach(() => {
+  // Mocks are restored after each test; the page of this file begins unseen.
+  visibility.mockReturnValue(seen.value ? "visible" : "hidden");
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   waiting.clear();
   vi.stubGlobal("requestAnimationFrame", (run: FrameRequestCallback) => (waiting.set(++asked, run), asked));
@@ -73,5 +77,25 @@ describe("what waits for the next picture", () => {
     vi.advanceTimersByTime(250);
     draw();
     expect(ran).toEqual([0, 1, 2]);
+  });
+
+  it("waits with what nobody needs until the page is seen", () => {
+    let ran = 0;
+    frame.after(() => (ran += 1));
+    vi.advanceTimersByTime(10_000);
+    draw();
+    vi.advanceTimersByTime(10_000);
+    expect([ran, seen.value]).toEqual([0, false]);
+    visibility.mockReturnValue("visible");
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect([ran, seen.value]).toEqual([0, true]);
+    draw();
+    vi.advanceTimersByTime(1);
+    expect(ran).toBe(1);
+    // Who is hidden once more does not forget what was seen.
+    visibility.mockReturnValue("hidden");
+    frame.after(() => (ran += 1));
+    vi.advanceTimersByTime(251);
+    expect(ran).toBe(2);
   });
 });

@@ -24,6 +24,7 @@ mod settings;
 mod shots;
 mod stage;
 mod steps;
+mod survival;
 mod team;
 mod tray;
 mod trouble;

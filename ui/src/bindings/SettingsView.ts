@@ -13,15 +13,15 @@ export type SettingsView = { settings: Settings,
  */
 language: "en" | "zh-CN", theme: Theme, 
 /**
- * Where secrets are kept.
+ * Where secrets are kept. Nothing in windows that show none of them: it takes a look into the keychain, which may want to be unlocked.
  */
-secrets: SecretsPlace, 
+secrets: SecretsPlace | null, 
 /**
- * Destinations whose secret is saved.
+ * Destinations whose secret is saved. As `secrets`.
  */
 saved_secrets: Array<string>, 
 /**
- * Who is signed in, for each destination at a team server.
+ * Who is signed in, for each destination at a team server. As `secrets`.
  */
 accounts: Array<AccountView>, 
 /**

@@ -1,5 +1,7 @@
 // When the next picture is drawn. What thousands of uploads tell is gathered until then: nobody sees more often than that.
 
+import { onceSeen } from "./seen";
+
 /** A page that nobody sees draws nothing, and still must not fall behind: so many milliseconds at most. */
 const HIDDEN = 250;
 
@@ -16,8 +18,8 @@ export const frame = {
       run();
     });
   },
-  /** Runs it once the next picture is drawn: what nobody waits for. */
+  /** Runs it once the next picture is drawn that somebody sees: what nobody waits for. */
   after(run: () => void): void {
-    frame.next(() => setTimeout(run));
+    onceSeen(() => frame.next(() => setTimeout(run)));
   },
 };
