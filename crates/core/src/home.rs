@@ -214,10 +214,8 @@ impl Home {
     pub fn forget(&self, killed: &[String]) {
         for name in killed {
             let path = self.run().join(name);
-            if let Ok(file) = File::open(&path)
-                && file.try_lock().is_ok()
-            {
-                let _ = fs::remove_file(&path);
+            if let Ok(file) = File::open(&path) {
+                clear(&file, &path);
             }
         }
     }
@@ -295,6 +293,14 @@ pub fn sync_dir(dir: &Path) {
     }
     #[cfg(not(unix))]
     let _ = dir;
+}
+
+/// Clears away the claim that was opened as `file`, where nobody holds it.
+fn clear(file: &File, path: &Path) {
+    // Another process may have cleared it away since, and a newcomer of the same number claimed the name: that file is not this one.
+    if file.try_lock().is_ok() && same_file(file, path) {
+        let _ = fs::remove_file(path);
+    }
 }
 
 fn is_presence(name: &str) -> bool {
@@ -430,6 +436,20 @@ mod tests {
         assert!(!home.run().join("999999999").exists());
         assert!(home.run().join(presence.name()).exists());
         assert!(home.run().join("settings.lock").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_claim_of_the_same_name_made_while_a_dead_one_is_cleared_away_stays() {
+        let (_dir, home) = home();
+        let path = home.run().join(std::process::id().to_string());
+        fs::write(&path, "").expect("a stale file");
+        let stale = File::open(&path).expect("it is there");
+        home.forget(&[std::process::id().to_string()]);
+        let newcomer = home.claim().expect("a claim");
+        assert_eq!(newcomer.path, path);
+        clear(&stale, &path);
+        assert!(path.exists() && home.alive(newcomer.name()));
     }
 
     #[test]
