@@ -228,7 +228,15 @@ mod tests {
             let number = fs::read_to_string(&begun).expect("it ran");
             assert!(!Path::new("/proc").join(number.trim()).exists() || cfg!(not(target_os = "linux")), "{hangs}: it is gone");
         }
-        let before = coded_unless("touch started", || Some(stopped("photo.jpg", Format::Avif))).expect_err("none is begun");
+    }
+
+    #[test]
+    fn no_encoder_is_begun_once_nobody_waits() {
+        let (order, pixels) = order();
+        // Who tried to begin one would trip over this.
+        let program = Path::new("/nowhere/imagepic");
+        let ends = || Some(stopped("photo.jpg", Format::Avif));
+        let before = code_by(program, &order, pixels, &ends).expect_err("nobody waits");
         assert!(before.downcast::<Error>().is_ok_and(|error| error.code == Code::Cancelled));
     }
 
