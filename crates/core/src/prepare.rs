@@ -15,7 +15,7 @@ use bytes::Bytes;
 use imagepic_media::convert::Format;
 use imagepic_media::{Behind, Media, Outcome, Small};
 
-pub(crate) use images::{LARGEST, Prepared, apply, converts, too_large};
+pub(crate) use images::{LARGEST, Prepared, apply, converts, stopped, too_large};
 pub(crate) use made::name as format_name;
 pub use made::{Made, Was};
 

@@ -162,7 +162,7 @@ impl Fetching {
             let fetched = intake::expand(vec![capture]).pop().and_then(std::result::Result::ok);
             let item = fetched.map_or_else(|| item.clone(), |fetched| Item { from: item.from.clone(), ..fetched });
             let taken = take_one(&item, &to, to_spool, &inner.queue)?;
-            let file = Unnamed::of(&taken, &spool);
+            let file = Unnamed::of(&taken, &spool, Some(&watch.shown));
             intake::seal(&spool);
             Ok(Given::Taken(item, Box::new(taken), file))
         })

@@ -19,6 +19,7 @@ use crate::hub::Hub;
 use crate::queue::blocking;
 use crate::settings::{Proxy, WatchedFolder};
 use crate::sources::asking::Questions;
+use crate::sources::fetches::Shown;
 use crate::sources::folder::{self, Stamp};
 use crate::sources::seen::Seen;
 use crate::sources::url::Near;
@@ -307,11 +308,14 @@ impl Inner {
         );
     }
 
-    /// Stops a fetch.
+    /// Stops what is fetched or made, and takes back what came of it as long as no row names it.
     pub(super) fn cancel_fetch(&self, id: i64) -> Result<()> {
-        let cancel = self.hub.with(|live| live.fetches.get(&id).map(|fetch| fetch.cancel.clone()));
-        let none = || Error::new(Code::NoSuchUpload, imagepic_words::errors::no_such_upload(id));
-        cancel.map(|cancel| cancel.cancel()).ok_or_else(none)
+        let fetch = self.hub.with(|live| live.fetches.get(&id).cloned());
+        if !fetch.is_some_and(|fetch| fetch.take_back()) {
+            return Err(Error::new(Code::NoSuchUpload, imagepic_words::errors::no_such_upload(id)));
+        }
+        Shown::gone(&self.hub, id);
+        Ok(())
     }
 
     pub(super) fn folder_changed(&self) {

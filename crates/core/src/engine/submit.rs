@@ -1,6 +1,5 @@
 //! Taking in: from captures to rows in the journal and work for the queue.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -191,11 +190,20 @@ impl Inner {
         let mut rows = Vec::new();
         let mut bodies = Vec::new();
         let mut each = Vec::new();
-        let mut files = Vec::new();
+        // From here on rows may name them, though nobody waits for the answer any more.
+        let mut spooled = Vec::new();
         for outcome in taken {
+            // Whoever took one back while it waited for those beside it was in time.
+            let outcome = match outcome {
+                Ok((item, taken, file)) => match file.into_file(&item) {
+                    Ok(file) => Ok((item, taken, file)),
+                    Err(error) => Err(Refused { name: shown(&item), from: item.from, error }),
+                },
+                Err(refused) => Err(refused),
+            };
             match outcome {
                 Ok((item, taken, file)) => {
-                    files.push(file);
+                    spooled.extend(file);
                     let count = counter + 1 + rows.len() as u64;
                     let (row, body) = self.new_row(&item, taken, destination, templates, how, batch.id, *position, count);
                     *position += 1;
@@ -215,8 +223,6 @@ impl Inner {
             batch.each.extend(each);
             return Ok(Vec::new());
         }
-        // From here on rows may name them, though nobody waits for the answer any more.
-        let spooled: Vec<PathBuf> = files.into_iter().filter_map(Unnamed::into_file).collect();
         let inserted = match self.journal.insert(rows).await {
             Ok(inserted) => inserted,
             Err(error) => {
@@ -350,8 +356,9 @@ impl Inner {
                             let to = To { spool: &spool, owner: &inner.owner, memory: patient, watch: &watch };
                             match take_one(&item, &destination, to, &inner.queue) {
                                 Ok(taken) => {
-                                    making.extend(watch.into_shown());
-                                    let file = Unnamed::of(&taken, &spool);
+                                    let shown = watch.into_shown();
+                                    let file = Unnamed::of(&taken, &spool, shown.as_ref());
+                                    making.extend(shown);
                                     Ok((item, taken, file))
                                 }
                                 Err(error) => {

@@ -20,22 +20,30 @@ pub(super) fn spools(taken: &[std::result::Result<(Item, Taken, Unnamed), Refuse
 }
 
 /// A file in the spool that no row names yet: it goes with this.
-pub(super) struct Unnamed(Option<PathBuf>);
+pub(super) struct Unnamed {
+    file: Option<PathBuf>,
+    /// As what it is shown meanwhile, and can be taken back.
+    fetch: Option<Box<Fetch>>,
+}
 
 impl Unnamed {
-    pub(super) fn of(taken: &Taken, spool: &Path) -> Self {
-        Self(taken.spool.as_ref().map(|name| spool.join(name)))
+    pub(super) fn of(taken: &Taken, spool: &Path, shown: Option<&Shown>) -> Self {
+        Self { file: taken.spool.as_ref().map(|name| spool.join(name)), fetch: shown.map(|shown| Box::new(shown.fetch.clone())) }
     }
 
     /// The file, which stays from here on.
-    pub(super) fn into_file(mut self) -> Option<PathBuf> {
-        self.0.take()
+    ///
+    /// # Errors
+    /// `Cancelled` where it was taken back; it goes then.
+    pub(super) fn into_file(mut self, item: &Item) -> Result<Option<PathBuf>> {
+        self.fetch.as_ref().map_or(Ok(()), |fetch| fetch.go(intake::called(item)))?;
+        Ok(self.file.take())
     }
 }
 
 impl Drop for Unnamed {
     fn drop(&mut self) {
-        if let Some(file) = &self.0 {
+        if let Some(file) = &self.file {
             let _ = std::fs::remove_file(file);
         }
     }

@@ -137,7 +137,7 @@ fn make(bytes: &[u8], wish: &Wish, name: &str, watch: &dyn Watched) -> Result<Op
 }
 
 /// Nobody waits for it any more.
-pub(super) fn stopped(name: &str, format: Format) -> Error {
+pub(crate) fn stopped(name: &str, format: Format) -> Error {
     Error::new(Code::Cancelled, words::making_stopped(name, called(format.mime())))
 }
 

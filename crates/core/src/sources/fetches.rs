@@ -9,6 +9,7 @@ use imagepic_words::{Lang, Text, images, sources as words};
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::Source;
+use crate::error::{Code, Error, Result};
 use crate::event::{Event, Place, Stage, Upload};
 use crate::hub::Hub;
 use crate::intake::bytes as size;
@@ -32,12 +33,37 @@ pub(crate) struct Fetch {
     total: Arc<AtomicU64>,
     /// What it is made into, once that has begun.
     making: Arc<OnceLock<Format>>,
+    /// Whether it becomes an upload: settled once, by the journal or by whoever takes it back.
+    goes: Arc<OnceLock<bool>>,
 }
 
 impl Fetch {
     pub(crate) fn new(id: i64, host: String, name: String, place: Place, taken_at: i64, cancel: CancellationToken) -> Self {
-        let (received, total, making) = (Arc::default(), Arc::default(), Arc::default());
-        Self { id, host, source: Source::Url, name, place, taken_at, cancel, received, total, making }
+        let (received, total, making, goes) = Default::default();
+        Self { id, host, source: Source::Url, name, place, taken_at, cancel, received, total, making, goes }
+    }
+
+    /// Takes it back, whatever is still to be done for it. Whether that holds: it is too late once its row is about to be written.
+    pub(crate) fn take_back(&self) -> bool {
+        let back = !*self.goes.get_or_init(|| false);
+        if back {
+            self.cancel.cancel();
+        }
+        back
+    }
+
+    /// From here on it cannot be taken back any more.
+    ///
+    /// # Errors
+    /// `Cancelled` where somebody did; `name` is what it is called.
+    pub(crate) fn go(&self, name: &str) -> Result<()> {
+        if *self.goes.get_or_init(|| true) {
+            return Ok(());
+        }
+        Err(match self.making.get() {
+            Some(format) => crate::prepare::stopped(name, *format),
+            None => Error::new(Code::Cancelled, words::fetch_stopped(&self.name)),
+        })
     }
 
     /// One that is here, and begins to be made into another one of what had so many bytes.
@@ -116,9 +142,23 @@ impl Shown {
         shown
     }
 
+    fn is_seen(&self) -> bool {
+        self.hub.with(|live| live.fetches.contains_key(&self.fetch.id))
+    }
+
     fn tell(&self) {
+        if !self.is_seen() {
+            return;
+        }
         self.hub.emit(Event::Upload(self.fetch.view(self.hub.lang())));
         self.hub.tell_status();
+    }
+
+    /// What was taken back is not seen any more, though an end to it may still take a while.
+    pub(crate) fn gone(hub: &Hub, id: i64) {
+        hub.with(|live| live.fetches.remove(&id));
+        hub.emit(Event::Gone { id });
+        hub.tell_status();
     }
 
     /// It is here, and begins to be made into another one of what had so many bytes.
@@ -141,8 +181,8 @@ impl Shown {
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        self.hub.with(|live| live.fetches.remove(&self.fetch.id));
-        self.hub.emit(Event::Gone { id: self.fetch.id });
-        self.hub.tell_status();
+        if self.is_seen() {
+            Self::gone(&self.hub, self.fetch.id);
+        }
     }
 }

@@ -8,6 +8,7 @@ use imagepic_core::engine::{Draft, Engine, Role, Submit};
 use imagepic_core::event::{Event, Stage, Upload};
 use imagepic_core::link::Format;
 use imagepic_core::store::Store as _;
+use std::collections::HashSet;
 
 use crate::support::*;
 
@@ -281,6 +282,48 @@ async fn what_is_being_made_of_a_picture_is_shown_until_the_upload_is() {
     assert_eq!(seen, ["made", "taken", "gone"]);
     assert!(engine.snapshot().open.is_empty());
     engine.close().await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_while_it_is_made_or_waits_for_another_one_is_not_uploaded() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, Images { convert: Some(Convert::Webp), ..Images::default() }).await;
+    let mut events = engine.subscribe();
+    // The large one takes seconds: until then the small one is made and no upload yet.
+    let files = [("small.bmp", 40, 30), ("large.bmp", 3000, 2000)]
+        .map(|(name, width, height)| place.file(name, &picture(width, height, ImageFormat::Bmp)));
+    let other = bytes(picture(50, 40, ImageFormat::WebP), Some("other.webp"));
+    let given = files.iter().map(|file| path(file)).chain([other]).collect();
+    let uploads = engine.uploads();
+    let submit = tokio::spawn(async move { uploads.submit(given, quietly()).await });
+    let mut back = Vec::new();
+    while back.len() < 2 {
+        let Event::Upload(upload) = events.recv().await.expect("an event") else { continue };
+        if upload.id < 0 && ["small.bmp", "large.bmp"].contains(&upload.name.as_str()) && !back.contains(&upload.id) {
+            engine.uploads().cancel(upload.id).await.expect("it is in time");
+            let open = engine.snapshot().open;
+            assert!(open.iter().all(|open| open.id != upload.id), "it is off the list at once: {open:?}");
+            assert!(engine.uploads().cancel(upload.id).await.is_err(), "there is nothing more to be taken back");
+            back.push(upload.id);
+        }
+    }
+    let batch = submit.await.expect("no panic").expect("one is taken");
+    let refused: Vec<_> = batch.refused.iter().map(|refusal| (refusal.name.as_str(), refusal.code)).collect();
+    assert_eq!(refused, [("small.bmp", Code::Cancelled), ("large.bmp", Code::Cancelled)]);
+    for refusal in &batch.refused {
+        assert!(refusal.message.contains("WebP") && refusal.message.contains("The original is as it was"), "{}", refusal.message);
+    }
+    let settled = engine.uploads().settled(batch.id).await.expect("settled").uploads;
+    assert_eq!(settled.iter().map(|upload| upload.name.as_str()).collect::<Vec<_>>(), ["other.webp"]);
+    assert!(files.iter().all(|path| path.exists()), "what was given is untouched");
+    engine.close().await;
+    // What went up may keep its bytes for its small picture.
+    let journal = rusqlite::Connection::open(place.home.journal_file()).expect("a journal");
+    let mut rows = journal.prepare("SELECT spool FROM uploads WHERE spool IS NOT NULL").expect("a query");
+    let named: HashSet<String> = rows.query_map([], |row| row.get(0)).expect("rows").map(|name| name.expect("a name")).collect();
+    let left = std::fs::read_dir(place.home.spool()).expect("a spool").flatten().map(|entry| entry.file_name());
+    let left: Vec<_> = left.filter(|name| !named.contains(&*name.to_string_lossy())).collect();
+    assert!(left.is_empty(), "files that no row names: {left:?}");
 }
 
 #[tokio::test]
