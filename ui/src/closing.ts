@@ -1,4 +1,4 @@
-// Escape and Ctrl+W close a window, wherever the focus is, unless something in front of the window takes the key.
+// Escape and Ctrl+W close a window, wherever the focus is, unless something in front of the window takes the key; the library only Ctrl+W.
 
 import { onBeforeUnmount, onMounted } from "vue";
 import { call } from "@/ipc";

@@ -182,6 +182,31 @@ describe("a bucket", () => {
     expect(sentTo("browse_set_access")).toEqual([]);
   });
 
+  it("that is public as a whole offers no folder's “private” that would be refused: it says why beside it, and leads to the rule that opens it", async () => {
+    await open("bucket-public");
+    here.only("f:docs/img/icons/");
+    await settle();
+    const [shut, wide] = view.findAll<HTMLInputElement>("input[name=bucket-access]").map(({ element }) => element) as [HTMLInputElement, HTMLInputElement];
+    expect([shut.disabled, shut.checked, wide.disabled, wide.checked]).toEqual([true, false, false, true]);
+    const why = document.getElementById(shut.getAttribute("aria-describedby")!.split(" ").at(-1)!)!;
+    expect(why.textContent).toContain("The whole bucket is public, and this folder with it. To make it private, make the bucket private first");
+    await view.find(".details .hint .linkish").trigger("click");
+    await settle();
+    expect(here.spot.value).toEqual({ destination: "atelier", bucket: "assets", prefix: "" });
+    expect([view.find(".details .title").text(), document.activeElement?.id]).toEqual(["assets", "details"]);
+    expect(view.findAll<HTMLInputElement>("input[name=bucket-access]").map(({ element }) => element.disabled)).toEqual([false, false]);
+    // The same below a folder that is open.
+    view.unmount();
+    await open();
+    here.only("f:docs/img/icons/");
+    await settle();
+    expect(view.find(".details .hint").text()).toContain("docs/img is public, and this folder with it. To make it private, make docs/img private first");
+    i18n.global.locale.value = "zh-CN";
+    await settle();
+    expect(view.find(".details .hint").text()).toContain("docs/img 是公开的，这个文件夹也是。要把它设为私有，先把 docs/img 设为私有");
+    i18n.global.locale.value = "en";
+  });
+
   it("leads to who opens its links also where something in it is chosen", async () => {
     await open();
     here.only("f:docs/img/icons/");

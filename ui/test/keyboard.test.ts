@@ -85,7 +85,7 @@ describe("the keyboard in the uploads", () => {
     expect([chosen.current.value, standsOn()]).toEqual([96, "96"]);
   });
 
-  it("closes with Escape what is nearest, and the window last", async () => {
+  it("closes with Escape what is nearest and never the window, as in a file manager: that is Ctrl+W's", async () => {
     await open();
     await view.find(".tools input").setValue("png");
     await settle();
@@ -104,8 +104,26 @@ describe("the keyboard in the uploads", () => {
     expect([filters.text, said.text !== ""]).toEqual(["", true]);
     await press("Escape");
     expect([said.text, sentTo("close_window").length]).toEqual(["", 0]);
-    await press("Escape");
+    const stood = standsOn();
+    for (let again = 0; again < 3; again += 1) await press("Escape");
+    expect([sentTo("close_window").length, standsOn()]).toEqual([0, stood]);
+    await press("w", { ctrlKey: true });
     expect(sentTo("close_window")).toHaveLength(1);
+  });
+
+  it("has one upload chosen after a deletion was taken back, and stands on that one", async () => {
+    await open();
+    await press("ArrowRight");
+    await press("Delete");
+    expect(standsOn()).toBe("98");
+    // The focus stays in the list: nothing was clicked.
+    await press("z", { ctrlKey: true });
+    const looksChosen = () => view.findAll(".cell").filter((one) => one.find(".is-on, .is-current").exists()).map((one) => one.attributes("data-id"));
+    expect([standsOn(), looksChosen(), view.findAll('[aria-selected="true"]').length]).toEqual(["99", ["99"], 1]);
+    // Where the keyboard only goes past others, what is chosen stays what it was.
+    await press(" ");
+    await press("ArrowRight", { ctrlKey: true });
+    expect([standsOn(), looksChosen()]).toEqual(["98", ["99"]]);
   });
 
   it("leaves an empty search for the list first", async () => {
@@ -115,7 +133,7 @@ describe("the keyboard in the uploads", () => {
     expect([standsOn(), sentTo("close_window").length]).toEqual(["100", 0]);
   });
 
-  it("does not close the window over a selection after a look into the buckets", async () => {
+  it("keeps the window open over a selection after a look into the buckets", async () => {
     await open();
     go({ at: "buckets", destination: "atelier", bucket: "assets", prefix: "docs/img/" });
     await settle();
@@ -126,6 +144,17 @@ describe("the keyboard in the uploads", () => {
     await press("Escape");
     expect([chosen.checked.size, sentTo("close_window").length]).toEqual([0, 0]);
   });
+
+  it("leaves a dialog alone with Escape, and what is chosen stays chosen", async () => {
+    await open();
+    chosen.only(99);
+    await settle();
+    await press("F2");
+    await settle();
+    view.find("dialog").element.setAttribute("open", "");
+    await press("Escape");
+    expect([view.find("dialog").exists(), chosen.current.value, sentTo("close_window").length]).toEqual([true, 99, 0]);
+  });
 });
 
 describe("the keyboard in a bucket", () => {
@@ -135,7 +164,7 @@ describe("the keyboard in a bucket", () => {
     await settle();
   };
 
-  it("goes on with the neighbour of what was deleted, types into its search, and closes a selection before the window", async () => {
+  it("goes on with the neighbour of what was deleted, types into its search, and drops a selection with Escape, never the window", async () => {
     await browse();
     const ids = here.entries.value.map(({ id }) => id);
     focused().blur();
@@ -146,6 +175,7 @@ describe("the keyboard in a bucket", () => {
     expect([here.current.value, standsOn()]).toEqual([ids[2], ids[2]]);
     await press(" ");
     await press("Escape");
+    for (let again = 0; again < 3; again += 1) await press("Escape");
     expect([here.chosen.size, sentTo("close_window").length]).toEqual([0, 0]);
     await press("q");
     expect(focused()).toBe(view.find(".filters input").element);

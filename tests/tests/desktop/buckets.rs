@@ -212,6 +212,28 @@ async fn before_a_bucket_becomes_private_it_is_said_which_links_end_and_later_on
     session.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_of_a_bucket_that_is_public_as_a_whole_is_closed_by_way_of_the_bucket() {
+    let desktop = Desktop::start().await;
+    lies_there(&desktop, "docs", 89).await;
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    at(&session, "").await;
+    for (language, title, why, go) in [
+        ("en", "Library", "To make it private, make the bucket private first", "Go to images"),
+        ("zh-CN", "图库", "先把整个存储桶设为私有", "转到 images"),
+    ] {
+        crate::hands::speaks(&desktop, language, title).await;
+        crate::hands::click(&session, "[data-id='f:docs/']").await;
+        session.find_soon(".details input[name=bucket-access]:disabled").await;
+        session.text_with("why not", |text| text.contains(why)).await;
+        session.press(go).await;
+        let there = "document.querySelector('.details .title')?.textContent === 'images' && \
+             document.querySelectorAll('.details input[name=bucket-access]:not(:disabled)').length === 2";
+        crate::hands::until(&session, "the bucket's own rule", there).await;
+    }
+    session.close().await;
+}
+
 /// Rows without bytes under the names that ten years of work leave: half of them flat in one folder, half in a hundred folders.
 async fn filled(desktop: &Desktop, counts: &[(&str, u32)]) {
     let dir = desktop.home().join("bucket");

@@ -248,7 +248,50 @@ async fn keys_work_as_soon_as_the_library_is_open_and_go_on_after_a_deletion() {
     focused(&session, "Escape to take back the search first", |now| now == "INPUT ").await;
     display::press(&desktop.machine, &window, "Escape");
     focused(&session, "Escape to leave the search then", |now| now.starts_with("cell")).await;
+    let stood = focused(&session, "the list", |now| now.starts_with("cell")).await;
+    // Escape has nothing left to take back, and leaves the window to Ctrl+W.
     display::press(&desktop.machine, &window, "Escape");
+    display::press(&desktop.machine, &window, "Left");
+    focused(&session, "the one before it after Escape", |now| now.starts_with("cell") && now != stood).await;
+    display::press(&desktop.machine, &window, "ctrl+w");
     display::wait_until_closed(&desktop.machine, "Library").await;
+    session.close().await;
+}
+
+/// How many entries of the list look chosen, are said to be, and have the focus: a person takes each for the one that keys go to.
+async fn marked(session: &Session) -> Vec<String> {
+    let script = "const ids = (css) => [...document.querySelectorAll(css)].map((one) => one.closest('.cell').dataset.id); \
+         return [ids('.cell .is-on, .cell .is-current'), ids('.cell[aria-selected=true]'), ids('.cell:focus')].map((all) => all.join())";
+    let marked = session.execute(script, Vec::new()).await.expect("a script");
+    marked.as_array().expect("three").iter().map(|ids| ids.as_str().expect("numbers").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_upload_is_chosen_after_a_deletion_was_taken_back_by_hand_or_by_key() {
+    let desktop = Desktop::start().await;
+    let files = picture_files(&desktop, "shot", 3, 60);
+    let arguments: Vec<_> =
+        std::iter::once("upload".to_owned()).chain(files.iter().map(|(path, _)| path.display().to_string())).collect();
+    desktop.imagepic(&arguments).success();
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    let window = display::wait_for_window(&desktop.machine, "Library").await;
+    session.text_with("all uploads", |text| text.contains("3 uploads")).await;
+    let first = focused(&session, "the list to have the focus", |now| now.starts_with("cell")).await;
+    display::press(&desktop.machine, &window, "Right");
+    let second = focused(&session, "the next one", |now| now.starts_with("cell") && now != first).await;
+    for by_hand in [false, true] {
+        display::press(&desktop.machine, &window, "Delete");
+        session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
+        focused(&session, "its neighbour", |now| now.starts_with("cell") && now != first && now != second).await;
+        if by_hand {
+            click(&session, ".bulk .undo").await;
+        } else {
+            display::press(&desktop.machine, &window, "ctrl+z");
+        }
+        session.text_with("it to be back", |text| !text.contains("1 upload deleted") && text.contains("3 uploads")).await;
+        focused(&session, "what is back to have the focus", |now| now == second).await;
+        let back = second.trim_start_matches("cell ");
+        assert_eq!(marked(&session).await, [back, back, back], "by hand: {by_hand}");
+    }
     session.close().await;
 }

@@ -71,7 +71,9 @@ async fn quit_in_the_tray_ends_the_app() {
 async fn escape_and_ctrl_w_close_a_window_nobody_has_clicked_in() {
     let desktop = Desktop::start().await;
     let app = desktop.launch::<&str>(&[]).await;
-    for (line, title, key) in [("Settings", "Settings", "Escape"), ("Drop zone", "Drop zone", "ctrl+w")] {
+    // Escape in the library takes back what is chosen or sought, as in a file manager, and leaves the window.
+    let windows = [("Settings", "Settings", "Escape"), ("Drop zone", "Drop zone", "ctrl+w"), ("Library…", "Library", "ctrl+w")];
+    for (line, title, key) in windows {
         desktop.tray().click(&[line]).await;
         let window = display::wait_for_window(&desktop.machine, title).await;
         // A window is listed before its page hears keys.

@@ -22,7 +22,7 @@ export function browsing(state: string, zh: boolean, tell: () => Tell): Answers 
   let folders = state === "bucket-empty" ? [] : state === "bucket-hostile" ? ["docs/img//", "docs/img/../", "docs/img/<b>x</b>/"] : [...FOLDERS];
   let objects = state === "bucket-empty" ? [] : state === "bucket-hostile" ? HOSTILE.map((key, at) => ({ ...OBJECTS[1]!, key, etag: `h${at}` })) : [...OBJECTS];
   const million = (at: number): ListedObject => ({ key: `docs/img/${String(at).padStart(7, "0")}.txt`, size: 1000 + at, modified: 1_700_000_000_000 + at, etag: String(at) });
-  const open = new Set(["docs/img/"]);
+  const open = new Set([state === "bucket-public" ? "" : "docs/img/"]);
   let number = 0;
   const job = (items: Picked[], more: Partial<Job>): Job => {
     const first = items[0]!;
