@@ -38,9 +38,12 @@ const BOTH: [Words; 2] = [
     },
 ];
 
-/// A picture that keeps the encoder busy for as long as a test looks at it.
+const WIDE: u32 = 3000;
+const HIGH: u32 = 2000;
+
+/// A picture that keeps the encoder busy for many seconds of one core.
 fn large(desktop: &Desktop, name: &str) -> std::path::PathBuf {
-    desktop.file(name, &pictures::jpeg(7, 3000, 2000))
+    desktop.file(name, &pictures::jpeg(7, WIDE, HIGH))
 }
 
 /// The encoder that somebody here has started.
@@ -70,11 +73,26 @@ fn signal(which: &str, process: u32) {
     let _ = Command::new("kill").args([which, &process.to_string()]).stderr(Stdio::null()).status();
 }
 
+/// As `/proc` tells: whether it has ended, and what it has worked so far, in hundredths of a second of one core.
+fn state(encoder: u32) -> (bool, u64) {
+    let stat = fs::read_to_string(format!("/proc/{encoder}/stat")).unwrap_or_default();
+    let line = fs::read(format!("/proc/{encoder}/cmdline")).unwrap_or_default();
+    // After the name, which may hold anything: state, and as the 14th and 15th of all what was spent outside of the kernel and in it.
+    let fields: Vec<_> = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect()).unwrap_or_default();
+    let worked = fields.iter().skip(11).take(2).filter_map(|spent| spent.parse::<u64>().ok()).sum();
+    (!line.ends_with(b"\0__avif\0") || fields.first() == Some(&"Z"), worked)
+}
+
 async fn ends(encoder: u32) {
-    eventually("the encoder to end", async || {
-        let stat = fs::read_to_string(format!("/proc/{encoder}/stat")).unwrap_or_default();
-        let line = fs::read(format!("/proc/{encoder}/cmdline")).unwrap_or_default();
-        (!line.ends_with(b"\0__avif\0") || stat.contains(") Z ")).then_some(())
+    eventually("the encoder to end", async || state(encoder).0.then_some(())).await;
+}
+
+/// From here on nothing that it waits for can end it.
+async fn has_all_pixels(encoder: u32) {
+    eventually("the pixels to be with the encoder", async || {
+        let told = fs::read_to_string(format!("/proc/{encoder}/io")).ok()?;
+        let read = told.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse::<u64>().ok())?;
+        (read > u64::from(WIDE * HIGH * 3)).then_some(())
     })
     .await;
 }
@@ -144,7 +162,17 @@ async fn no_encoder_outlives_a_tray_app_that_is_killed() {
     let mut app = desktop.launch::<&str>(&[]).await;
     let given = desktop.start_app(&[&large(&desktop, "photo.jpg")]);
     let encoder = encoder().await;
+    has_all_pixels(encoder).await;
+    let before = state(encoder).1;
     app.kill();
-    ends(encoder).await;
+    let mut worked = 0;
+    eventually("the encoder to end", async || {
+        let (ended, so_far) = state(encoder);
+        worked = worked.max(so_far.saturating_sub(before));
+        ended.then_some(())
+    })
+    .await;
+    // One that came to its end by itself has worked for many seconds.
+    assert!(worked < 100, "it went on for {worked} hundredths of a second");
     drop(given);
 }

@@ -94,9 +94,12 @@ fn a_wide_gamut_and_transparency_go_along() {
     assert!(said.contains("Alpha : Not premultiplied") && said.contains("ICC Profile : Present (600 bytes)"), "{said}");
 }
 
+const WIDE: u32 = 3000;
+const HIGH: u32 = 2000;
+
 /// An upload whose conversion takes a while.
 fn slow(home: &Home, more: &[&str]) -> Child {
-    home.write("large.bmp", &save(scene(3000, 2000), ImageFormat::Bmp));
+    home.write("large.bmp", &save(scene(WIDE, HIGH), ImageFormat::Bmp));
     let arguments = [&["upload", "large.bmp", "--convert", "avif"], more].concat();
     home.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
 }
@@ -148,12 +151,32 @@ fn no_encoder_goes_on_once_nobody_waits_for_it_and_it_was_told_nothing() {
     let encoder = wait_for("an encoder", || encoder_of(child.id()));
     let environment = std::fs::read(encoder.join("environ")).expect("ours");
     assert!(environment.is_empty(), "{}", String::from_utf8_lossy(&environment));
+    // From here on nothing that it waits for can end it.
+    wait_for("the pixels to be with the encoder", || {
+        let told = std::fs::read_to_string(encoder.join("io")).ok()?;
+        let read = told.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse::<u32>().ok())?;
+        (read > WIDE * HIGH * 3).then_some(())
+    });
+    let before = state(&encoder).1;
     child.kill().expect("killed");
     child.wait().expect("gone");
+    let mut worked = 0;
     wait_for("the encoder to end", || {
-        let stat = std::fs::read_to_string(encoder.join("stat")).unwrap_or_default();
-        let line = std::fs::read(encoder.join("cmdline")).unwrap_or_default();
-        // Another process may have its number by now, and nobody may have asked for its end yet.
-        (!line.ends_with(b"\0__avif\0") || stat.contains(") Z ")).then_some(())
+        let (ended, so_far) = state(&encoder);
+        worked = worked.max(so_far.saturating_sub(before));
+        ended.then_some(())
     });
+    // One that came to its end by itself has worked for many seconds.
+    assert!(worked < 100, "it went on for {worked} hundredths of a second");
+}
+
+/// As `/proc` tells: whether it has ended, and what it has worked so far, in hundredths of a second of one core.
+fn state(encoder: &Path) -> (bool, u64) {
+    let stat = std::fs::read_to_string(encoder.join("stat")).unwrap_or_default();
+    let line = std::fs::read(encoder.join("cmdline")).unwrap_or_default();
+    let fields: Vec<_> = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect()).unwrap_or_default();
+    // The 14th and 15th of all: what was spent outside of the kernel and in it.
+    let worked = fields.iter().skip(11).take(2).filter_map(|spent| spent.parse::<u64>().ok()).sum();
+    // Another process may have its number by now, and nobody may have asked for its end yet.
+    (!line.ends_with(b"\0__avif\0") || fields.first() == Some(&"Z"), worked)
 }
