@@ -3,8 +3,7 @@
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use imagepic_core::Error;
-use imagepic_core::destination::{Destination, Kind, LinkPolicy};
+use imagepic_core::destination::{Destination, Kind};
 use imagepic_core::engine::{Draft, Engine, RungName, RungState, TEAM_RUNGS, TestReport};
 use imagepic_words::{Lang, Text, console as words};
 
@@ -74,16 +73,6 @@ impl Told {
     }
 }
 
-/// Why uploads there would have no link though everything can be reached: they are to be public, and nobody says where.
-async fn without_link(engine: &Engine, tested: &Destination) -> Option<Error> {
-    let public = matches!((&tested.kind, &tested.link), (Kind::Team(_), LinkPolicy::Public { .. }));
-    if !public {
-        return None;
-    }
-    let link = engine.browse().link(&tested.id, &tested.bucket, "a.png").await;
-    link.err().filter(|error| error.text.key() == "team.no_public")
-}
-
 /// Tests a destination, every step on standard error as it is taken; the exit code tells whether all of them are good.
 pub(crate) async fn test(engine: &Engine, destination: Destination, out: &Out) -> (u8, TestReport) {
     let name = destination.name.clone();
@@ -95,25 +84,19 @@ pub(crate) async fn test(engine: &Engine, destination: Destination, out: &Out) -
     let team = matches!(destination.kind, Kind::Team(_));
     let told = Mutex::new(Told { lang: out.lang, team, lines: 0, trying: false });
     let hold = || told.lock().unwrap_or_else(PoisonError::into_inner);
-    let tested = destination.clone();
     let draft = Draft { destination, secret: None };
-    let mut report = engine.destinations().test_telling(draft, &|rung| hold().sets_out(rung)).await;
+    let report = engine.destinations().test_telling(draft, &|rung| hold().sets_out(rung)).await;
     hold().rest(&report);
-    if report.code.is_none()
-        && let Some(error) = without_link(engine, &tested).await
-    {
-        let message = error.message(out.lang);
-        out.say(&message);
-        crate::follow::tell_no_public(&name, out);
-        (report.code, report.message) = (Some(error.code), Some(message));
-        return (FAILED, report);
-    }
     if report.code.is_none() {
         out.tell(&words::test_ok(name, report.took_ms));
         return (WELL, report);
     }
     if let Some(message) = &report.message {
         out.say(message);
+    }
+    // Everything can be reached, and what is wrong is that links are to be public.
+    if team && report.rungs.iter().all(|rung| rung.state == RungState::Ok) {
+        crate::follow::tell_no_public(&name, out);
     }
     if let Some(suggestion) = &report.suggestion {
         out.tell(&words::test_suggestion(&suggestion.field, &suggestion.value));

@@ -303,3 +303,26 @@ async fn a_test_says_that_nobody_is_signed_in_and_leaves_nothing_behind_when_all
     assert!(report.rungs.iter().all(|rung| rung.state == RungState::Ok), "{report:?}");
     assert!(service.keys("pics").is_empty());
 }
+
+#[tokio::test]
+async fn a_test_says_that_nobody_knows_where_public_links_open_whoever_asks_for_it() {
+    use imagepic_core::engine::RungState;
+    let service = OldService::start().await;
+    service.person(PHONE, PASSWORD);
+    let desk = Desk::at(&service.address).await;
+    desk.engine.accounts().login(&address(&service.address), secret(PASSWORD), false).await.expect("signed in");
+    // A form as the settings give it, saved or not.
+    let test = async |base: Option<&str>| {
+        let link = LinkPolicy::Public { base: base.map(str::to_owned) };
+        let draft = Draft { destination: Destination { link, ..destination(&service.address) }, secret: None };
+        desk.engine.destinations().test(draft).await
+    };
+    for nobody in [None, Some(" ")] {
+        let report = test(nobody).await;
+        assert_eq!(report.code, Some(Code::Unsupported), "{report:?}");
+        assert!(report.message.as_deref().is_some_and(|told| told.contains("public address of bucket \"pics\"")), "{report:?}");
+        assert!(report.rungs.iter().all(|rung| rung.state == RungState::Ok), "{report:?}");
+    }
+    assert_eq!(test(Some("https://img.example.com")).await.code, None);
+    assert!(service.keys("pics").is_empty());
+}

@@ -289,7 +289,8 @@ impl Accounts {
             id: None,
         };
         let stored = store.put(put, Arc::new(|_| {})).await;
-        let public = match (&stored, store.public_base(bucket).await?) {
+        let base = store.public_base(bucket).await?;
+        let public = match (&stored, &base) {
             (Ok(_), Some(base)) => {
                 Some(store.opens(&format!("{}/{}", base.trim_end_matches('/'), imagepic_s3::encode_key(&key))).await)
             }
@@ -300,6 +301,8 @@ impl Accounts {
         stored?;
         removed?;
         good.push(RungName::Permission);
+        // All of it can be reached, and yet no upload would have a link.
+        store.has_links(bucket, &destination.link, base.as_deref())?;
         Ok(public)
     }
 }

@@ -108,6 +108,24 @@ impl TeamStore {
         Ok(base.filter(|base| Url::parse(base).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))))
     }
 
+    /// Why public links of this bucket cannot be made.
+    fn no_public(&self, bucket: &str) -> Error {
+        Error::new(Code::Unsupported, words::no_public(self.server().host(), bucket)).at("link")
+    }
+
+    /// Whether what is uploaded to the bucket gets a link of this kind, where its server's word is `base`.
+    ///
+    /// # Errors
+    /// `Unsupported` where links are to be public and neither the person nor the server says where the bucket opens.
+    pub(crate) fn has_links(&self, bucket: &str, policy: &LinkPolicy, base: Option<&str>) -> Result<()> {
+        match policy {
+            LinkPolicy::Public { base: own } if own_base(own.as_deref()).is_none() && base.is_none() => {
+                Err(self.no_public(bucket))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A signed link to the bucket's own address, as it came and as it is understood.
     async fn signed(&self, bucket: &str, key: &str, seconds: u32) -> Result<(String, Url)> {
         let ask = PresignGet { bucket_name: bucket.to_owned(), object_name: key.to_owned(), expiry: Some(seconds) };
@@ -206,12 +224,10 @@ impl Store for TeamStore {
         let seconds = match policy {
             LinkPolicy::Presigned { seconds } => *seconds,
             LinkPolicy::Public { base } => {
-                let base = match base.as_deref().map(str::trim).filter(|base| !base.is_empty()) {
-                    Some(base) => Some(base.to_owned()),
-                    None => self.public_base(bucket).await?,
+                let base = match own_base(base.as_deref()) {
+                    Some(base) => base.to_owned(),
+                    None => self.public_base(bucket).await?.ok_or_else(|| self.no_public(bucket))?,
                 };
-                let no_base = || Error::new(Code::Unsupported, words::no_public(self.server().host(), bucket)).at("link");
-                let base = base.ok_or_else(no_base)?;
                 return Ok(Link { url: format!("{}/{}", base.trim_end_matches('/'), encode_key(key)), expires: None });
             }
         };
@@ -281,6 +297,11 @@ fn stored(stored: imagepic_api::object::Stored) -> Stored {
 fn object(key: String, size: u64, etag: &str, modified: &str) -> Object {
     let etag = Some(bare(etag)).filter(|etag| !etag.is_empty());
     Object { key, size, etag, modified: time(modified), ..Object::default() }
+}
+
+/// What a person gave as the address that a bucket opens at.
+fn own_base(base: Option<&str>) -> Option<&str> {
+    base.map(str::trim).filter(|base| !base.is_empty())
 }
 
 fn bare(etag: &str) -> String {
