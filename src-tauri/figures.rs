@@ -15,7 +15,8 @@ pub(crate) fn size(bytes: u64) -> String {
 /// A name of at most `most` characters: a longer one loses its middle, never its end, where the type and the hash are.
 pub(crate) fn middle_cut(name: &str, most: usize) -> String {
     // Line ends and other control characters would break a menu line or imitate a second one.
-    let letters: Vec<char> = name.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let letters: Vec<char> =
+        imagepic_words::upright(name).chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     if letters.len() <= most {
         return letters.into_iter().collect();
     }
@@ -40,5 +41,10 @@ mod tests {
         assert_eq!(middle_cut("checkout-empty-state-9f3a1c7e.png", 21), "checkout-e…3a1c7e.png");
         assert_eq!(middle_cut("登录页-深色@2x.png", 44), "登录页-深色@2x.png");
         assert_eq!(middle_cut("a\nb.png", 44), "a b.png");
+        assert_eq!(
+            middle_cut("a\u{202e}gnp.exe", 44),
+            "a\u{fffd}gnp.exe",
+            "what follows in the line would be read from the right"
+        );
     }
 }

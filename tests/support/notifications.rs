@@ -31,6 +31,7 @@ pub struct Notification {
 struct Told {
     all: Vec<Notification>,
     last_id: u32,
+    markup: bool,
 }
 
 /// The daemon; it is gone when dropped.
@@ -54,7 +55,8 @@ const INTERFACE: &str = "org.freedesktop.Notifications";
 #[interface(name = "org.freedesktop.Notifications")]
 impl Daemon {
     fn get_capabilities(&self) -> Vec<String> {
-        ["body", "actions", "persistence"].map(str::to_owned).to_vec()
+        let markup = self.0.lock().expect("nobody panics with it").markup.then_some("body-markup");
+        ["body", "actions", "persistence"].into_iter().chain(markup).map(str::to_owned).collect()
     }
 
     fn get_server_information(&self) -> (String, String, String, String) {
@@ -119,6 +121,14 @@ impl Notifications {
             .await
             .expect("a bus without another notification daemon");
         Self { connection, told }
+    }
+
+    /// From now on the body is markup, as GNOME's and KDE's daemons have it.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn read_markup(&self) {
+        self.told.lock().expect("nobody panics with it").markup = true;
     }
 
     /// Everything that was sent so far, in order; a replaced one stands there twice.

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-type Pages = Arc<Mutex<HashMap<String, (String, Vec<u8>)>>>;
+type Pages = Arc<Mutex<HashMap<String, (&'static str, String, Vec<u8>)>>>;
 
 /// The site; what was asked of it is remembered.
 #[derive(Debug)]
@@ -42,7 +42,19 @@ impl Site {
     /// Never.
     #[must_use]
     pub fn show(&self, path: &str, content_type: &str, bytes: &[u8]) -> String {
-        let page = (content_type.to_owned(), bytes.to_vec());
+        self.say(path, ("200 OK", content_type.to_owned(), bytes.to_vec()))
+    }
+
+    /// Refuses what is asked at a path, whoever asks, in these words; its address.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn refuse(&self, path: &str, content_type: &str, bytes: &[u8]) -> String {
+        self.say(path, ("403 Forbidden", content_type.to_owned(), bytes.to_vec()))
+    }
+
+    fn say(&self, path: &str, page: (&'static str, String, Vec<u8>)) -> String {
         self.pages.lock().expect("nobody panics with it").insert(path.to_owned(), page);
         format!("http://127.0.0.1:{}{path}", self.port)
     }
@@ -65,10 +77,7 @@ fn answer(mut stream: TcpStream, pages: &Pages, asked: &Mutex<Vec<String>>) {
     let path = request.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default().to_owned();
     asked.lock().expect("nobody panics with it").push(path.clone());
     let page = pages.lock().expect("nobody panics with it").get(&path).cloned();
-    let (status, (content_type, bytes)) = match page {
-        Some(page) => ("200 OK", page),
-        None => ("404 Not Found", ("text/plain".to_owned(), Vec::new())),
-    };
+    let (status, content_type, bytes) = page.unwrap_or_else(|| ("404 Not Found", "text/plain".to_owned(), Vec::new()));
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         bytes.len()

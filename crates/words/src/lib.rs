@@ -10,11 +10,22 @@
 mod chinese;
 mod reason;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 pub use reason::reason;
 
 include!(concat!(env!("OUT_DIR"), "/sentences.rs"));
+
+/// A name or an address as it may stand beside other words: in the place of each letter that turns writing around (Unicode Standard
+/// Annex 9, explicit directional formatting) stands a sign, so that `gnp.exe` is not read from the right, and the words behind it are
+/// not either. Letters of every script stay.
+#[must_use]
+pub fn upright(text: &str) -> Cow<'_, str> {
+    let turns = |letter: char| matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.contains(turns) { Cow::Owned(text.replace(turns, "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
 
 /// A language imagepic speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -131,7 +142,7 @@ impl Text {
                 let mut texts = self.texts.iter().flat_map(|texts| &texts.0);
                 match texts.find(|(known, _)| known == name) {
                     Some((_, text)) => out.push_str(&text.to(lang)),
-                    None => out.push_str(self.argument(name).unwrap_or_default()),
+                    None => out.push_str(&upright(self.argument(name).unwrap_or_default())),
                 }
                 rest = &tail[end + 1..];
             } else {
@@ -152,6 +163,13 @@ mod tests {
     fn an_argument_that_looks_like_a_placeholder_is_shown_as_it_is() {
         let text = errors::file_missing("{path}");
         assert_eq!(text.to(Lang::En), "{path} is not there.");
+    }
+
+    #[test]
+    fn a_name_turns_no_sentence_around() {
+        let text = errors::file_missing("a\u{202e}gnp.exe\u{2069}");
+        assert_eq!(text.to(Lang::En), "a\u{fffd}gnp.exe\u{fffd} is not there.");
+        assert_eq!(upright("صور شاشة.png"), "صور شاشة.png");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod encoding;
 mod exchange;
 mod folders;
 mod hands;
+mod hostile;
 mod icon;
 mod instances;
 mod keychain;
