@@ -5,10 +5,14 @@
 
 use crate::sniff;
 
-/// Samsung's phones end whatever they append with it.
-const NOTES: &[u8] = b"SEFT";
-/// Up to so many bytes of theirs are notes on how the picture was taken: private data like any other, which nobody misses.
-const NOTES_AT_MOST: usize = 64 << 10;
+/// Samsung's phones end whatever they append with it, behind a list of all that, which begins with [`LIST`].
+const END: &[u8] = b"SEFT";
+const LIST: &[u8] = b"SEFH";
+/// Nearly every picture of theirs has notes on how it was taken: private data like any other, which nobody misses. A sound, a map of
+/// depths or what makes an edit undone is longer than so many bytes.
+const NOTE: usize = 4 << 10;
+/// Nor are all of them together longer.
+const NOTES: usize = 64 << 10;
 /// Places that look like the beginning of a film and are looked at.
 const TRIES: usize = 16;
 
@@ -35,7 +39,7 @@ pub enum What {
 }
 
 impl Behind {
-    /// `None` where there is nothing, padding, or nothing but notes of a camera.
+    /// `None` where there is nothing, padding, or nothing but short notes of a camera.
     pub(super) fn of(tail: &[u8]) -> Option<Self> {
         let padding = tail.iter().take_while(|byte| **byte == 0).count();
         let first = &tail[padding..];
@@ -46,11 +50,36 @@ impl Behind {
             (true, true) => What::FilmAndPicture,
             (true, false) => What::Film,
             (false, true) => What::Picture,
-            (false, false) if first.len() <= NOTES_AT_MOST && first.ends_with(NOTES) => return None,
+            (false, false) if only_notes(tail, padding).is_some() => return None,
             (false, false) => What::Data,
         };
         Some(Self { what, bytes: tail.len() as u64 })
     }
+}
+
+/// `None` unless a phone's own list names every byte behind so much `padding` as part of something short. The list, in numbers of four
+/// bytes with the least first: [`LIST`], a version, how many there are; for each its kind, how far before the list it begins, and its
+/// length; then the list's length, and [`END`] (ExifTool's `Samsung.pm`).
+fn only_notes(tail: &[u8], padding: usize) -> Option<()> {
+    let number = |bytes: &[u8], at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize);
+    let body = tail.strip_suffix(END).filter(|body| body.len() <= NOTES)?;
+    let (body, length) = (body.get(..body.len().checked_sub(4)?)?, number(body, body.len() - 4)?);
+    let (notes, list) = body.split_at(body.len().checked_sub(length)?);
+    let (count, all) = (number(list, 8).filter(|_| list.starts_with(LIST))?, list.get(12..)?);
+    let mut named = Vec::new();
+    if Some(all.len()) != count.checked_mul(12) {
+        return None;
+    }
+    for entry in all.chunks_exact(12) {
+        let begin = notes.len().checked_sub(number(entry, 4)?)?;
+        named.push(begin..begin.checked_add(number(entry, 8)?.min(NOTE + 1))?);
+    }
+    named.sort_by_key(|note| note.start);
+    let mut at = padding;
+    for note in named {
+        at = (note.start <= at && note.len() <= NOTE).then_some(note.end.max(at))?;
+    }
+    (at == notes.len()).then_some(())
 }
 
 /// A film anywhere in it: makers put a mark of their own, or another picture, before it.

@@ -162,10 +162,25 @@ fn film() -> Vec<u8> {
     [&b"\0\0\0\x18ftypmp42\0\0\0\0isommp42"[..], b"\0\0\0\x10mdatpictures"].concat()
 }
 
+/// What Samsung's phones append: pieces with their names, and the list of them.
+fn samsung(pieces: &[(u16, &str, &[u8])]) -> Vec<u8> {
+    let number = |number: usize| u32::try_from(number).expect("small").to_le_bytes();
+    let kind = |kind: u16| [[0, 0], kind.to_le_bytes()].concat();
+    let whole = |(of, name, data): &(u16, &str, &[u8])| [&kind(*of)[..], &number(name.len()), name.as_bytes(), data].concat();
+    let whole: Vec<_> = pieces.iter().map(whole).collect();
+    let mut list = [&b"SEFH\x6b\0\0\0"[..], &number(pieces.len())].concat();
+    for (at, piece) in pieces.iter().enumerate() {
+        let back = whole[at..].iter().map(Vec::len).sum();
+        list.extend([&kind(piece.0)[..], &number(back), &number(whole[at].len())].concat());
+    }
+    [&whole.concat()[..], &list, &number(list.len()), b"SEFT"].concat()
+}
+
 #[test]
 fn what_goes_with_the_end_of_a_picture_is_known_by_kind_and_size() {
     let another = picture(ImageFormat::Jpeg);
-    let notes = b"\0\0\x01\x0aImage_UTC_Data1700000000000SEFH\x6b\0\0\0SEFT";
+    const TIME: (u16, &str, &[u8]) = (0x0a01, "Image_UTC_Data", b"1700000000000");
+    let notes = samsung(&[TIME, (0x0aa1, "MCC_Data", b"262"), (0x0c61, "Camera_Capture_Mode_Info", b"1")]);
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
         let plain = picture(format);
         let told = |tail: &[u8]| {
@@ -181,11 +196,17 @@ fn what_goes_with_the_end_of_a_picture_is_known_by_kind_and_size() {
         let both = [&another[..], &film()].concat();
         assert_eq!(told(&both), Some((What::FilmAndPicture, size(&both))));
         // Samsung's: notes, a mark, the film, and a list of all that.
-        let marked = [&b"\0\0\x30\x0aMotionPhoto_Data"[..], &film(), notes].concat();
+        let marked = [&b"\0\0\x30\x0aMotionPhoto_Data"[..], &film(), &notes].concat();
         assert_eq!(told(&marked), Some((What::Film, size(&marked))));
         let archive = b"PK\x03\x04 and what somebody hid there; no ftyp that is one";
         assert_eq!(told(archive), Some((What::Data, size(archive))));
-        assert_eq!(told(notes), None, "a camera's notes are private data and nothing else");
+        assert_eq!(told(&notes), None, "a camera's notes are private data and nothing else");
+        let sound = samsung(&[TIME, (0x0100, "SoundShot_000", &[7; 8000])]);
+        let hidden = [b"what somebody hid there", &notes[..]].concat();
+        let ends_alike = [&archive[..], b"SEFT"].concat();
+        for (what, tail) in [("a sound", sound), ("what no list names", hidden), ("the same end", ends_alike)] {
+            assert_eq!(told(&tail), Some((What::Data, size(&tail))), "{what}");
+        }
         assert_eq!(super::behind(&plain), None);
         assert_eq!(super::behind(&[&plain[..], &[0; 8]].concat()), None, "padding");
     }
