@@ -86,6 +86,10 @@ pub(crate) fn pressed(app: &AppHandle, button: Button) {
                 Ok(())
             });
         }
+        Button::Browse(id) => {
+            let engine = engine(app);
+            perform(app, async move { crate::open::upload(&engine, id).await });
+        }
         Button::Undo(ids) => {
             let (handle, engine) = (app.clone(), engine(app));
             perform(app, async move {

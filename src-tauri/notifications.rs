@@ -103,6 +103,8 @@ pub(crate) enum Button {
     CopyOpening(Vec<i64>),
     /// Leads to where the folder of this upload is opened to everybody.
     OpenFolder(i64),
+    /// Opens the link of this upload in the browser.
+    Browse(i64),
     Undo(Vec<i64>),
     Retry(Vec<i64>),
     Offer {

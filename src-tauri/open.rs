@@ -2,9 +2,18 @@
 
 use std::path::Path;
 
+use imagepic_core::engine::Engine;
 use imagepic_core::{Code, Error, Result};
 use imagepic_words::library as words;
 use tauri::Url;
+
+/// Opens an upload's link in the person's browser; where it leads nowhere any more, a notice says so a moment later.
+pub(crate) async fn upload(engine: &Engine, id: i64) -> Result<()> {
+    let link = engine.uploads().link(id).await?;
+    in_browser(&link.url).await?;
+    engine.uploads().see_whether_there(&[id]);
+    Ok(())
+}
 
 /// Opens a web address in the person's browser.
 pub(crate) async fn in_browser(url: &str) -> Result<()> {

@@ -108,10 +108,7 @@ pub(crate) async fn library_rename(shell: State<'_, Shell>, id: i64, name: Strin
 
 #[tauri::command]
 pub(crate) async fn library_open(shell: State<'_, Shell>, id: i64) -> Answer<()> {
-    let link = shell.answer(shell.engine.uploads().link(id).await)?;
-    shell.answer(open::in_browser(&link.url).await)?;
-    shell.engine.uploads().see_whether_there(&[id]);
-    Ok(())
+    shell.answer(open::upload(&shell.engine, id).await)
 }
 
 #[tauri::command]

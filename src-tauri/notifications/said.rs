@@ -81,6 +81,12 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
     if !ours.is_empty() {
         buttons.push((words::undo().to(lang), Button::Undo(ours)));
     }
+    if let [only] = done[..]
+        && !only.closed
+        && unlinked.is_none()
+    {
+        buttons.push((words::open().to(lang), Button::Browse(only.id)));
+    }
     buttons.push((words::show_in_library().to(lang), Button::Open(Name::Library)));
     Some(Notification {
         matter: Matter::Batch(batch.batch),

@@ -56,7 +56,7 @@ fn one_link_says_which_in_what_form_and_for_how_long() {
     assert_eq!(said.title, "Link copied");
     assert_eq!(said.body, "checkout-empty-state.png · Markdown\nOpens for 7 days");
     assert_eq!(said.buttons[0], ("Undo".to_owned(), Button::Undo(vec![1])));
-    assert_eq!((labels(&said), said.opens), (vec!["Undo", "Show in library"], Some(Name::Library)));
+    assert_eq!((labels(&said), said.opens), (vec!["Undo", "Open", "Show in library"], Some(Name::Library)));
     assert_eq!(said.weight, Weight::Result);
 
     let said = settled(&done, Format::Markdown, NOW, Lang::ZhCn).expect("something to say");
@@ -115,6 +115,7 @@ fn a_link_that_could_not_be_made_does_not_count_as_copied() {
     let two = || vec![upload(1, "a.png", Stage::Done), upload(2, "订单列表.png", Stage::Done)];
     let said = settled(&Settled { without_link: vec![2], ..batch(two(), true) }, Format::Url, NOW, Lang::En).expect("a word");
     assert_eq!(said.title, "1 of 2 links copied, 1 could not be made");
+    assert!(!labels(&said).contains(&"Open"), "which of them?");
     assert!(said.body.contains("No link of 订单列表.png could be made just now"), "{}", said.body);
     let said =
         settled(&Settled { without_link: vec![1, 2], ..batch(two(), false) }, Format::Url, NOW, Lang::ZhCn).expect("a word");
@@ -143,7 +144,7 @@ fn an_image_that_was_there_before_cannot_be_undone_from_here() {
     reused.reused = true;
     let said = settled(&batch(vec![reused], true), Format::Url, NOW, Lang::En).expect("something to say");
     assert!(said.body.ends_with("its link is used again"), "{}", said.body);
-    assert_eq!(labels(&said), ["Show in library"]);
+    assert_eq!(labels(&said), ["Open", "Show in library"]);
 }
 
 #[test]

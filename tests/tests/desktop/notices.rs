@@ -31,6 +31,28 @@ async fn undo_takes_the_object_out_of_the_bucket_gives_the_clipboard_back_and_sa
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn open_leads_to_the_picture_in_the_browser() {
+    let mut desktop = Desktop::start().await;
+    let outside = crate::uploads::Outside::of(&mut desktop).await;
+    let app = desktop.launch::<&str>(&[]).await;
+    let mut last = None;
+    for (language, quit, copied, open) in [("en", "Quit", "Link copied", "Open"), ("zh-CN", "退出", "已复制 1 个链接", "打开")]
+    {
+        set(&desktop, "general.language", language);
+        desktop.tray().wait_for(&[quit]).await;
+        let picture = pictures::png(310, 60, if last.is_none() { 40 } else { 41 });
+        assert!(desktop.start_app(&[desktop.file("shot.png", &picture)]).wait_for_end().await.success());
+        let told = desktop.notifications().wait_for("the link", |told| told.summary == copied).await;
+        let link = link_on_clipboard(&desktop, last.as_deref()).await;
+        desktop.notifications().press(&told, open).await;
+        assert_eq!(outside.browsed().await, link);
+        gives_back_png(&link, &picture).await;
+        last = Some(link);
+    }
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_result_takes_the_place_of_the_last_one() {
     let desktop = Desktop::start().await;
     let app = desktop.launch::<&str>(&[]).await;
@@ -248,7 +270,7 @@ async fn in_chinese_results_take_each_others_place_and_quiet_mode_still_asks() {
     assert!(shown.iter().all(|told| told.summary == "已复制 1 个链接"), "{shown:?}");
     assert_eq!((shown[0].replaces, shown[1].replaces), (0, shown[0].id), "{shown:?}");
     let labels: Vec<_> = shown[1].actions.iter().map(|(_, label)| label.as_str()).filter(|label| !label.is_empty()).collect();
-    assert_eq!(labels, ["撤销", "在图库中显示"]);
+    assert_eq!(labels, ["撤销", "打开", "在图库中显示"]);
     desktop.notifications().press(&shown[1], "撤销").await;
     desktop.notifications().wait_for("it is gone", |told| told.summary == "已删除 1 个上传").await;
 

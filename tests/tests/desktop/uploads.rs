@@ -119,7 +119,7 @@ async fn uploads_are_filtered_and_many_at_once_are_renewed_copied_deleted_and_ta
 }
 
 /// The desktop's browser and its file manager, which write down what they are asked to show.
-struct Outside {
+pub(crate) struct Outside {
     browsed: PathBuf,
     shown: Arc<Mutex<Vec<String>>>,
     _bus: zbus::Connection,
@@ -135,7 +135,7 @@ impl FileManager {
 }
 
 impl Outside {
-    async fn of(desktop: &mut Desktop) -> Self {
+    pub(crate) async fn of(desktop: &mut Desktop) -> Self {
         let browsed = desktop.machine.dir().join("browsed");
         // What is set for our own windows alone, a browser would suffer from.
         let script =
@@ -156,7 +156,7 @@ impl Outside {
     }
 
     /// What the browser opened since the last time.
-    async fn browsed(&self) -> String {
+    pub(crate) async fn browsed(&self) -> String {
         let text = eventually("the browser to be asked", async || {
             fs::read_to_string(&self.browsed).ok().filter(|text| text.ends_with('\n'))
         });
