@@ -11,6 +11,7 @@ mod drop;
 mod encoding;
 mod exchange;
 mod folders;
+mod guards;
 mod hands;
 mod hostile;
 mod icon;
