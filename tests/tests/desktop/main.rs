@@ -7,6 +7,7 @@ mod clipboard;
 mod company;
 mod copying;
 mod crash;
+mod crowd;
 mod drop;
 mod encoding;
 mod exchange;
