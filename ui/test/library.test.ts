@@ -309,6 +309,57 @@ describe("the library", () => {
     expect(view.find("dialog").exists()).toBe(false);
   });
 
+  it("says before a rename whose name it is: of all uploads of those bytes, or of somebody else, where it leads to the bucket", async () => {
+    await open();
+    const truth = library("", false).library_details!;
+    answers.library_details = async (args) => ({ ...(await truth(args)), shared: 2 });
+    await cell(99).trigger("click");
+    await settle();
+    expect(view.find(".details .props").text()).toContain("2 other uploads of the same image");
+    await press("F2");
+    expect(view.find("dialog").text()).toContain("2 other uploads of the same image share this object and get its new name. Links to the old name end.");
+    await view.find("dialog .btn").trigger("click");
+    await settle();
+    answers.library_details = async (args) => ({ ...(await truth(args)), created: false });
+    await cell(100).trigger("click");
+    await press("F2");
+    const dialog = view.find("dialog");
+    expect([dialog.find("[role=status]").text(), dialog.find("input").exists()]).toEqual(["This object was in the bucket before it was uploaded from this computer, and others may use its name. Rename it in its bucket.", false]);
+    await dialog.find("form").trigger("submit");
+    await settle();
+    expect([view.find("dialog").exists(), sentTo("library_rename"), route.value.at]).toEqual([false, [], "buckets"]);
+    go({ at: "uploads", shelf: "all" });
+    Object.assign(answers, { library_details: truth });
+    await settle();
+  });
+
+  it("says in words what becomes of a paste, to the eye and to a screen reader, in both languages", async () => {
+    await open();
+    const region = view.find('.given[role="status"]');
+    expect([region.exists(), region.text(), region.attributes("aria-live")]).toEqual([true, "", "polite"]);
+    const sending = upload(901, "a.png", 100, { batch: 90, stage: "sending", sent: 40 });
+    tell("engine", { type: "upload", ...sending });
+    await settle();
+    // A share that changes ten times a second is for the eye.
+    expect([region.text(), view.find(".note.floating").text()]).toEqual(["Uploading 1 image…", "Uploading 1 of 1 · 40 %"]);
+    i18n.global.locale.value = "zh-CN";
+    await settle();
+    expect(region.text()).toBe("正在上传 1 张图片…");
+    const done = { ...sending, stage: "done" as const, sent: 100, done_at: NOW };
+    tell("engine", { type: "settled", batch: 90, uploads: [done], refused: [], copied: true });
+    await settle();
+    expect([region.text(), view.find(".note.floating").text()]).toEqual(["链接已复制", "链接已复制"]);
+    i18n.global.locale.value = "en";
+    await settle();
+    expect(region.text()).toBe("Link copied");
+    // What failed stays, and goes with Escape.
+    tell("engine", { type: "upload", ...upload(902, "b.png", 100, { batch: 91, stage: "failed", message: "No answer (504), 5 tries" }) });
+    await settle();
+    expect(region.text()).toBe("1 upload failed. No answer (504), 5 tries");
+    await press("Escape");
+    expect([region.text(), view.find(".note.floating").exists()]).toEqual(["", false]);
+  });
+
   it("follows uploads as they go", async () => {
     await open();
     tell("engine", { type: "progress", id: 98, sent: 720_000, total: 900_000 });

@@ -3,3 +3,5 @@
 import { frame } from "@/state/frame";
 
 frame.next = queueMicrotask;
+// Nothing has a place in jsdom.
+Element.prototype.scrollIntoView ??= () => {};

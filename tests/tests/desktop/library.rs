@@ -167,6 +167,34 @@ async fn a_renamed_upload_opens_under_its_new_name_and_a_hostile_one_breaks_noth
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_was_uploaded_twice_is_one_object_whose_name_both_have() {
+    let desktop = Desktop::start().await;
+    let file = desktop.file("twice.png", &pictures::png(14, 60, 60));
+    for _ in 0..2 {
+        desktop.imagepic(&["upload", file.to_str().expect("plain")]).success();
+    }
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    for (language, title, shares, renames, name) in [
+        ("en", "Library", "1 other upload of the same image shares this object", "Rename", "both.png"),
+        ("zh-CN", "图库", "同一图片的另外 1 个上传共用这个对象", "重命名", "两个.png"),
+    ] {
+        let window = crate::hands::speaks(&desktop, language, title).await;
+        // The newer one, which found the bytes there already.
+        click(&session, ".cell").await;
+        display::press(&desktop.machine, &window, "F2");
+        session.text_with("whose name it is", |text| text.contains(shares)).await;
+        crate::hands::type_over(&session, "dialog input", name).await;
+        session.press(renames).await;
+        let names = "[...document.querySelectorAll('.tile .name')].map((one) => one.title).join()";
+        crate::hands::until(&session, "both to have it", &format!("{names} === '{name},{name}'")).await;
+        assert_eq!(desktop.keys(BUCKET), [name]);
+        let uploads = desktop.imagepic(&["history", "--json"]).success().json();
+        assert_eq!((&uploads[0]["key"], &uploads[1]["key"]), (&name.into(), &name.into()));
+    }
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_library_of_a_hundred_thousand_opens_and_scrolls() {
     let desktop = Desktop::start().await;
     let file = desktop.file("a.png", &pictures::png(17, 50, 50));

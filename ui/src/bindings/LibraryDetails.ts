@@ -23,6 +23,10 @@ unchanged: boolean,
  */
 created: boolean, 
 /**
+ * Other uploads of the same bytes whose object it is too: another name is theirs as well.
+ */
+shared: number, 
+/**
  * Links end by themselves.
  */
 signed: boolean, 

@@ -93,7 +93,7 @@ export function library(state: string, zh: boolean): Answers {
       const url = `https://s3.atelier.example/assets/${one.key}${one.expires_at === null ? "" : "?X-…"}`;
       const stem = one.name.replace(/\.\w+$/, "").slice(0, 60);
       const lines = [["url", url], ["markdown", `![${stem}](${url})`], ["html", `<img src="${url}" alt="${stem}" width="1440" height="900">`], ["bbcode", `[img]${url}[/img]`], ["css", `url("${url}")`], ["jsx", `<img src="${url}" alt="${stem}" />`], ["custom:Docusaurus", `<Img src={useBaseUrl("${url}")} />`]] as const;
-      return { upload: one, sha256: "9f3a1c7eb04d55c1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5c81e6a25", unchanged: id % 3 !== 0, created: true, signed: one.expires_at !== null, file: id % 2 ? `/home/mei/Pictures/${one.name}` : null,
+      return { upload: one, sha256: "9f3a1c7eb04d55c1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5c81e6a25", unchanged: id % 3 !== 0, created: true, shared: 0, signed: one.expires_at !== null, file: id % 2 ? `/home/mei/Pictures/${one.name}` : null,
         lines: one.stage === "done" ? lines.map(([format, text]) => ({ format: format as Format, text })) : [], message: null };
     },
     library_check: () => "there",

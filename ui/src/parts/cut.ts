@@ -1,19 +1,21 @@
 /** Letters of the end that always show: an extension and what tells one screenshot from the next. */
 const KEPT = 9;
 
-/** The name in `width`, its middle replaced by one ellipsis where it is too long. */
-export function cut(name: string, width: number, measure: (text: string) => number): string {
+/** The name in `width`, its middle replaced by one ellipsis where it is too long; `share` of what is left is its end. */
+export function cut(name: string, width: number, measure: (text: string) => number, share = 0): string {
   if (width <= 0 || measure(name) <= width) return name;
   const letters = Array.from(name);
-  const end = letters.slice(-KEPT).join("");
-  let [fits, not] = [0, letters.length - KEPT];
-  const shortened = (count: number) => `${letters.slice(0, count).join("").trimEnd()}…${end}`;
+  let [fits, not] = [KEPT, letters.length];
+  const shortened = (count: number) => {
+    const end = Math.min(count - 1, Math.max(KEPT, Math.round(count * share)));
+    return `${letters.slice(0, count - end).join("").trimEnd()}…${letters.slice(-end).join("").trimStart()}`;
+  };
   while (not - fits > 1) {
     const middle = (fits + not) >> 1;
     if (measure(shortened(middle)) <= width) fits = middle;
     else not = middle;
   }
-  return shortened(Math.max(1, fits));
+  return shortened(Math.max(KEPT + 1, fits));
 }
 
 let pen: CanvasRenderingContext2D | null = null;

@@ -98,6 +98,8 @@ pub struct LibraryDetails {
     pub unchanged: bool,
     /// This home put the object there, so it may remove and rename it.
     pub created: bool,
+    /// Other uploads of the same bytes whose object it is too: another name is theirs as well.
+    pub shared: u32,
     /// Links end by themselves.
     pub signed: bool,
     /// The file it came from, where that is still there; to be shown, since a name need not be text.
@@ -267,10 +269,12 @@ impl Library {
             Some(Err(error)) => (Vec::new(), row.expires_at.is_some(), Some(error.message(inner.hub.lang()))),
             None => (Vec::new(), false, None),
         };
+        let sharing = inner.sharing(&row).await?;
         Ok(LibraryDetails {
             sha256: hex::encode(row.prepared),
             unchanged: row.original == row.prepared,
-            created: row.created,
+            created: row.created || sharing.iter().any(|other| other.created),
+            shared: u32::try_from(sharing.len()).unwrap_or(u32::MAX),
             upload: inner.hub.view(&row),
             signed,
             file,
@@ -348,8 +352,9 @@ impl Library {
         self.inner.leavers.hurry();
     }
 
-    /// Gives the object of an upload another name in its folder; an extension that is left out stays. Links to the old name end. Only
-    /// for what this home put there and nobody has changed since.
+    /// Gives the object of an upload another name in its folder; an extension that is left out stays. Other uploads of the same bytes,
+    /// whose object it is too, have that name with it. Links to the old name end. Only for what this home put there and nobody has changed
+    /// since.
     ///
     /// # Errors
     /// `NoSuchUpload`; `BadRequest` for a name that is none; `NameTaken`; `StoreRefused` where the object is not this home's or another

@@ -117,6 +117,18 @@ fn brief(sql: &rusqlite::Row<'_>) -> rusqlite::Result<Brief> {
     })
 }
 
+/// An object keeps the mark of the row that put it, whatever it is called: rows that are gone go with it to its new name, so that it is
+/// still known as this home's when the last upload of it is deleted.
+fn marks_follow(connection: &Connection, id: i64, old: &str, new: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE uploads SET key = ?3 WHERE state = 'gone' AND key = ?2 \
+             AND (bucket, destination) = (SELECT bucket, destination FROM uploads WHERE id = ?1)",
+        )?
+        .execute(params![id, old, new])
+        .map(drop)
+}
+
 impl Journal {
     /// Rows in brief after a number, in the order of their numbers; not those that are gone.
     ///
@@ -329,6 +341,7 @@ impl Journal {
                     ))?
                     .execute(params![one.id, one.old, one.new, one.name, one.folder, one.etag, one.expires_at])?;
                 if changed > 0 {
+                    marks_follow(connection, one.id, &one.old, &one.new)?;
                     rows.extend(all(connection, "WHERE id = ?1", [one.id])?.into_iter().inspect(|row| own.note(row)));
                 }
             }
@@ -353,6 +366,7 @@ impl Journal {
             if changed == 0 {
                 return Ok(None);
             }
+            marks_follow(connection, id, &old, &new)?;
             Ok(all(connection, "WHERE id = ?1", [id])?.pop().inspect(|row| own.note(row)))
         })
         .await

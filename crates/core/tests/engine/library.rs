@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use imagepic_core::Code;
+use imagepic_core::destination::{Destination, Names};
 use imagepic_core::engine::library::{LibraryQuery, Presence};
-use imagepic_core::engine::{Engine, Role};
+use imagepic_core::engine::{Draft, Engine, Role};
 use imagepic_core::event::{Event, Stage};
 use imagepic_core::store::Store as _;
 
@@ -208,6 +209,89 @@ async fn a_renamed_upload_opens_under_its_new_name_alone() {
     engine.library().leave_now();
     objects(&remote, 1).await;
     engine.close().await;
+}
+
+#[tokio::test]
+async fn uploads_of_the_same_bytes_are_one_object_and_get_its_new_name_together() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = place.with(&remote).await;
+    let (first, other) = (uploaded(&engine, &["a.png", "b.png"]).await, uploaded(&engine, &["a.png"]).await[0]);
+    let (first, beside) = (first[0], first[1]);
+    let key = async |id: i64| engine.uploads().get(id).await.expect("it is there").key;
+    assert_eq!(key(first).await, key(other).await, "the same bytes are not sent twice");
+    for id in [first, other] {
+        let details = engine.library().details(id).await.expect("details");
+        assert_eq!((details.shared, details.created), (1, true), "it is told before, and this home put it there");
+    }
+    assert_eq!(engine.library().details(beside).await.expect("details").shared, 0);
+    let mut events = engine.subscribe();
+    // By the one that was taken second, whose bytes were there already.
+    let now = engine.library().rename(other, "better.png").await.expect("renamed");
+    assert_eq!(
+        (key(first).await, engine.uploads().get(first).await.expect("there").name),
+        (now.key.clone(), "better.png".to_owned())
+    );
+    let told = async {
+        loop {
+            if let Ok(Event::Upload(upload)) = events.recv().await
+                && upload.id == first
+                && upload.key == now.key
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), told).await.expect("windows hear it of both");
+    assert_eq!(remote.keys().await.len(), 2, "nothing stays under the old name");
+    for id in [first, other] {
+        assert_eq!(get(&engine.uploads().link(id).await.expect("a link").url).await.2, image(1, 4000));
+    }
+    // The one that brought it is forgotten: the object is still this home's, to be renamed and deleted.
+    engine.library().forget(&[first]).await.expect("forgotten");
+    engine.library().leave_now();
+    gone(&engine, first).await;
+    assert_eq!(engine.library().details(other).await.expect("details").shared, 0);
+    engine.library().rename(other, "best.png").await.expect("renamed");
+    engine.library().delete(&[other]).await.expect("deleted");
+    engine.library().leave_now();
+    objects(&remote, 1).await;
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn an_object_that_another_home_put_there_is_not_renamed_and_that_is_known_before() {
+    let (elsewhere, place, remote) = (Place::new(), Place::new(), Remote::start().await);
+    let engine = elsewhere.with(&remote).await;
+    plainly_named(&engine).await;
+    let before = uploaded(&engine, &["a.png"]).await[0];
+    let key = engine.uploads().get(before).await.expect("it is there").key;
+    engine.close().await;
+    let engine = place.with(&remote).await;
+    plainly_named(&engine).await;
+    let ids = uploaded(&engine, &["a.png"]).await;
+    assert_eq!(engine.uploads().get(ids[0]).await.expect("it is there").key, key);
+    let details = engine.library().details(ids[0]).await.expect("details");
+    assert_eq!((details.shared, details.created), (0, false));
+    let refused = engine.library().rename(ids[0], "mine.png").await.expect_err("it is somebody else's");
+    assert_eq!(refused.code, Code::StoreRefused);
+    assert_eq!(remote.keys().await, [key]);
+    engine.close().await;
+}
+
+async fn plainly_named(engine: &Engine) {
+    let team = engine.destinations().resolve("Team").expect("a destination");
+    let names = Names { file: "{stem}.{ext}".to_owned(), ..team.names.clone() };
+    engine.destinations().save(Draft { destination: Destination { names, ..team }, secret: None }).await.expect("saved");
+}
+
+/// Waits until the row of an upload is gone.
+async fn gone(engine: &Engine, id: i64) {
+    let gone = async {
+        while engine.uploads().get(id).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("its row goes");
 }
 
 #[tokio::test]

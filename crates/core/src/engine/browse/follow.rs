@@ -26,7 +26,7 @@ impl Inner {
     }
 
     /// The finished uploads whose objects these are.
-    async fn uploads_of(&self, id: &str, bucket: &str, keys: Vec<String>) -> Result<Vec<Row>> {
+    pub(in crate::engine) async fn uploads_of(&self, id: &str, bucket: &str, keys: Vec<String>) -> Result<Vec<Row>> {
         let mut rows = self.journal.naming_any(bucket.to_owned(), keys).await?;
         if rows.is_empty() {
             return Ok(rows);
@@ -50,7 +50,14 @@ impl Inner {
     ///
     /// # Errors
     /// The journal's: the object should stay where it was then.
-    pub(super) async fn uploads_follow(&self, id: &str, bucket: &str, from: &str, to: &str, etag: Option<&str>) -> Result<()> {
+    pub(in crate::engine) async fn uploads_follow(
+        &self,
+        id: &str,
+        bucket: &str,
+        from: &str,
+        to: &str,
+        etag: Option<&str>,
+    ) -> Result<()> {
         let rows = self.uploads_of(id, bucket, vec![from.to_owned()]).await?;
         let mut moved = Vec::with_capacity(rows.len());
         for row in rows {

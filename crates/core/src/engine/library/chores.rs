@@ -260,7 +260,7 @@ impl Inner {
         let Some(object) = object else {
             return Err(Error::new(Code::NoSuchObject, words::object_gone(&row.key, &row.bucket)));
         };
-        if !row.created {
+        if !row.created && !self.sharing(&row).await?.iter().any(|other| other.created) {
             return Err(Error::new(Code::StoreRefused, words::not_ours(&row.key)));
         }
         if !self.queue.may_remove(&row, &naming, &object) {
@@ -281,13 +281,18 @@ impl Inner {
         };
         let shown = new.rsplit('/').next().unwrap_or(&new).to_owned();
         let etag = copied.etag.or_else(|| row.etag.clone());
-        let Some(now) = self.journal.renamed(id, row.key.clone(), new.clone(), shown, etag).await? else {
+        let Some(now) = self.journal.renamed(id, row.key.clone(), new.clone(), shown, etag.clone()).await? else {
             store.remove(&row.bucket, &new).await?;
             self.journal.end_chores(vec![id], ChoreKind::Rename).await?;
             return Err(Error::new(Code::NoSuchUpload, errors::no_such_upload(id)));
         };
         self.hub.take(&now, false);
-        match self.remove_old(&row, &naming).await {
+        let left = match self.uploads_follow(&row.destination, &row.bucket, &row.key, &new, etag.as_deref()).await {
+            Ok(()) => self.remove_old(&row).await,
+            // Both names stay.
+            Err(error) => Err(error),
+        };
+        match left {
             Ok(()) => self.journal.end_chores(vec![id], ChoreKind::Rename).await?,
             // The upload has its new name; the object under the old one goes at the next start.
             Err(error) => self.notice(&error),
@@ -300,10 +305,17 @@ impl Inner {
         self.row(id).await
     }
 
-    /// After a rename: the object under the old name goes, unless somebody else counts on it.
-    async fn remove_old(&self, before: &Row, naming: &[Row]) -> Result<()> {
-        let others: Vec<Row> = naming.iter().filter(|other| other.id != before.id).cloned().collect();
-        if let Some(other) = self.queue.sharer(before, &others) {
+    /// Other finished uploads whose object is this one's: the same bytes were taken more than once.
+    pub(super) async fn sharing(&self, row: &Row) -> Result<Vec<Row>> {
+        let mut rows = self.uploads_of(&row.destination, &row.bucket, vec![row.key.clone()]).await?;
+        rows.retain(|other| other.id != row.id);
+        Ok(rows)
+    }
+
+    /// After a rename: the object under the old name goes, unless somebody else counts on it who did not follow.
+    async fn remove_old(&self, before: &Row) -> Result<()> {
+        let naming = self.journal.naming(before.bucket.clone(), before.key.clone()).await?;
+        if let Some(other) = self.queue.sharer(before, &naming) {
             return self.journal.pass_on(other.id).await;
         }
         self.stores.of(&before.destination).await?.remove(&before.bucket, &before.key).await
