@@ -93,6 +93,66 @@ describe("the welcome", () => {
     expect([told().exists(), view.find(".proof").exists()]).toEqual([false, true]);
   });
 
+  it("takes back what was wrong once the field is another, or is given up with Escape", async () => {
+    const wrong = () => view.findAll("[role=alert]").length;
+    await open("wel-here-1");
+    await view.find('input[value="team"]').setValue(true);
+    answers.probe_team = () => Promise.reject(refusal("Nobody answers at nowhere.example.", "server", "unreachable"));
+    await view.find("#field-server").setValue("https://nowhere.example");
+    await press("Continue");
+    expect(wrong()).toBe(1);
+    await view.find('input[value="here"]').setValue(true);
+    await view.find('input[value="team"]').setValue(true);
+    expect(wrong()).toBe(0);
+    view.unmount();
+
+    await open("wel-team-1");
+    step.value = 2;
+    await flushPromises();
+    await view.find("#field-phone").setValue("13800138000");
+    await view.find("#field-password").setValue("wrong");
+    await view.find(".foot .primary").trigger("click");
+    await flushPromises();
+    expect(wrong()).toBe(1);
+    await view.find("#field-password").setValue("other");
+    expect(wrong()).toBe(0);
+
+    step.value = 3;
+    await flushPromises();
+    await vi.advanceTimersByTimeAsync(1000);
+    answers.make_bucket = () => Promise.reject(refusal("A bucket’s name has no capitals.", "bucket"));
+    for (const leave of ["type", "Escape"]) {
+      await press("New bucket…");
+      await view.find("#field-bucket").setValue("Mine");
+      await view.find(".pick form").trigger("submit");
+      await flushPromises();
+      expect(view.text()).toContain("no capitals");
+      if (leave === "type") await view.find("#field-bucket").setValue("mine");
+      else await view.find("#field-bucket").trigger("keydown", { key: "Escape" });
+      expect(view.text()).not.toContain("no capitals");
+      if (leave === "type") await view.find("#field-bucket").trigger("keydown", { key: "Escape" });
+    }
+    expect([sentTo("close_window"), view.find(".pick form").exists()]).toEqual([[], false]);
+  });
+
+  it("closes with Escape what it told first, and itself then", async () => {
+    await open("wel-here-1");
+    tell("engine", { type: "upload", ...upload(10, "b.png", 100, { batch: 10, stage: "failed", message: "No answer (504), 5 tries" }) });
+    await flushPromises();
+    const escape = async () => {
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }));
+      await flushPromises();
+    };
+    expect(view.find(".note.floating").exists()).toBe(true);
+    await escape();
+    expect([view.find(".note.floating").exists(), sentTo("close_window").length]).toEqual([false, 0]);
+    said.text = "Something went wrong.";
+    await escape();
+    expect([said.text, sentTo("close_window").length]).toEqual(["", 0]);
+    await escape();
+    expect(sentTo("close_window")).toHaveLength(1);
+  });
+
   it("leads through this computer to an upload whose link opens, and asks nothing it need not", async () => {
     await open("wel-here-1");
     await press("Continue");
@@ -177,6 +237,25 @@ describe("the welcome", () => {
     const kept = sentTo("keep_welcome");
     expect(kept.length).toBeGreaterThan(0);
     expect(JSON.stringify(kept)).not.toContain("hunter2");
+  });
+
+  it("is over once it was finished, also where the step before is still being written down", async () => {
+    await open("wel-here-1");
+    step.value = 6;
+    await flushPromises();
+    const order: string[] = [];
+    let written = () => {};
+    answers.keep_welcome = async () => {
+      await new Promise<void>((done) => (written = done));
+      order.push("kept");
+    };
+    answers.finish_welcome = () => void order.push("finished");
+    await press("Skip");
+    await press("Done");
+    expect(order).toEqual([]);
+    written();
+    await flushPromises();
+    expect(order).toEqual(["kept", "finished"]);
   });
 
   it("says at its place what an address refuses", async () => {

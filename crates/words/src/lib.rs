@@ -123,6 +123,16 @@ impl Text {
         self.fill(template, lang)
     }
 
+    /// The same, said to somebody who has the form it is about before them: without the way there, where the sentence names one.
+    #[must_use]
+    pub fn at_hand(mut self) -> Self {
+        let at_hand = format!("{}_here", self.key);
+        if sentence(&at_hand).is_some() {
+            self.key = at_hand;
+        }
+        self
+    }
+
     fn argument(&self, name: &str) -> Option<&str> {
         self.args.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }

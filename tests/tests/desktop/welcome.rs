@@ -37,6 +37,7 @@ struct Words {
     register: &'static str,
     test: &'static str,
     wrong_key: &'static str,
+    elsewhere: &'static str,
     writable: &'static str,
     readers: &'static str,
     habits: &'static str,
@@ -54,6 +55,7 @@ const EN: Words = Words {
     register: "Register",
     test: "Test and continue",
     wrong_key: "The secret key is wrong",
+    elsewhere: "in the settings of this destination",
     writable: "You may write to",
     readers: "Who will open your links?",
     habits: "How you work",
@@ -71,6 +73,7 @@ const ZH: Words = Words {
     register: "注册",
     test: "测试并继续",
     wrong_key: "私有密钥有误",
+    elsewhere: "在此上传目标的设置中",
     writable: "你可以写入",
     readers: "谁会打开你的链接？",
     habits: "你的习惯",
@@ -223,8 +226,18 @@ async fn from_a_key_to_a_link(words: &Words) {
     session.press(words.go_on).await;
     fill(&session, "endpoint", &store.endpoint()).await;
     fill(&session, "region", "us-east-1").await;
-    fill(&session, "access_key", &store.access_key).await;
+    fill(&session, "access_key", "AKIANOBODYKNOWSIT").await;
     fill(&session, "secret", "not-the-secret-key").await;
+    session.press(words.test).await;
+    // Of the field that is there, and not of a window that is not open; what was tried lies in sight, and goes once the field is another.
+    let said = session.text_with("the key that nobody knows", |text| text.contains("AKIANOBODYKNOWSIT")).await;
+    assert!(!said.contains(words.elsewhere), "{said}");
+    let in_sight = "(() => { const box = document.querySelector('.wel > .body').getBoundingClientRect(); \
+         const told = document.querySelector('.wel > .body > .note.danger')?.getBoundingClientRect(); \
+         return told && told.top >= box.top && told.bottom <= box.bottom + 1; })()";
+    crate::hands::until(&session, "what was tried in sight", in_sight).await;
+    fill(&session, "access_key", &store.access_key).await;
+    crate::hands::until(&session, "nothing red any more", "!document.querySelector('.error, .danger')").await;
     session.press(words.test).await;
     session.text_with("the wrong key to be named", |text| text.contains(words.wrong_key)).await;
     fill(&session, "secret", &store.secret_key).await;
@@ -270,4 +283,58 @@ async fn a_welcome_closed_midway_goes_on_where_it_was_and_skipping_leads_through
     display::wait_until_closed(&desktop.machine, TITLE).await;
     assert!(history(&desktop).is_empty());
     session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preset_fills_in_what_is_the_same_for_everybody_and_habits_are_kept_as_they_were_chosen() {
+    for (words, format, [skip, automatic, shortcut, waits], keys) in [
+        (EN, "Markdown", ["Skip", "Upload", "Set", "Press the keys…"], "ctrl+alt+i"),
+        (ZH, "HTML", ["跳过", "上传", "设置", "按下快捷键…"], "ctrl+alt+k"),
+    ] {
+        let desktop = first_time().await;
+        set(&desktop, "general.language", words.language);
+        let session = Session::start(&desktop, &["--show", "welcome"]).await;
+        choose(&session, "s3").await;
+        session.press(words.go_on).await;
+        let value = async |field: &str| {
+            let script = format!("return document.querySelector('#field-{field}').value");
+            session.execute(&script, Vec::new()).await.expect("a page").as_str().unwrap_or_default().to_owned()
+        };
+        for (provider, endpoint, region, host) in [
+            ("oss", "https://s3.oss-cn-hangzhou.aliyuncs.com", "cn-hangzhou", true),
+            ("b2", "https://s3.us-west-004.backblazeb2.com", "us-west-004", true),
+            ("garage", "", "garage", false),
+            ("aws", "https://s3.us-east-1.amazonaws.com", "us-east-1", true),
+        ] {
+            let list = session.find_soon("#field-provider").await;
+            list.select_by_value(provider).await.expect("a preset");
+            eventually(provider, async || (value("region").await == region).then_some(())).await;
+            assert_eq!(value("endpoint").await, endpoint, "{provider}");
+            let styles = "return [...document.querySelectorAll('.form .seg input')].find((one) => one.checked)?.value";
+            let style = session.execute(styles, Vec::new()).await.expect("a page");
+            assert_eq!(style == "host", host, "{provider}: {style}");
+        }
+        // The address follows the region.
+        crate::hands::type_over(&session, "#field-region", "eu-central-1").await;
+        eventually("the address", async || (value("endpoint").await == "https://s3.eu-central-1.amazonaws.com").then_some(()))
+            .await;
+
+        session.press(skip).await;
+        session.text_with("the habits", |text| text.contains(words.habits)).await;
+        session.click_text(format).await;
+        session.click_text(automatic).await;
+        session.press(shortcut).await;
+        session.text_with("the keys to be waited for", |text| text.contains(waits)).await;
+        let window = display::wait_for_window(&desktop.machine, TITLE).await;
+        display::press(&desktop.machine, &window, keys);
+        session.text_with("the keys", |text| !text.contains(waits)).await;
+        session.press(words.go_on).await;
+        let get = |key: &str| desktop.imagepic(&["settings", "get", key]).success().out.trim().to_lowercase();
+        eventually("all of it in the settings", async || {
+            let kept = [get("link.format"), get("capture.clipboard"), get("shortcuts.upload_clipboard")];
+            (kept == [format.to_lowercase(), "automatic".to_owned(), keys.to_owned()]).then_some(())
+        })
+        .await;
+        session.close().await;
+    }
 }

@@ -9,7 +9,7 @@ use rand::RngCore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::Inner;
+use super::{Inner, Role};
 use crate::capture::Source;
 use crate::destination::{Destination, Kind, THIS_COMPUTER};
 use crate::error::{Code, Error, Result};
@@ -271,11 +271,16 @@ impl Destinations {
 
     fn report(&self, outcome: Result<Ladder>) -> TestReport {
         let lang = self.inner.hub.lang();
+        // At the console no form is open: there the way to it is part of the sentence.
+        let said = |error: &Error| match self.inner.role {
+            Role::Desktop => error.text.clone().at_hand().to(lang),
+            Role::Console => error.message(lang),
+        };
         match outcome {
             Ok(ladder) => TestReport {
                 rungs: ladder.rungs.iter().map(|(rung, holds)| Rung { rung: *rung, state: RungState::of(*holds) }).collect(),
                 code: ladder.error.as_ref().map(|error| error.code),
-                message: ladder.error.as_ref().map(|error| error.message(lang)),
+                message: ladder.error.as_ref().map(said),
                 suggestion: ladder.suggestion.map(|found| Suggestion { field: found.field.to_owned(), value: found.value }),
                 public: ladder.public,
                 took_ms: 0,
@@ -295,7 +300,7 @@ impl Destinations {
                 TestReport {
                     rungs: RungName::ALL.into_iter().map(|rung| Rung { rung, state: state(rung) }).collect(),
                     code: Some(error.code),
-                    message: Some(error.message(lang)),
+                    message: Some(said(&error)),
                     suggestion: None,
                     public: None,
                     took_ms: 0,

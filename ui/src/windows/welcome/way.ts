@@ -80,10 +80,14 @@ export async function open(): Promise<void> {
 /** Written down at each step and while somebody types, so that a closed window loses nothing. */
 const PAUSE = 400;
 let writing: ReturnType<typeof setTimeout> | undefined;
+/** One after the other: what is written last is where somebody came to. */
+let written: Promise<unknown> = Promise.resolve();
 const progress = (): Progress => ({ done: false, step: step.value, way: way.value, draft: way.value === "here" ? null : draft().destination });
 export function write(): void {
   clearTimeout(writing);
-  if (view.value) void call("keep_welcome", { progress: progress() }).catch(() => {});
+  if (!view.value) return;
+  const now = progress();
+  written = written.then(() => call("keep_welcome", { progress: now })).catch(() => {});
 }
 watch([step, way], write);
 watch(forms, () => {
@@ -158,6 +162,7 @@ export async function save(): Promise<void> {
 
 export const finish = () => quietly(async () => {
   clearTimeout(writing);
+  await written;
   await call("finish_welcome");
   await call("close_window");
 });
