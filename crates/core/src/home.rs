@@ -101,6 +101,13 @@ impl Home {
         self.data.join("run")
     }
 
+    /// Its folders as the file system has them, without links: what lies there is imagepic's own.
+    pub(crate) fn own(&self) -> Vec<PathBuf> {
+        let mut own = vec![canonical(&self.data), canonical(&self.settings)];
+        own.dedup();
+        own
+    }
+
     /// Twelve hex digits that tell this home from every other one of this user: part of the keychain service and the single-instance
     /// name. The same through any symbolic link to it.
     #[must_use]

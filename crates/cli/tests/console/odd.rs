@@ -169,3 +169,16 @@ fn of_many_calls_at_once_only_the_one_that_started_the_host_says_so() {
     let said = runs.iter().filter(|run| run.err.contains("Started")).count();
     assert_eq!(said, 1, "{runs:#?}");
 }
+
+#[test]
+fn what_lies_in_imagepics_own_home_is_not_uploaded_again_with_the_folder_around_it() {
+    let home = Home::new();
+    home.write("a.png", &png(45));
+    home.run(&["upload", "a.png"]).ends(0);
+    let again = home.run(&["upload", "."]).ends(1);
+    assert_eq!(again.lines().len(), 1, "{again:?}");
+    opens(again.lines()[0], &png(45));
+    assert!(again.err.contains("home is imagepic’s own folder and was left out"), "{again:?}");
+    let own = home.run(&["upload", "home/bucket"]).ends(1);
+    assert!(own.out.is_empty() && own.err.contains("own folder"), "{own:?}");
+}

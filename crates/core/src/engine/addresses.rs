@@ -88,9 +88,10 @@ impl Inner {
     /// Opens folders; the order stays that of the captures. Addresses stay what they are.
     pub(super) async fn opened(&self, captures: Vec<Capture>) -> Result<Vec<Found>> {
         if captures.iter().all(|capture| !matches!(capture.content, Content::Path(_))) {
-            return Ok(intake::expand(captures));
+            return Ok(intake::expand(captures, &self.home));
         }
-        blocking(move || Ok(intake::expand(captures))).await
+        let home = self.home.clone();
+        blocking(move || Ok(intake::expand(captures, &home))).await
     }
 
     /// Begins to fetch what has to be.
@@ -159,7 +160,7 @@ impl Fetching {
             let spool = inner.home.spool();
             let to_spool = To { spool: &spool, owner: &inner.owner, memory: false, watch: &watch };
             // What was fetched is called as its address calls it.
-            let fetched = intake::expand(vec![capture]).pop().and_then(std::result::Result::ok);
+            let fetched = intake::expand(vec![capture], &inner.home).pop().and_then(std::result::Result::ok);
             let item = fetched.map_or_else(|| item.clone(), |fetched| Item { from: item.from.clone(), ..fetched });
             let taken = take_one(&item, &to, to_spool, &inner.queue)?;
             let file = Unnamed::of(&taken, &spool, Some(&watch.shown));

@@ -8,6 +8,7 @@ use imagepic_words::{errors, intake as words};
 use super::unreadable;
 use crate::capture::{Capture, Content, Source};
 use crate::error::{Code, Error};
+use crate::home::Home;
 
 /// Files of one folder at most, and how deep it is searched: a drop of a whole disk is a mistake.
 const FOLDER_FILES: usize = 10_000;
@@ -41,9 +42,11 @@ pub(crate) struct Refused {
     pub(crate) error: Error,
 }
 
-/// Opens folders; the order is that of the captures, and of names within a folder.
-pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Refused>> {
+/// Opens folders; the order is that of the captures, and of names within a folder. Folders of the `home` are left out: what lies in its
+/// bucket would be uploaded there once more each time.
+pub(crate) fn expand(captures: Vec<Capture>, home: &Home) -> Vec<std::result::Result<Item, Refused>> {
     let mut items = Vec::with_capacity(captures.len());
+    let own = home.own();
     for (number, capture) in captures.into_iter().enumerate() {
         let (source, at) = (capture.source, capture.at);
         let from = |within| From { capture: number, within };
@@ -61,7 +64,10 @@ pub(crate) fn expand(captures: Vec<Capture>) -> Vec<std::result::Result<Item, Re
             Content::Path(path) => match entry(&path, source) {
                 Ok(data) if data.is_dir() => {
                     let before = items.len();
-                    folder(&path, 0, &mut |found| {
+                    // No link is followed below it.
+                    let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+                    let own = Own { all: &own, given: &path, real: &real };
+                    folder(&path, 0, &own, &mut |found| {
                         if items.len() - before == FOLDER_FILES {
                             let error = Error::new(Code::TooLarge, words::folder_full(FOLDER_FILES, path.display()));
                             items.push(Err(refused(&path, error)));
@@ -112,10 +118,33 @@ fn below(folder: &Path, path: &Path) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
+/// What is never opened.
+struct Own<'a> {
+    all: &'a [PathBuf],
+    given: &'a Path,
+    /// The given folder without links.
+    real: &'a Path,
+}
+
+impl Own<'_> {
+    fn holds(&self, path: &Path) -> bool {
+        let real = path.strip_prefix(self.given).map_or_else(|_| path.to_owned(), |within| self.real.join(within));
+        self.all.iter().any(|own| real.starts_with(own))
+    }
+}
+
 /// Files of a folder: those directly in it first, then those deeper; no hidden ones, no symbolic links. A folder that is left out is
 /// given with the reason.
-fn folder(path: &Path, depth: usize, give: &mut impl FnMut(std::result::Result<PathBuf, (PathBuf, Error)>) -> bool) -> bool {
+fn folder(
+    path: &Path,
+    depth: usize,
+    own: &Own<'_>,
+    give: &mut impl FnMut(std::result::Result<PathBuf, (PathBuf, Error)>) -> bool,
+) -> bool {
     let left_out = |error| Err((path.to_owned(), error));
+    if own.holds(path) {
+        return give(left_out(Error::new(Code::BadRequest, words::folder_own(path.display()))));
+    }
     if depth > FOLDER_DEPTH {
         return give(left_out(Error::new(Code::TooLarge, words::folder_deep(path.display(), FOLDER_DEPTH))));
     }
@@ -134,7 +163,7 @@ fn folder(path: &Path, depth: usize, give: &mut impl FnMut(std::result::Result<P
             return false;
         }
     }
-    deeper.into_iter().all(|path| folder(&path, depth + 1, give))
+    deeper.into_iter().all(|path| folder(&path, depth + 1, own, give))
 }
 
 fn file_name(path: &Path) -> String {
@@ -150,7 +179,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let given = |path: &Path| {
             let content = Content::Path(path.to_owned());
-            expand(vec![Capture { content, source: Source::Drop, at: std::time::SystemTime::now() }])
+            let capture = Capture { content, source: Source::Drop, at: std::time::SystemTime::now() };
+            expand(vec![capture], &Home::at("/nowhere/home"))
         };
         let mut deep = dir.path().join("deep");
         for depth in 0..=FOLDER_DEPTH {
@@ -175,5 +205,31 @@ mod tests {
         assert_eq!(found[FOLDER_FILES].as_ref().expect_err("left out").name, "full");
         fs::remove_file(full.join("0")).expect("removed");
         assert!(given(&full).iter().all(std::result::Result::is_ok), "what fits is no reason for words");
+    }
+    #[cfg(unix)]
+    #[test]
+    fn the_home_itself_is_left_out_however_it_is_reached_and_said_to_be() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = Home::at(dir.path().join("pictures/home"));
+        fs::create_dir_all(home.bucket()).expect("made");
+        fs::write(home.bucket().join("blob.png"), b"x").expect("written");
+        fs::write(dir.path().join("pictures/a.png"), b"x").expect("written");
+        fs::create_dir(dir.path().join("pictures/home-made")).expect("made");
+        fs::write(dir.path().join("pictures/home-made/b.png"), b"x").expect("written");
+        std::os::unix::fs::symlink("pictures", dir.path().join("another-way")).expect("linked");
+        let given = |path: &str| {
+            let content = Content::Path(dir.path().join(path));
+            let capture = Capture { content, source: Source::Drop, at: std::time::SystemTime::now() };
+            expand(vec![capture], &home).into_iter().map(|found| found.map(|item| item.name).map_err(|refused| refused.name))
+        };
+        for above in ["pictures", "another-way", "pictures/home-made/.."] {
+            let found: Vec<_> = given(above).collect();
+            assert_eq!(found, [Ok("a.png".to_owned()), Err("home".to_owned()), Ok("b.png".to_owned())], "{above}");
+        }
+        for (within, called) in [("pictures/home", "home"), ("another-way/home/bucket", "bucket")] {
+            assert_eq!(given(within).collect::<Vec<_>>(), [Err(called.to_owned())]);
+        }
+        // Who names a file means it.
+        assert_eq!(given("pictures/home/bucket/blob.png").collect::<Vec<_>>(), [Ok("blob.png".to_owned())]);
     }
 }
