@@ -18,6 +18,7 @@ mod hostile;
 mod icon;
 mod instances;
 mod keychain;
+mod ladder;
 mod library;
 mod making;
 mod naming;
