@@ -1,7 +1,8 @@
 //! A line that can break: it stands before a server and passes everything on, until it is told which question must not get through.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +17,7 @@ pub struct Relay {
     held: Arc<Notify>,
     mended: Arc<Notify>,
     heard: Arc<AtomicUsize>,
+    pace: Arc<AtomicU32>,
 }
 
 /// Where a line breaks.
@@ -34,7 +36,14 @@ impl Relay {
     pub async fn before(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
-        let this = Self { address, broken: Arc::default(), held: Arc::default(), mended: Arc::default(), heard: Arc::default() };
+        let this = Self {
+            address,
+            broken: Arc::default(),
+            held: Arc::default(),
+            mended: Arc::default(),
+            heard: Arc::default(),
+            pace: Arc::default(),
+        };
         let (relay, server) = (this.clone(), server.trim_start_matches("http://").to_owned());
         tokio::spawn(async move {
             while let Ok((visitor, _)) = listener.accept().await {
@@ -62,6 +71,11 @@ impl Relay {
     /// From now on these bytes wait here until everything gets through again.
     pub fn holds(&self, text: &str) {
         *self.broken() = Some((text.to_owned(), Breaks::Held));
+    }
+
+    /// From now on a line carries so many bytes a second to the server; with 0 as many as there are.
+    pub fn slows(&self, pace: u32) {
+        self.pace.store(pace, Ordering::Relaxed);
     }
 
     /// Until such bytes wait here.
@@ -107,6 +121,11 @@ impl Relay {
                         }
                     }
                     None => {}
+                }
+                let pace = self.pace.load(Ordering::Relaxed);
+                if pace > 0 {
+                    let pieces = u32::try_from(read).unwrap_or(u32::MAX);
+                    tokio::time::sleep(Duration::from_secs_f64(f64::from(pieces) / f64::from(pace))).await;
                 }
                 if to_server.write_all(&piece[..read]).await.is_err() {
                     return;

@@ -2,12 +2,14 @@
 
 use std::net::TcpListener;
 
+use imagepic_tests::embedded::embedded;
+use imagepic_tests::relay::Relay;
 use imagepic_tests::web::Session;
-use imagepic_tests::{Desktop, display, eventually, xdnd};
+use imagepic_tests::{Desktop, display, eventually, pictures, xdnd};
 
 use crate::hands::{click, copy_a_word, speaks, until};
 use crate::steps::{
-    BUCKET, Elsewhere, drop_on_zone, gives_back_png, history, link_on_clipboard, links_on_clipboard, picture_files, set,
+    BUCKET, Elsewhere, add_s3, drop_on_zone, gives_back_png, history, link_on_clipboard, links_on_clipboard, picture_files, set,
 };
 
 struct Words {
@@ -205,6 +207,103 @@ async fn the_menu_shows_every_line_down_to_quit_in_the_small_window() {
         let hidden = session.execute(hidden, Vec::new()).await.expect("a page").as_f64().expect("a number");
         assert!(hidden <= 0.0, "{hidden} px of the menu are out of sight in {}", words.language);
         session.active_element().await.expect("a line of it").send_keys("\u{e00c}").await.expect("keys");
+    }
+    session.close().await;
+}
+
+/// The part of a line such as "Uploading 1 of 2 · 42 %" that is done.
+fn percent(text: &str, begins: &str) -> Option<u32> {
+    let (_, rest) = text.split_once(begins)?.1.split_once("· ")?;
+    rest.split('%').next()?.trim().parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_on_its_way_shows_its_real_bytes_and_how_fast_they_go() {
+    let desktop = Desktop::start().await;
+    let store = embedded().await;
+    store.itself.ensure_bucket(BUCKET).await.expect("a bucket");
+    let line = Relay::before(&store.by_any_name().await.endpoint).await;
+    add_s3(&desktop, "Line", &line.address, (store.reached.access_key, store.reached.secret_key));
+    let session = Session::start(&desktop, &["--show", "drop-zone"]).await;
+    for (seed, (language, title, begins, rate)) in
+        (600..).step_by(2).zip([("en", "Drop zone", "Uploading ", "/s"), ("zh-CN", "拖放区", "正在上传 ", "/秒")])
+    {
+        speaks(&desktop, language, title).await;
+        session.find_soon(".dz-foot .where").await;
+        line.slows(700_000);
+        let files: Vec<_> =
+            (0..2).map(|at| desktop.file(&format!("{language}-{at}.png"), &pictures::png(seed + at, 1500, 1500))).collect();
+        drop_on_zone(&desktop, &files).await;
+        let part = async |above: u32| {
+            eventually(&format!("more than {above} %"), async || {
+                let text = session.execute("return document.querySelector('.panel h2')?.textContent", Vec::new()).await.ok()?;
+                percent(text.as_str()?, begins).filter(|part| (above + 1..100).contains(part))
+            })
+            .await
+        };
+        let first = part(0).await;
+        let bars = "return [...document.querySelectorAll('.rows [role=progressbar]')].map((one) => Number(one.ariaValueNow ?? one.getAttribute('aria-valuenow')))";
+        let bars = session.execute(bars, Vec::new()).await.expect("a page");
+        assert!(bars.as_array().is_some_and(|bars| bars.len() == 2 && bars.iter().any(|bar| bar.as_u64() < Some(100))), "{bars}");
+        let said = session.text_with("how fast", |text| text.contains(rate)).await;
+        assert!(said.contains(&format!("MB{rate}")) || said.contains(&format!("kB{rate}")), "{said}");
+        // The tray tells the same.
+        eventually("the tray to say how much", async || {
+            let menu = desktop.tray().menu_text().await;
+            percent(menu.lines().next()?, begins).filter(|part| (1..100).contains(part))
+        })
+        .await;
+        part(first).await;
+        line.slows(0);
+        links_on_clipboard(&desktop, 2).await;
+        click(&session, ".panel > header .last").await;
+    }
+    session.close().await;
+}
+
+/// Goes on by Tab until the focus is on what this selects.
+async fn tab_to(desktop: &Desktop, session: &Session, zone: &display::Shown, css: &str) {
+    let there = format!("return document.activeElement?.matches({})", serde_json::json!(css));
+    for _ in 0..20 {
+        if session.execute(&there, Vec::new()).await.expect("a page") == true {
+            let ring = "const style = getComputedStyle(document.activeElement); return document.activeElement.matches(':focus-visible') && (style.outlineStyle !== 'none' || style.boxShadow !== 'none')";
+            assert_eq!(session.execute(ring, Vec::new()).await.expect("a page"), true, "{css} has the focus, and nobody sees it");
+            return;
+        }
+        display::press(&desktop.machine, zone, "Tab");
+    }
+    panic!("Tab never comes to {css}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_in_the_zone_is_done_by_keys_alone() {
+    let desktop = Desktop::start().await;
+    let session = Session::start(&desktop, &["--show", "drop-zone"]).await;
+    for (language, title, inviting, copied, removed) in [
+        ("en", "Drop zone", "Drop images here", "Copied", "2 removed from"),
+        ("zh-CN", "拖放区", "把图片拖到这里", "已复制", "删除 2 个"),
+    ] {
+        let zone = speaks(&desktop, language, title).await;
+        session.text_with("the zone", |text| text.contains(inviting)).await;
+        let files = picture_files(&desktop, &format!("{language}-key"), 2, 60);
+        drop_on_zone(&desktop, &files.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>()).await;
+        links_on_clipboard(&desktop, 2).await;
+        let _word = copy_a_word(&desktop, "something else").await;
+        tab_to(&desktop, &session, &zone, ".four button:nth-child(2)").await;
+        display::press(&desktop.machine, &zone, "Return");
+        session.text_with("that it is copied", |text| text.contains(copied)).await;
+        gives_back_png(&link_on_clipboard(&desktop, None).await, &files[1].1).await;
+        tab_to(&desktop, &session, &zone, ".panel > header .btn:not(.square)").await;
+        // Of several links one was copied alone: they are offered, or taken back.
+        display::press(&desktop.machine, &zone, "space");
+        session.text_with("that they are gone", |text| text.contains(removed)).await;
+        assert!(desktop.keys(BUCKET).is_empty());
+        // The place of the next ones, without a mouse.
+        tab_to(&desktop, &session, &zone, ".dz-foot .where").await;
+        display::press(&desktop.machine, &zone, "Return");
+        session.find_soon(".dz-foot [role=menu]").await;
+        display::press(&desktop.machine, &zone, "Escape");
+        until(&session, "the menu to go", "!document.querySelector('.dz-foot [role=menu]')").await;
     }
     session.close().await;
 }
