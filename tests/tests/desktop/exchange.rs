@@ -3,9 +3,9 @@
 use std::fs;
 
 use imagepic_tests::web::Session;
-use imagepic_tests::{Desktop, display, eventually, notifications, picker, pictures};
+use imagepic_tests::{Desktop, Site, display, eventually, notifications, picker, pictures};
 
-use crate::hands::{click, from_menu, reach, speaks, until};
+use crate::hands::{click, copy_a_word, from_menu, reach, speaks, until};
 use crate::steps::{BUCKET, Elsewhere, gives_back_png, link_on_clipboard, set};
 
 fn get(desktop: &Desktop, key: &str) -> String {
@@ -146,4 +146,87 @@ async fn files_are_chosen_and_folders_begin_to_be_watched_in_the_systems_own_pic
     .await;
     assert!(display::windows(&desktop.machine).iter().all(|shown| shown.title == "设置"));
     session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_imported_address_gets_nothing_that_was_saved_for_another() {
+    let desktop = Desktop::start().await;
+    let store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "Elsewhere");
+    let site = Site::start();
+    let trap = site.show("/", "text/plain", b"").trim_end_matches('/').to_owned();
+    let session = Session::start(&desktop, &["--show", "settings"]).await;
+    for (language, title, [general, import, chooser, apply, later, done]) in [
+        (
+            "en",
+            "Settings",
+            ["General", "Import…", "Import settings", "Change them", "needs a secret key or a sign-in", "1 setting changed"],
+        ),
+        ("zh-CN", "设置", ["通用", "导入…", "导入设置", "应用更改", "之后需要填写密钥或登录", "已更改 1 项设置"]),
+    ] {
+        speaks(&desktop, language, title).await;
+        let kept = fs::read_to_string(desktop.home().join("settings.toml")).expect("kept");
+        assert!(kept.contains(&store.endpoint()), "{kept}");
+        let file = desktop.file(&format!("theirs-{language}.toml"), kept.replace(&store.endpoint(), &trap).as_bytes());
+        session.press(general).await;
+        reach(&session, "#set-exchange").await;
+        session.press(import).await;
+        picker::choose(&desktop.machine, chooser, &file).await;
+        session.text_with("that its key has to be typed", |text| text.contains(later) && text.contains("Elsewhere")).await;
+        session.press(apply).await;
+        session.text_with("that it is done", |text| text.contains(done)).await;
+        let picture = desktop.file("shot.png", &pictures::png(140, 50, 40));
+        assert!(desktop.start_app(&[&picture]).wait_for_end().await.success());
+        let waits = || crate::steps::history(&desktop).iter().any(|one| one["waiting"] == "sign_in");
+        eventually("it to wait for its key", async || waits().then_some(())).await;
+        assert!(site.asked().is_empty(), "it was sent to an address from a file: {:?}", site.asked());
+        // Back where the key belongs it is used without a word.
+        desktop.imagepic(&["settings", "set", "destinations.Elsewhere.endpoint", &store.endpoint()]).success();
+        for upload in crate::steps::history(&desktop).iter().filter(|one| one["waiting"] == "sign_in") {
+            desktop.imagepic(&["cancel", &upload["id"].to_string()]).success();
+        }
+    }
+    session.close().await;
+}
+
+/// Every file of the home but those of the web view, whose name is not its own.
+fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_signature_and_no_secret_is_written_down_anywhere() {
+    let desktop = Desktop::start().await;
+    let store = Elsewhere::start(&desktop).await;
+    store.add(&desktop, "Elsewhere");
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    let mut last = None;
+    for (number, language) in (142..).zip(["en", "zh-CN"]) {
+        set(&desktop, "general.language", language);
+        let picture = pictures::png(number, 50, 40);
+        assert!(desktop.start_app(&[desktop.file(&format!("{number}.png"), &picture)]).wait_for_end().await.success());
+        let link = link_on_clipboard(&desktop, last.as_deref()).await;
+        assert!(link.contains("X-Amz-Signature="), "{link}");
+        gives_back_png(&link, &picture).await;
+        let _word = copy_a_word(&desktop, "something else").await;
+        // Seen in the details, and copied again from the tray.
+        session.text_with("its link", |text| text.contains(".png?X-")).await;
+        desktop.tray().click(&[if language == "en" { "Recent" } else { "最近上传" }, &format!("{number}.png")]).await;
+        last = Some(link_on_clipboard(&desktop, None).await);
+    }
+    session.close().await;
+    desktop.app_ends().await;
+    let mut all = Vec::new();
+    files(desktop.home(), &mut all);
+    assert!(all.iter().any(|path| path.ends_with("journal.sqlite")), "{all:?}");
+    for path in all {
+        let bytes = fs::read(&path).unwrap_or_default();
+        for secret in ["X-Amz-Signature=", "X-Amz-Credential=", &store.secret_key] {
+            let holds = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!holds, "{secret} in {}", path.display());
+        }
+    }
 }
