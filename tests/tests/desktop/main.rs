@@ -12,6 +12,7 @@ mod drop;
 mod encoding;
 mod exchange;
 mod folders;
+mod formats;
 mod guards;
 mod hands;
 mod hostile;
