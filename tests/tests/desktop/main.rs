@@ -19,6 +19,7 @@ mod hostile;
 mod icon;
 mod instances;
 mod keychain;
+mod kinds;
 mod ladder;
 mod library;
 mod making;

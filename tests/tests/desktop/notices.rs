@@ -157,7 +157,7 @@ async fn what_the_app_finishes_for_a_console_was_never_meant_for_the_clipboard()
 }
 
 /// A PNG that claims more pixels than anybody has memory for; its head alone is right.
-fn claims_too_much() -> Vec<u8> {
+pub(crate) fn claims_too_much() -> Vec<u8> {
     let mut bomb = pictures::png(1, 8, 8);
     // IHDR: length, name, width, height, five bytes, and the sum of all but the length.
     bomb[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
