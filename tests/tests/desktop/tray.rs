@@ -233,3 +233,40 @@ async fn in_chinese_the_menu_has_every_line_in_its_order_and_no_word_of_english(
     }
     app.quit();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_seen_before_a_store_went_away_stays_with_the_time_it_is_of() {
+    for (language, to, look, gone, here, end) in [
+        ("en", "Upload to", "Look inside", "Elsewhere cannot be reached; as of ", "Upload here", "Quit"),
+        ("zh-CN", "上传到", "查看里面有什么", "无法连接 Elsewhere；截至 ", "上传到这里", "退出"),
+    ] {
+        let desktop = Desktop::start().await;
+        crate::steps::set(&desktop, "general.language", language);
+        let mut store = Elsewhere::start(&desktop).await;
+        store.add(&desktop, "Elsewhere");
+        let file = desktop.file("deep.png", &pictures::png(94, 24, 18));
+        desktop.imagepic(&["upload", file.to_str().expect("plain"), "--folder", "docs/旧/更旧"]).success();
+        let app = desktop.launch::<&str>(&[]).await;
+        let tray = desktop.tray();
+        tray.wait_for(&[end]).await;
+        let deep = [to, "✓ Elsewhere", "✓ images", "docs", "旧", look];
+        tray.wait_for(&deep).await;
+        store.stop();
+        tray.click(&deep).await;
+        eventually("that it is gone, and since when", async || {
+            let lines = tray.wait_for(&[to, "✓ Elsewhere"]).await.children;
+            lines.iter().any(|line| !line.enabled && line.label.starts_with(gone) && line.label.contains(':')).then_some(())
+        })
+        .await;
+        // What was seen can still be chosen.
+        assert!(tray.opens_in(15).await < AT_ONCE);
+        tray.click(&[to, "✓ Elsewhere", "✓ images", "docs", here]).await;
+        tray.wait_for(&[to, "✓ Elsewhere", "✓ images", "✓ docs", here]).await;
+        // It says so no longer once it is back and was asked.
+        store.again(&desktop).await;
+        tray.click(&[to, "✓ Elsewhere", "✓ images", "✓ docs", "旧", look]).await;
+        tray.wait_for(&[to, "Elsewhere / images / docs / 旧", "更旧"]).await;
+        eventually("no word of it", async || (!tray.menu_text().await.contains(gone)).then_some(())).await;
+        app.quit();
+    }
+}

@@ -140,7 +140,7 @@ impl Browse {
     pub async fn buckets(&self, destination: &str) -> Result<Vec<String>> {
         let id = self.id(destination)?;
         let store = self.inner.stores.of(&id).await?;
-        let buckets: Vec<String> = store.buckets().await?.into_iter().map(|bucket| bucket.name).collect();
+        let buckets: Vec<String> = self.heard(&id, store.buckets().await)?.into_iter().map(|bucket| bucket.name).collect();
         self.inner.browsed.keep_buckets(&id, Ok(buckets.clone()));
         Ok(buckets)
     }
@@ -152,9 +152,18 @@ impl Browse {
     pub async fn folders(&self, destination: &str, bucket: &str, prefix: &str) -> Result<Listing> {
         let id = self.id(destination)?;
         let store = self.inner.stores.of(&id).await?;
-        let listing = gather(store.as_ref(), bucket, prefix, MOST).await?;
+        let listing = self.heard(&id, gather(store.as_ref(), bucket, prefix, MOST).await)?;
         self.inner.browsed.keep_place(&id, bucket, prefix, Ok(Folder::of(&listing)));
         Ok(listing)
+    }
+
+    /// Menus say it too where nobody answers somebody who asks: they would offer for minutes what cannot be had.
+    fn heard<T>(&self, destination: &str, answer: Result<T>) -> Result<T> {
+        answer.inspect_err(|error| {
+            if self.inner.browsed.failed(destination, error) {
+                self.inner.tell_menus(destination);
+            }
+        })
     }
 
     /// What is known of a destination, from memory: makes no request and waits for nothing.

@@ -236,6 +236,11 @@ impl Cache {
         changed | differs
     }
 
+    /// Somebody asked there and got no answer, or none that helps; whether that is news.
+    pub(super) fn failed(&self, destination: &str, error: &Error) -> bool {
+        lock(&self.known).entry(destination.to_owned()).or_default().heard(Some(error))
+    }
+
     /// An object came: the menu has it at once, and the place is looked at again soon. Gives the place.
     pub(super) fn came(&self, destination: &str, bucket: &str, object: &ListedObject) -> String {
         let place = parent(&object.key).to_owned();
