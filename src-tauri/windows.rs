@@ -235,11 +235,13 @@ pub(crate) fn follow_settings(app: &AppHandle) {
     let queued = app.run_on_main_thread(move || {
         let engine = &handle.state::<Shell>().engine;
         let (lang, chosen) = (engine.lang(), engine.settings().get().general.theme);
+        #[cfg(target_os = "linux")]
+        dress_toolkit(chosen);
         for (label, window) in handle.webview_windows() {
             let Some(name) = Name::of(&label) else { continue };
             let titled = window
                 .set_title(&name.title().to(lang))
-                .and_then(|()| window.set_theme(theme(chosen)))
+                .and_then(|()| if cfg!(target_os = "linux") { Ok(()) } else { window.set_theme(theme(chosen)) })
                 .and_then(|()| window.set_background_color(Some(ground(chosen))));
             if let Err(error) = titled {
                 tracing::warn!(%error, window = label, "the window does not follow the settings");
@@ -256,6 +258,30 @@ const fn theme(chosen: Theme) -> Option<tauri::Theme> {
         Theme::System => None,
         Theme::Light => Some(tauri::Theme::Light),
         Theme::Dark => Some(tauri::Theme::Dark),
+    }
+}
+
+/// What the toolkit draws itself, and what pages are told of the system's choice; on the main thread.
+///
+/// Not by the windows: theirs is one setting of the whole toolkit, and where nobody chooses any more they set it to light, whatever the
+/// system wanted before somebody chose.
+#[cfg(target_os = "linux")]
+fn dress_toolkit(chosen: Theme) {
+    use std::cell::Cell;
+
+    use gtk::prelude::GtkSettingsExt;
+    thread_local!(static SYSTEM: Cell<Option<bool>> = const { Cell::new(None) });
+    let Some(settings) = gtk::Settings::default() else { return };
+    match chosen {
+        Theme::System => {
+            if let Some(dark) = SYSTEM.take() {
+                settings.set_gtk_application_prefer_dark_theme(dark);
+            }
+        }
+        Theme::Light | Theme::Dark => {
+            SYSTEM.set(SYSTEM.get().or_else(|| Some(settings.is_gtk_application_prefer_dark_theme())));
+            settings.set_gtk_application_prefer_dark_theme(chosen == Theme::Dark);
+        }
     }
 }
 

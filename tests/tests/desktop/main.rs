@@ -10,6 +10,7 @@ mod crash;
 mod crowd;
 mod drop;
 mod encoding;
+mod everywhere;
 mod exchange;
 mod folders;
 mod formats;
