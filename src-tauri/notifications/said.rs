@@ -47,7 +47,7 @@ pub(crate) fn settled(batch: &Settled, format: Format, now: i64, lang: Lang) -> 
             (false, others) => words::files(name, others).to(lang),
         });
     }
-    lines.extend(failed.iter().take(3).map(|upload| why(upload, lang)));
+    lines.extend(failed.iter().chain(&waiting).take(3).map(|upload| why(upload, lang)));
     lines.extend(batch.refused.iter().take(3).map(|refusal| refusal.message.clone()));
     lines.extend(known(&done, lang));
     let unlinked = done.iter().find(|upload| batch.without_link.contains(&upload.id));

@@ -133,6 +133,12 @@ fn one_that_failed_is_named_and_does_not_hide_the_others() {
     assert_eq!(said.buttons[0], ("Retry".to_owned(), Button::Retry(vec![2])));
     assert_eq!(said.weight, Weight::Problem);
 
+    let mut late = upload(2, "订单列表.png", Stage::Waiting);
+    late.message = Some("s3.example cannot be reached.".to_owned());
+    let said = settled(&batch(vec![upload(1, "a.png", Stage::Done), late], true), Format::Url, NOW, Lang::En).expect("a word");
+    assert_eq!(said.title, "1 of 2 links copied, 1 wait");
+    assert!(said.body.starts_with("a.png · URL\n订单列表.png: s3.example cannot be reached."), "{}", said.body);
+
     let said = settled(&batch(vec![failed], false), Format::Url, NOW, Lang::ZhCn).expect("something to say");
     assert_eq!(said.title, "1 个上传失败");
     assert_eq!(labels(&said), ["重试", "在图库中显示"]);

@@ -28,6 +28,7 @@ mod naming;
 mod notices;
 mod page;
 mod settings;
+mod several;
 mod shots;
 mod stage;
 mod steps;
