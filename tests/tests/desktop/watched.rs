@@ -9,7 +9,7 @@ use std::time::Duration;
 use imagepic_tests::notifications::Notification;
 use imagepic_tests::{Desktop, eventually, pictures};
 
-use crate::steps::{BUCKET, gives_back_png, history, link_on_clipboard};
+use crate::steps::{BUCKET, gives_back_png, history, link_on_clipboard, set};
 
 fn folder(desktop: &Desktop) -> PathBuf {
     let folder = desktop.machine.dir().join("Screenshots");
@@ -96,5 +96,35 @@ async fn the_tray_asks_about_a_folders_first_pictures_and_no_means_no() {
     assert!(desktop.imagepic(&["watch", "list", "--json"]).success().json().is_empty());
     let refused = desktop.imagepic(&["watch", "add", desktop.home().to_str().expect("plain")]);
     assert!(!refused.status.success() && refused.err.contains("feed itself"), "{}", refused.err);
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hidden_files_and_links_to_elsewhere_are_left_alone_and_the_home_itself_is_not_watched() {
+    let desktop = Desktop::start().await;
+    set(&desktop, "general.language", "zh-CN");
+    let folder = folder(&desktop);
+    let app = desktop.launch::<&str>(&[]).await;
+    eventually("the folder to be watched", async || is_watched(app.pid(), &folder).then_some(())).await;
+    let secret = desktop.file("elsewhere/secret.png", &pictures::png(41, 50, 40));
+    fs::write(folder.join(".hidden.png"), pictures::png(42, 50, 40)).expect("written");
+    std::os::unix::fs::symlink(&secret, folder.join("link.png")).expect("made");
+    std::os::unix::fs::symlink(secret.parent().expect("a folder"), folder.join("folder")).expect("made");
+    // One that counts shows that the watch is past the others.
+    let picture = pictures::png(43, 50, 40);
+    fs::write(folder.join("plain.png"), &picture).expect("written");
+    let told = asked(&desktop, "plain.png").await;
+    assert!(told.summary.contains("上传"), "{told:?}");
+    desktop.tray().click(&[&told.summary, "上传"]).await;
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &picture).await;
+    let next = pictures::png(44, 50, 40);
+    fs::write(folder.join("next.png"), &next).expect("written");
+    eventually("the next one", async || (history(&desktop).len() == 2).then_some(())).await;
+    let names: Vec<_> = history(&desktop).iter().map(|one| one["name"].as_str().unwrap_or_default().to_owned()).collect();
+    assert_eq!(names, ["next.png", "plain.png"]);
+    let person = desktop.machine.dir().join("home");
+    fs::create_dir_all(&person).expect("made");
+    let refused = desktop.imagepic(&["watch", "add", person.to_str().expect("plain")]);
+    assert!(!refused.status.success() && !refused.err.is_empty(), "the whole home is watched: {}", refused.out);
     app.quit();
 }

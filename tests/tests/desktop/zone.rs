@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use imagepic_tests::embedded::embedded;
 use imagepic_tests::relay::Relay;
 use imagepic_tests::web::Session;
-use imagepic_tests::{Desktop, display, eventually, pictures, xdnd};
+use imagepic_tests::{Desktop, Setup, display, eventually, pictures, xdnd};
 
 use crate::hands::{click, copy_a_word, speaks, until};
 use crate::steps::{
@@ -160,7 +160,16 @@ async fn one_on_its_way_is_cancelled_the_others_go_on_and_what_failed_is_retried
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_zone_opens_where_it_was_left_also_after_the_next_start() {
-    let desktop = Desktop::start().await;
+    opens_where_it_was_left(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_dense_screen_too_the_zone_opens_where_it_was_left() {
+    opens_where_it_was_left(2).await;
+}
+
+async fn opens_where_it_was_left(scale: u32) {
+    let desktop = Desktop::with(&Setup { scale, ..Setup::default() }).await;
     set(&desktop, "general.language", "zh-CN");
     let app = desktop.launch(&["--show", "drop-zone"]).await;
     let zone = display::wait_for_window(&desktop.machine, "拖放区").await;
