@@ -9,6 +9,11 @@ export async function show(title: Parameters<typeof t>[0], view: Component, ahea
   // A window that cannot reach the engine still opens, and says so.
   await Promise.all([begin(), ahead?.()]).catch((error: unknown) => (said.text = failure(error).message));
   document.title = t(title);
+  // "Select all" is for a field's text, and for what a list makes of it: the words of a window are no text to be taken along.
+  addEventListener("keydown", (event) => {
+    const field = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "a" && !field) event.preventDefault();
+  });
   // The web view's own menu offers "reload" and the like, which mean nothing here; fields keep theirs.
   addEventListener("contextmenu", (event) => {
     if (!(event.target instanceof HTMLInputElement)) event.preventDefault();
