@@ -87,6 +87,10 @@ async fn sorted_and_searched(desktop: &Desktop, session: &Session, words: &Words
     let search = ".filters input[type=text]";
     type_over(session, search, "c").await;
     stand(session, "what begins so", &["c"]).await;
+    // Whether its picture is there yet or comes while the button is held.
+    let pressed = "const { x, y, width, height } = document.querySelector('.cell .thumb').getBoundingClientRect(); \
+        return document.elementFromPoint(x + width / 2, y + height / 2).classList.contains('thumb')";
+    assert_eq!(session.execute(pressed, Vec::new()).await.expect("a script"), true, "what is pressed stays");
     click(session, ".cell .thumb").await;
     session.text_with("its headers", |text| text.contains(words.headers) && text.contains("image/png")).await;
     let _word = copy_a_word(desktop, "something else").await;
