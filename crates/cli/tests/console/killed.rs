@@ -110,3 +110,22 @@ fn what_a_killed_call_left_half_written_is_swept_by_the_next_one_and_nothing_tha
         assert!(!run.iter().any(|path| name(path) == pid.to_string()), "{run:?}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_only_the_memory_of_a_killed_call_held_fails_with_its_reason_and_waits_for_nobody() {
+    let home = Home::new();
+    silent_store(&home);
+    home.write("a.png", &png(88));
+    let (killed, kept) = under_way(&home, "a.png");
+    drop(killed);
+    // Where the kill met it a moment earlier, and it was given through a pipe: the row is written, and the bytes are not.
+    let journal = rusqlite::Connection::open(home.path().join("journal.sqlite")).expect("a journal");
+    journal.busy_timeout(PATIENCE).expect("patience");
+    journal.execute("UPDATE uploads SET spool = NULL, reference = NULL", []).expect("written");
+    std::fs::remove_file(kept).expect("removed");
+    let seen = home.run(&["history", "--json"]).ends(0).json();
+    assert_eq!((seen[0]["stage"].as_str(), seen[0]["code"].as_str()), (Some("failed"), Some("file_missing")), "{seen}");
+    let told = seen[0]["message"].as_str().expect("a reason");
+    assert!(told.contains("a.png is gone from this computer") && told.contains("Add the file again"), "{seen}");
+}

@@ -192,6 +192,14 @@ impl Engine {
             hub.with(|live| live.ended = Some(std::collections::BTreeMap::new()));
         }
         let sources = sources::State::new(&hub);
+        // A resident process looks first whether it reached its store; where there is none, nobody else will.
+        if role == Role::Console
+            && !killed.names.is_empty()
+            && !stores.hosting().resident_lives()
+            && let Err(error) = journal.give_up_lost(killed.names.clone()).await
+        {
+            tracing::warn!(%error, "what went with the memory of a killed process is looked at again at the next start");
+        }
         let (open, recent) = journal.present(RECENT).await?;
         for row in open.into_iter().chain(recent.into_iter().rev()) {
             hub.with(|live| live.put(row, false));

@@ -1,12 +1,13 @@
 //! Every statement that changes the journal.
 
+use imagepic_words::errors;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use super::rows::{Change, Row, RowState, Twin};
 use super::table::{COLUMNS, NEXT_CHANGE, OPEN, all, insert, row, twin, unjson, word};
 use super::{Journal, Last};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 pub(super) fn claim(dead: usize) -> String {
     let holders = vec!["?"; dead].join(", ");
@@ -19,6 +20,14 @@ pub(super) fn claim(dead: usize) -> String {
 
 pub(super) fn release() -> String {
     format!("UPDATE uploads SET owner = NULL, changed = {NEXT_CHANGE} WHERE {OPEN} AND state <> 'failed' AND owner = ?1")
+}
+
+pub(super) fn lost(dead: usize) -> String {
+    let holders = vec!["?"; dead].join(", ");
+    format!(
+        "SELECT id, name FROM uploads WHERE {OPEN} AND state <> 'failed' AND spool IS NULL AND reference IS NULL AND \
+         (owner IS NULL OR owner IN ({holders}))"
+    )
 }
 
 impl Journal {
@@ -166,6 +175,28 @@ impl Journal {
             rows.sort_by_key(|row| row.id);
             rows.iter().for_each(|row| own.note(row));
             Ok(rows)
+        })
+        .await
+    }
+
+    /// Says of what only the memory of the `dead` held that it failed: how many those are. A further try still finds what reached its store.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn give_up_lost(&self, dead: Vec<String>) -> Result<usize> {
+        self.write(move |connection| {
+            let rows: Vec<(i64, String)> = connection
+                .prepare(&lost(dead.len()))?
+                .query_map(params_from_iter(&dead), |sql| Ok((sql.get(0)?, sql.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            for (id, name) in &rows {
+                let fault = Error::new(Code::FileMissing, errors::spool_missing(name)).fault();
+                connection.execute(
+                    &format!("UPDATE uploads SET owner = NULL, state = 'failed', fault = ?2, waiting = NULL, changed = {NEXT_CHANGE} WHERE id = ?1"),
+                    params![id, serde_json::to_string(&fault).ok()],
+                )?;
+            }
+            Ok(rows.len())
         })
         .await
     }

@@ -128,7 +128,7 @@ fn what_every_process_asks_at_its_start_and_end_reads_open_rows_and_not_all_of_a
     drop(open(dir.path()));
     let connection = rusqlite::Connection::open(dir.path().join("journal.sqlite")).expect("the journal");
     let present = format!("SELECT id FROM uploads WHERE {} ORDER BY id", table::OPEN);
-    for statement in [present, queries::owners(), queries::left(2), changes::claim(2), changes::release()] {
+    for statement in [present, queries::owners(), queries::left(2), changes::claim(2), changes::release(), changes::lost(2)] {
         let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).expect("a statement");
         let held = vec![rusqlite::types::Null; plan.parameter_count()];
         let steps = plan.query_map(rusqlite::params_from_iter(held), |step| step.get::<_, String>(3)).expect("a plan");
