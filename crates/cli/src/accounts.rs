@@ -220,11 +220,7 @@ fn password(args: &ArgMatches, phone: &str, out: &Out) -> Result<SecretString, R
     if !std::io::stdin().is_terminal() {
         return Err(Refused(USAGE, words::needed()));
     }
-    let terminal = console::Term::stderr();
-    let ask = |prompt: Text| {
-        terminal.write_str(&prompt.to(out.lang)).map_err(unreadable)?;
-        terminal.read_secure_line().map_err(unreadable)
-    };
+    let ask = |prompt: Text| crate::secret::ask(&prompt.to(out.lang)).map_err(unreadable);
     let first = ask(words::prompt(phone))?;
     if first != ask(words::prompt_again())? {
         return Err(Refused(USAGE, words::differ()));

@@ -268,7 +268,6 @@ fn secret(args: &ArgMatches, needed: bool, out: &Out) -> Result<Option<SecretStr
     if !needed || !std::io::stdin().is_terminal() {
         return Ok(None);
     }
-    let terminal = console::Term::stderr();
-    terminal.write_str(&words::secret_prompt().to(out.lang)).map_err(crate::upload::unreadable)?;
-    terminal.read_secure_line().map(|line| Some(SecretString::from(line))).map_err(crate::upload::unreadable)
+    let line = crate::secret::ask(&words::secret_prompt().to(out.lang)).map_err(crate::upload::unreadable)?;
+    Ok(Some(SecretString::from(line)))
 }

@@ -18,6 +18,7 @@ mod manage;
 mod objects;
 mod out;
 mod progress;
+mod secret;
 mod serve;
 mod team;
 mod upload;

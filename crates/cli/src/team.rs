@@ -174,11 +174,7 @@ fn passwords(args: &ArgMatches, verb: &str, phone: &str, host: &str, out: &Out) 
     if !std::io::stdin().is_terminal() {
         return Ok(None);
     }
-    let terminal = console::Term::stderr();
-    let ask = |prompt: Text| {
-        terminal.write_str(&prompt.to(out.lang)).map_err(crate::upload::unreadable)?;
-        terminal.read_secure_line().map_err(crate::upload::unreadable)
-    };
+    let ask = |prompt: Text| crate::secret::ask(&prompt.to(out.lang)).map_err(crate::upload::unreadable);
     let twice = |first: String| {
         let again = ask(say::prompt_again())?;
         if first == again { Ok(SecretString::from(first)) } else { Err(Error::new(Code::BadRequest, say::passwords_differ())) }

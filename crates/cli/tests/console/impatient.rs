@@ -154,3 +154,32 @@ fn chinese_help_has_its_own_colons() {
         assert_eq!(odd, None, "{all}");
     }
 }
+
+/// The prompt of a secret, and the end of the name it is told by.
+const ASKED: &str = "ecret key";
+
+#[cfg(unix)]
+#[test]
+fn who_leaves_the_question_for_a_secret_by_ctrl_c_sees_what_they_type_next() {
+    let home = Home::new();
+    let program = env!("CARGO_BIN_EXE_imagepic");
+    let add = "destinations add s3 --name gone --endpoint http://127.0.0.1:9 --access-key K --bucket assets";
+    // A shell that changes nothing of the terminal, and goes on.
+    let said = home.in_a_shell(&format!("trap : INT; {program} {add}; echo ended $?; stty -a"), &[(ASKED, b"half\x03")]);
+    assert!(said.contains("ended 130"), "{said:?}");
+    let modes: Vec<_> = said.split_whitespace().map(|mode| mode.trim_end_matches(';')).collect();
+    assert!(modes.contains(&"echo") && modes.contains(&"isig") && modes.contains(&"icanon"), "{said:?}");
+    assert!(!said.contains("half"), "{said:?}");
+    assert!(!home.run(&["destinations", "list"]).ends(0).out.contains("gone"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_is_typed_unseen_and_mended_like_any_line() {
+    let home = Home::new();
+    let add = "destinations add s3 --name later --endpoint http://127.0.0.1:9 --access-key K --bucket assets";
+    let said =
+        home.in_a_shell(&format!("{} {add}; echo ended $?", env!("CARGO_BIN_EXE_imagepic")), &[(ASKED, b"hidden-wordx\x7f\n")]);
+    assert!(said.contains("ended 0") && !said.contains("hidden"), "{said:?}");
+    assert!(home.run(&["destinations", "list"]).ends(0).out.contains("later"));
+}

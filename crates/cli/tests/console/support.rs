@@ -46,6 +46,11 @@ impl Home {
 
     /// As if somebody sat at a terminal and typed this: all that is written there.
     pub(crate) fn at_a_terminal(&self, line: &str, typed: &[u8]) -> String {
+        self.in_a_shell(&format!("{} {line}", env!("CARGO_BIN_EXE_imagepic")), &[("", typed)])
+    }
+
+    /// The same with whatever a shell understands, typed once what was waited for has been written.
+    pub(crate) fn in_a_shell(&self, commands: &str, typed: &[(&str, &[u8])]) -> String {
         let as_here = self.command(&[]);
         let mut command = Command::new("script");
         for (name, value) in as_here.get_envs() {
@@ -54,12 +59,29 @@ impl Home {
                 None => command.env_remove(name),
             };
         }
-        let program = env!("CARGO_BIN_EXE_imagepic");
-        command.args(["--quiet", "--return", "--command", &format!("{program} {line}"), "/dev/null"]);
+        command.args(["--quiet", "--return", "--command", commands, "/dev/null"]).env("SHELL", "/bin/sh");
         command.current_dir(self.dir.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("script, of bsdutils, starts");
-        child.stdin.take().expect("piped").write_all(typed).expect("it reads");
-        String::from_utf8_lossy(&child.wait_with_output().expect("it ends").stdout).into_owned()
+        let (mut input, mut output) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+        let (mut said, mut looked) = (Vec::new(), 0);
+        for (after, keys) in typed {
+            let mut bytes = [0; 4096];
+            loop {
+                let new = String::from_utf8_lossy(&said[looked..]).into_owned();
+                if new.contains(after) {
+                    break;
+                }
+                let read = output.read(&mut bytes).expect("it writes");
+                assert!(read > 0, "it ended without {after:?}: {new:?}");
+                said.extend(&bytes[..read]);
+            }
+            looked = said.len();
+            input.write_all(keys).expect("it reads");
+        }
+        drop(input);
+        output.read_to_end(&mut said).expect("it writes");
+        child.wait().expect("it ends");
+        String::from_utf8_lossy(&said).into_owned()
     }
 
     pub(crate) fn run_with(&self, args: &[&str], input: &[u8]) -> Run {
