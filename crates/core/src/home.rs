@@ -15,6 +15,9 @@ use crate::error::{Code, Error, Result};
 /// In `run/`: there while uploads are paused, and names who paused its queue.
 const PAUSED: &str = "paused";
 
+/// What small pictures in `thumbnails/` are, by the ends of their names.
+pub(crate) const SMALL: [&str; 2] = ["png", "svg"];
+
 /// The variable that moves all state into one folder.
 pub const VARIABLE: &str = "IMAGEPIC_HOME";
 
@@ -81,6 +84,11 @@ impl Home {
     #[must_use]
     pub fn thumbnails(&self) -> PathBuf {
         self.data.join("thumbnails")
+    }
+
+    /// What is small of these bytes, without its end, which is one of [`SMALL`].
+    pub(crate) fn thumbnail(&self, of: &[u8; 32]) -> PathBuf {
+        self.thumbnails().join(hex::encode(of))
     }
 
     /// `bucket/`: the embedded bucket's index, blobs, port, key and lock.

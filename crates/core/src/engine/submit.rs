@@ -192,6 +192,7 @@ impl Inner {
         let mut each = Vec::new();
         // From here on rows may name them, though nobody waits for the answer any more.
         let mut spooled = Vec::new();
+        let mut small = Vec::new();
         for outcome in taken {
             // Whoever took one back while it waited for those beside it was in time.
             let outcome = match outcome {
@@ -202,8 +203,9 @@ impl Inner {
                 Err(refused) => Err(refused),
             };
             match outcome {
-                Ok((item, taken, file)) => {
+                Ok((item, mut taken, file)) => {
                     spooled.extend(file);
+                    small.extend(taken.small.take().map(|picture| (taken.prepared, picture)));
                     let count = counter + 1 + rows.len() as u64;
                     let (row, body) = self.new_row(&item, taken, destination, templates, how, batch.id, *position, count);
                     *position += 1;
@@ -236,6 +238,8 @@ impl Inner {
                 return Err(error);
             }
         };
+        // Of what is no upload nothing small stays either.
+        self.keep_small(small).await?;
         if inserted.iter().any(|(_, twin)| twin.as_ref().is_some_and(|twin| twin.state != RowState::Done)) {
             // Another process sends the same bytes; its end must be heard. What is taken stays taken where it cannot be.
             if let Err(error) = self.listen() {

@@ -69,14 +69,10 @@ impl Given {
 pub(super) fn take_one(item: &Item, destination: &Destination, to: To<'_>, queue: &crate::queue::Queue) -> Result<Taken> {
     let take = || intake::take(item, destination, &destination.name, to);
     // What is kept for thumbnails gives way first.
-    let mut taken = match take() {
+    match take() {
         Err(error) if error.code == Code::DiskFull && queue.release_kept() => take(),
         other => other,
-    }?;
-    if let Some(small) = taken.small.take() {
-        super::thumbnails::keep(&super::thumbnails::stem(&queue.home, &taken.prepared), "png", &small);
     }
-    Ok(taken)
 }
 
 /// Something whose bytes are here already, shown from when another picture begins to be made of it.

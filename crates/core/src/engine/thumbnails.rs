@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::{Browse, Inner, Uploads};
 use crate::error::{Code, Error, Result};
-use crate::home::Home;
+use crate::home::{Home, SMALL};
 use crate::journal::{Row, RowState};
 use crate::queue::blocking;
 
@@ -27,9 +27,22 @@ pub(super) static DECODING: Semaphore = Semaphore::const_new(2);
 pub(super) type Picture = (Vec<u8>, &'static str);
 
 /// What small pictures are, by the ends of their names.
-const KINDS: [(&str, &str); 2] = [("png", "image/png"), ("svg", "image/svg+xml")];
+const KINDS: [(&str, &str); 2] = [(SMALL[0], "image/png"), (SMALL[1], "image/svg+xml")];
 
 impl Inner {
+    /// Keeps small pictures (PNG) that were made on the way, by what they are of.
+    pub(super) async fn keep_small(&self, made: Vec<([u8; 32], Vec<u8>)>) -> Result<()> {
+        if made.is_empty() {
+            return Ok(());
+        }
+        let home = self.home.clone();
+        blocking(move || {
+            made.iter().for_each(|(of, picture)| keep(&stem(&home, of), KINDS[0].0, picture));
+            Ok(())
+        })
+        .await
+    }
+
     /// From the bytes that are here; where they are not, from the store.
     pub(super) async fn thumbnail(self: &std::sync::Arc<Self>, row: &Row) -> Result<Picture> {
         let here = self.thumbnail_here(row).await;
@@ -104,7 +117,7 @@ pub(super) fn kept(stem: &Path) -> Option<Picture> {
 
 /// The name, without an end, of what is small of these bytes.
 pub(super) fn stem(home: &Home, prepared: &[u8; 32]) -> PathBuf {
-    home.thumbnails().join(hex::encode(prepared))
+    home.thumbnail(prepared)
 }
 
 /// Keeps one under this name, which gets this end. Most can be made again at any time, so a failure to keep one is no failure.

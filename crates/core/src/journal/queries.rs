@@ -112,6 +112,19 @@ impl Journal {
         self.read(move |connection| twin(connection, &of)).await
     }
 
+    /// Whether any upload, however it stands, is of these bytes.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn holds(&self, prepared: [u8; 32]) -> Result<bool> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM uploads WHERE prepared = ?1 AND state <> 'gone')")?
+                .query_row([prepared], |sql| sql.get(0))
+        })
+        .await
+    }
+
     /// Every row that names this bucket and key, at whichever destination and however it stands, oldest first.
     ///
     /// # Errors

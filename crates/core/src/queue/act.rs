@@ -8,6 +8,7 @@ use imagepic_words::errors;
 use super::Queue;
 use crate::error::{Code, Error, Result, Waiting};
 use crate::event::Event;
+use crate::home::SMALL;
 use crate::journal::{Change, Row, RowState};
 use crate::store::Object;
 
@@ -181,6 +182,15 @@ impl Queue {
         change.forgets_spool = true;
         let gone = self.journal.change(row, None, change, super::Last::Now).await?;
         self.drop_spool(row);
+        // What it looked like is nobody's business any more, unless another upload is of the same bytes.
+        if gone.is_some() && !self.journal.holds(row.prepared).await? {
+            let small = self.home.thumbnail(&row.prepared);
+            super::blocking(move || {
+                SMALL.iter().for_each(|end| drop(std::fs::remove_file(small.with_extension(end))));
+                Ok(())
+            })
+            .await?;
+        }
         if let Some(gone) = gone {
             self.hub.take(&gone, false);
         }

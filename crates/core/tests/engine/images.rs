@@ -363,3 +363,22 @@ async fn a_damaged_picture_that_may_say_where_it_was_taken_is_named() {
     assert!(!told(0) && told(1), "{settled:?}");
     engine.close().await;
 }
+
+#[tokio::test]
+async fn what_a_taken_back_upload_looked_like_goes_with_the_last_upload_of_its_bytes() {
+    let (place, remote) = (Place::new(), Remote::start().await);
+    let engine = with(&place, &remote, Images::default()).await;
+    let picture = picture(40, 30, ImageFormat::Png);
+    let (first, second) = (
+        sent(&engine, picture.clone(), "a.png", quietly()).await,
+        sent(&engine, picture, "b.png", Submit { folder: Some("elsewhere".to_owned()), ..quietly() }).await,
+    );
+    engine.uploads().thumbnail(first.id).await.expect("it is one to look at");
+    let kept = || std::fs::read_dir(place.home.thumbnails()).expect("a folder").count();
+    assert_eq!(kept(), 1);
+    engine.uploads().undo(first.id).await.expect("taken back");
+    assert_eq!(kept(), 1, "another upload looks the same");
+    engine.uploads().undo(second.id).await.expect("taken back");
+    assert_eq!(kept(), 0);
+    engine.close().await;
+}
