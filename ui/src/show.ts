@@ -18,5 +18,9 @@ export async function show(title: Parameters<typeof t>[0], view: Component, ahea
   addEventListener("contextmenu", (event) => {
     if (!(event.target instanceof HTMLInputElement)) event.preventDefault();
   });
+  // A click beside a dialog, or on its edge, would take the focus from its field.
+  addEventListener("mousedown", (event) => {
+    if (event.target instanceof HTMLDialogElement) event.preventDefault();
+  });
   createApp(view).use(i18n).mount("#app");
 }

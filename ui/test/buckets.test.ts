@@ -153,6 +153,25 @@ describe("a bucket", () => {
     expect(view.find("dialog .error").text()).toContain("That name is taken.");
   });
 
+  it("refuses a name that is in sight at the name, and says of a rename that it was one", async () => {
+    await open();
+    here.only("o:docs/img/gateway-sso-flow-77ab03e1.svg");
+    await settle();
+    await view.find(".scroll").trigger("keydown", { key: "F2" });
+    await settle();
+    await view.find<HTMLInputElement>("dialog input").setValue("release-notes-2026-11.pdf");
+    await view.find("dialog form").trigger("submit");
+    await settle();
+    expect([view.find("dialog .error").text(), sentTo("browse_rename")]).toEqual(["release-notes-2026-11.pdf is there already. Choose another name.", []]);
+    const stuck: Job = { id: 91, kind: "move", phase: "failed", destination: "atelier", bucket: "assets", prefix: "docs/img/", first: "a.png", folder: false, chosen: 1, to: "docs/img/b.png", found: 1, bytes: 0, whole: true, done: 0, failed: 1, until: null, message: "b.png is taken in assets." };
+    tell("engine", { type: "job", ...stuck });
+    await settle();
+    expect(view.find(".bulk:not(.told)").text()).toBe("a.png was not renamed · b.png is taken in assets.");
+    tell("engine", { type: "job", ...stuck, id: 92, to: "archive/a.png" });
+    await settle();
+    expect(view.text()).toContain("a.png: not everything was moved to archive/a.png");
+  });
+
   it("that may not be listed says so, and the tree stays usable", async () => {
     await open("bucket-forbidden");
     expect(view.find(".empty").text()).toContain("You may not list img");

@@ -41,6 +41,8 @@ describe("the settings", () => {
     expect(find("exif").map(({ at }) => at)).toEqual(["set-strip"]);
     expect(find("markdown").map(({ pane }) => pane)).toContain("links");
     expect(find("nothing at all")).toEqual([]);
+    const first = (word: string) => find(word)[0]?.at;
+    expect(["webp", "avif", "url", "screenshot", "autostart", "password", "chinese"].map(first)).toEqual(["set-convert", "set-convert", "set-format", "set-clipboard", "set-autostart", "field-secret", "language"]);
     i18n.global.locale.value = "zh-CN";
     expect(find("proxy").map(({ at }) => at)).toContain("proxy");
     expect(find("主题").map(({ at }) => at)).toEqual(["set-theme"]);
@@ -168,6 +170,74 @@ describe("the settings", () => {
     expect(changed.value).toBeNull();
   });
 
+  it("show what a test found for as long as what was tested stands in the fields", async () => {
+    const right = { rungs: [{ rung: "address" as const, state: "ok" as const }, { rung: "bucket" as const, state: "ok" as const }], code: null, message: null, suggestion: null, public: true, took_ms: 9, team: false };
+    answers.test_destination = () => right;
+    await open("destinations");
+    await view.findAll(".dests .btn").at(-1)!.trigger("click");
+    await flushPromises();
+    const result = () => [view.find(".foot [role=status]").exists(), view.findAll(".input > .ok").length > 0];
+    for (const [field, value] of [["endpoint", "http://127.0.0.1:9"], ["region", "eu-west-3"], ["access_key", "AKIA"], ["secret", "other"], ["bucket", "not-there"]] as const) {
+      await view.find(".foot .btn").trigger("click");
+      await flushPromises();
+      expect(result(), field).toEqual([true, true]);
+      await view.find(`#field-${field}`).setValue(value);
+      await flushPromises();
+      expect(result(), field).toEqual([false, false]);
+    }
+    // What it is called tells nothing of whether it works.
+    await view.find(".foot .btn").trigger("click");
+    await flushPromises();
+    await view.find("#field-name").setValue("Site");
+    await flushPromises();
+    expect(result()).toEqual([true, true]);
+  });
+
+  it("say of a test that could not begin what is missing, and call nothing right", async () => {
+    const names = ["address", "tls", "clock", "region", "key", "secret", "bucket", "permission", "style"] as const;
+    answers.test_destination = () => ({ rungs: names.map((rung) => ({ rung, state: rung === "key" ? ("bad" as const) : ("todo" as const) })), code: "bad_request", message: "Region and access key must not be empty.", suggestion: null, public: null, took_ms: 0, team: false });
+    await open("destinations");
+    await view.findAll(".dests .btn").at(-1)!.trigger("click");
+    await view.find(".foot .btn").trigger("click");
+    await flushPromises();
+    expect(view.find(".note.danger .strong").text()).toBe("Nothing was asked yet: the marked field comes first.");
+    expect(view.find("#field-access_key-said").text()).toContain("must not be empty");
+    expect(view.find(".dests .on .under").text()).toBe("Could not be tried");
+  });
+
+  it("warn of what is not saved for as long as it is not", async () => {
+    const known = await answers.settings!();
+    answers.save_destination = ({ draft }) => {
+      const kept = JSON.parse(JSON.stringify({ ...draft.destination, id: "site" })) as typeof draft.destination;
+      answers.settings = () => ({ ...known, settings: { ...known.settings, destinations: [...known.settings.destinations, kept] } });
+      return kept;
+    };
+    await open("destinations");
+    await view.findAll(".dests .btn").at(-1)!.trigger("click");
+    await view.find("#field-name").setValue("Site");
+    const escape = async () => {
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }));
+      await flushPromises();
+    };
+    for (const over of ["Discard", "Save"]) {
+      if (over === "Save") {
+        await view.findAll(".dests .btn").at(-1)!.trigger("click");
+        await view.find("#field-name").setValue("Site");
+      }
+      await escape();
+      expect(view.find(".note.floating").text()).toContain("Site is not saved");
+      await button(over).trigger("click");
+      for (let at = 0; at < 4; at += 1) await flushPromises();
+      expect(view.find(".note.floating").exists() ? view.find(".note.floating").text() : "", over).toBe("");
+    }
+    expect(asked.some(({ name }) => name === "close_window")).toBe(false);
+    said.text = "Something went wrong.";
+    await escape();
+    expect([said.text, asked.some(({ name }) => name === "close_window")]).toEqual(["", false]);
+    await escape();
+    expect(asked.some(({ name }) => name === "close_window")).toBe(true);
+  });
+
   it("ask before a new secret becomes other destinations' too", async () => {
     answers.check_secret = () => Promise.reject(refusal("R2 uses the same key.", "secret", "secret_shared"));
     await open("destinations");
@@ -206,8 +276,22 @@ describe("keys", () => {
     answers.set_setting = () => Promise.reject(refusal("Ctrl+Alt+U is used already."));
     await view.find("#record-library").trigger("keydown", event("u", "KeyU", ["ctrl", "alt"]));
     await flushPromises();
-    expect(asked.filter(({ name }) => name === "record_shortcut").at(-1)!.args).toEqual({ recording: false });
     expect(view.find("#said-library").text()).toContain("is used already");
+    // What was refused is answered with other keys, or given up with Escape; either way the window stays.
+    const recordings = () => asked.filter(({ name }) => name === "record_shortcut").map(({ args }) => (args as { recording: boolean }).recording);
+    expect([recordings(), view.find("#record-library").text()]).toEqual([[true, false, true], "Press keys…"]);
+    answers.set_setting = scene(new URLSearchParams()).set_setting!;
+    await view.find("#record-library").trigger("keydown", event("o", "KeyO", ["ctrl", "alt"]));
+    await flushPromises();
+    expect([sent().at(-1), recordings().at(-1), view.find("#said-library").exists()]).toEqual([{ key: "shortcuts.library", value: "Ctrl+Alt+O" }, false, false]);
+    answers.set_setting = () => Promise.reject(refusal("A is typed everywhere."));
+    await view.find("#record-library").trigger("click");
+    await flushPromises();
+    await view.find("#record-library").trigger("keydown", event("a", "KeyA"));
+    await flushPromises();
+    await view.find("#record-library").trigger("keydown", event("Escape", "Escape"));
+    await flushPromises();
+    expect([view.find("#said-library").exists(), recordings().at(-1), asked.some(({ name }) => name === "close_window")]).toEqual([false, false, false]);
   });
 
   it("that another program has taken, and that therefore never come, are said where they are recorded", async () => {

@@ -36,6 +36,19 @@ describe("a team server", () => {
     expect(document.activeElement?.id).toBe("field-password");
   });
 
+  it("says no longer that nobody is signed in once somebody is", async () => {
+    await open("team-out");
+    answers.test_destination = () => ({ rungs: [{ rung: "address", state: "ok" }, { rung: "key", state: "bad" }], code: "sign_in_needed", message: "Nobody is signed in.", suggestion: null, public: null, took_ms: 3, team: true });
+    answers.sign_in = () => undefined as never;
+    await view.find(".foot .btn").trigger("click");
+    await flushPromises();
+    expect(view.find(".note.danger").text()).toContain("Nobody is signed in");
+    await field("password").setValue("hunter22");
+    await button("Sign in").trigger("click");
+    await flushPromises();
+    expect(view.find(".note.danger").exists()).toBe(false);
+  });
+
   it("asks a person before anything goes unencrypted, and forgets that word with the address", async () => {
     await open("team-out");
     await view.find(".dests > .btn").trigger("click");

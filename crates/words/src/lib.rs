@@ -126,7 +126,7 @@ impl Text {
     /// The same, said to somebody who has the form it is about before them: without the way there, where the sentence names one.
     #[must_use]
     pub fn at_hand(mut self) -> Self {
-        let at_hand = format!("{}_here", self.key);
+        let at_hand = format!("{}_at_hand", self.key);
         if sentence(&at_hand).is_some() {
             self.key = at_hand;
         }
@@ -180,6 +180,15 @@ mod tests {
         let text = errors::file_missing("a\u{202e}gnp.exe\u{2069}");
         assert_eq!(text.to(Lang::En), "a\u{fffd}gnp.exe\u{fffd} is not there.");
         assert_eq!(upright("صور شاشة.png"), "صور شاشة.png");
+    }
+
+    #[test]
+    fn who_has_the_form_open_is_not_sent_to_it_and_every_other_sentence_stays_the_same() {
+        let key = errors::secret_missing("Studio");
+        assert!(key.to(Lang::En).contains("settings of this destination"));
+        assert!(!key.at_hand().to(Lang::En).contains("settings"));
+        let unreachable = store::unreachable("s3.example.com");
+        assert_eq!(unreachable.clone().at_hand(), unreachable);
     }
 
     #[test]

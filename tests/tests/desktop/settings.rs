@@ -187,12 +187,20 @@ async fn keys_that_another_program_has_taken_or_that_we_use_already_are_said_at_
     crate::steps::set(&desktop, "shortcuts.drop_zone", "Ctrl+F9");
     let said = session.find_soon("#said-drop_zone").await.text().await.expect("a sentence");
     assert!(said.contains("Another program has taken Ctrl+F9"), "{said}");
+    // What is refused is answered with other keys: the field goes on listening until some can be, or Escape.
+    session.find_soon("#record-library").await.click().await.expect("a button");
     for (keys, says) in [("ctrl+alt+p", "is used for \"Pause or resume\" already"), ("ctrl+c", "in every program")] {
-        session.find_soon("#record-library").await.click().await.expect("a button");
         session.find_soon("#record-library.is-recording").await;
         display::press(&desktop.machine, &window, keys);
         session.text_with(says, |text| text.contains(says)).await;
     }
+    session.find_soon("#record-library.is-recording").await;
+    display::press(&desktop.machine, &window, "ctrl+alt+o");
+    eventually("the keys that can be", async || {
+        (desktop.imagepic(&["settings", "get", "shortcuts.library"]).out.trim() == "Ctrl+Alt+O").then_some(())
+    })
+    .await;
+    session.find_soon("#record-library:not(.is-recording):not(.is-wrong)").await;
     session.close().await;
 }
 

@@ -65,6 +65,14 @@ export const fieldOf = { address: "endpoint", tls: "endpoint", clock: null, regi
 /** The same at a team server, where the key is the sign-in. */
 const teamFieldOf = { ...fieldOf, address: "server", tls: "server", key: "phone" } as const;
 
+/** It could not even be tried: a field is empty or cannot be; of nothing before it anything is known. */
+export const isUntried = ({ rungs }: TestReport): boolean => rungs.some(({ state }) => state === "bad") && !rungs.some(({ state }) => state === "ok") && rungs[0]?.state !== "bad";
+
+/** Somebody signed in or out there: what was found before holds no longer. */
+export function outdate(destination: Destination): void {
+  for (const draft of drafts.values()) if (draft.destination === destination) draft.report = null;
+}
+
 /** The field that is wrong, and why. */
 export function wrong(draft: Draft): { field: string | null; message: string } | null {
   if (draft.failure) return draft.failure;

@@ -6,7 +6,7 @@ import type { Event } from "@/contract";
 import { many, t } from "@/i18n";
 import { call } from "@/ipc";
 import { quietly, tellNews } from "@/state/live";
-import { bare, last, shown } from "./names";
+import { bare, last, parent, shown } from "./names";
 
 export const jobs = reactive(new Map<number, Job>());
 export const now = ref(Date.now());
@@ -67,6 +67,9 @@ function things(job: Job): string {
   return job.folder ? many(job.whole ? "buckets.folder-with" : "buckets.folder-with-more", job.found, { name }) : name;
 }
 
+/** Another name in the same place, and not a move. */
+const isRename = (job: Job) => job.kind === "move" && job.chosen === 1 && job.to !== null && parent(job.to) === job.prefix;
+
 export function said(job: Job): string {
   const place = shown(last(job.prefix)) || job.bucket;
   if (job.kind === "remove") {
@@ -74,6 +77,7 @@ export function said(job: Job): string {
     if (job.phase === "running") return t("buckets.removing", { things: things(job), done: job.done });
     return t("buckets.remove-stuck", { things: things(job) });
   }
+  if (isRename(job) && job.phase !== "running") return t(job.phase === "done" ? "buckets.renamed" : "buckets.rename-stuck", { name: shown(job.first), to: shown(last(job.to!)) });
   const to = shown(bare(job.to ?? "")) || job.bucket;
   if (job.phase === "running") return t("buckets.moving", { things: things(job), to, done: job.done });
   if (job.phase === "done") return t("buckets.moved", { things: things(job), to });
