@@ -1,6 +1,6 @@
 //! The clipboard as other programs see it: xclip owns it and reads it, and where several kinds are on offer at once, a thread of the test.
 
-use std::io;
+use std::io::{self, BufRead as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +34,17 @@ impl Drop for Owner {
 pub async fn copy(desktop: &VirtualDesktop, target: &str, file: &Path) -> Owner {
     let mut command = desktop.command("xclip");
     command.args(["-quiet", "-selection", "clipboard", "-t", target, "-i"]).arg(file);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("xclip starts");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("xclip starts");
+    let said = child.stderr.take().expect("it is piped");
+    let (ready, waits) = tokio::sync::oneshot::channel();
+    // It says that it waits for whoever pastes, once the selection is its own; what it says later is read so that it may go on.
+    std::thread::spawn(move || {
+        let mut lines = io::BufReader::new(said).lines().map_while(Result::ok);
+        lines.next();
+        ready.send(()).ok();
+        lines.for_each(drop);
+    });
+    waits.await.ok();
     Owner(child)
 }
 
