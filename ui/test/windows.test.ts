@@ -34,7 +34,7 @@ afterEach(() => view?.unmount());
 describe("the drop zone", () => {
   it("names the place before any bytes leave", async () => {
     await open(DropZone);
-    expect(view.find(".where").text()).toBe("Atelier / assets / docs/img");
+    expect(view.find(".where .name").text()).toBe("Atelier / assets / docs/img");
     tell("drag", { phase: "enter", count: 3, refusals: [], first: "a.png" });
     await flushPromises();
     expect(view.find(".well").text()).toContain("Upload 3 items");
