@@ -157,7 +157,7 @@ async fn a_folder_of_a_private_bucket_is_opened_to_everybody_and_nothing_beside_
     let session = Session::start(&desktop, &["--show", "library"]).await;
     session.press("本机").await;
     session.press(BUCKET).await;
-    session.text_with("who opens it", |text| text.contains("链接只能在本机打开，不论是谁")).await;
+    session.text_with("who opens it", |text| text.contains("链接只能在本机打开")).await;
     click(&session, ".filters .badge").await;
     click(&session, ".details label.card:nth-of-type(1)").await;
     session.text_with("what becomes of links", |text| text.contains("把 images 设为私有？")).await;
