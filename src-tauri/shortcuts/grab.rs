@@ -153,11 +153,13 @@ impl Shared {
         Ok((code, modifiers))
     }
 
-    /// The mask of this connection alone.
+    /// The mask of this connection alone. Waits for the server: whoever is told that keys are heard may press some at once.
     fn hear_focus(&self, window: Window, mask: EventMask) {
         let wanted = ChangeWindowAttributesAux::new().event_mask(mask);
-        if let Ok(asked) = self.connection.change_window_attributes(window, &wanted) {
-            asked.ignore_error();
+        if let Ok(asked) = self.connection.change_window_attributes(window, &wanted)
+            && let Err(error) = asked.check()
+        {
+            tracing::debug!(%error, "the window that recorded keys is gone");
         }
     }
 

@@ -39,8 +39,10 @@ struct State {
     buckets: BTreeMap<String, BTreeMap<String, Bytes>>,
     /// Every request: method, path, body where it is text.
     asked: Vec<(String, String)>,
-    /// Tokens made before that many seconds since 1970 have expired.
-    expired_before: u64,
+    /// Tokens handed out so far; each holds its number.
+    handed_out: u64,
+    /// Tokens with a number up to this one have expired.
+    expired: u64,
     /// Log-ins answer with a redirect to here.
     redirect: Option<String>,
 }
@@ -106,7 +108,8 @@ impl OldService {
 
     /// Every token made so far has expired.
     pub fn expire_tokens(&self) {
-        self.state().expired_before = now() + 1;
+        let mut state = self.state();
+        state.expired = state.handed_out;
     }
 
     /// Log-ins are sent on to this address from now on.
@@ -212,11 +215,15 @@ impl OldService {
             return failed(json!({ "err": wrong.join(",") }));
         }
         let phone = input["phone"].as_str().unwrap_or_default();
-        match self.state().people.get(phone) {
+        let mut state = self.state();
+        match state.people.get(phone) {
             None => failed(json!({ "err": "失败" })),
             Some(password) if input["upwd"].as_str() != Some(password) => failed(json!({ "err": "密码不正确" })),
             Some(password) => {
-                let claims = json!({ "phone": phone, "upwd": password, "iat": now(), "exp": now() + 3600 });
+                let password = password.clone();
+                state.handed_out += 1;
+                let number = state.handed_out;
+                let claims = json!({ "phone": phone, "upwd": password, "iat": now(), "exp": now() + 3600, "number": number });
                 let claims = base64(claims.to_string().as_bytes());
                 ok(json!({ "token": format!("eyJhbGciOiJIUzI1NiJ9.{claims}.{}", sign(&claims)) }))
             }
@@ -263,7 +270,7 @@ impl OldService {
         }
         let claims: Value = serde_json::from_slice(&unbase64(claims)).unwrap_or_default();
         let state = self.state();
-        if claims["iat"].as_u64() < Some(state.expired_before) {
+        if claims["number"].as_u64() <= Some(state.expired) {
             return Err(
                 json!({ "name": "TokenExpiredError", "message": "jwt expired", "expiredAt": "2026-11-22T06:27:42.000Z" }),
             );

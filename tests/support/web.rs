@@ -19,6 +19,8 @@ use crate::wait::eventually;
 #[derive(Debug)]
 pub struct Session {
     client: Client,
+    /// Where the driver answers for this session: `http://127.0.0.1:{port}/session/{id}`.
+    address: String,
     driver: Child,
     display: Option<String>,
     /// Where a picture of the screen goes if the test fails; the desktop keeps what lies there.
@@ -61,9 +63,11 @@ impl Session {
         let connect = async { builder.connect(&format!("http://127.0.0.1:{port}")).await };
         let client =
             tokio::time::timeout(Duration::from_secs(60), connect).await.expect("a session within a minute").expect("a session");
+        let id = client.session_id().await.expect("the driver answers").expect("a session has an id");
+        let address = format!("http://127.0.0.1:{port}/session/{id}");
         let display = desktop.machine.display().map(str::to_owned);
         let picture = desktop.machine.dir().join("logs/screen.png");
-        Self { client, driver: driver.0.take().expect("it was started"), display, picture }
+        Self { client, address, driver: driver.0.take().expect("it was started"), display, picture }
     }
 
     /// Waits for an element and returns it.
@@ -151,13 +155,32 @@ impl Deref for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(display) = &self.display
-        {
-            display::keep_screen(display, &self.picture);
+        if std::thread::panicking() {
+            if let Some(display) = &self.display {
+                display::keep_screen(display, &self.picture);
+            }
+            let address = format!("{}/execute/sync", self.address);
+            match std::thread::spawn(move || reads(&address)).join() {
+                Ok(Ok(text)) => eprintln!("the window says:\n{text}"),
+                Ok(Err(why)) => eprintln!("the window says nothing: {why}"),
+                Err(_) => eprintln!("the window could not be asked"),
+            }
         }
         imagepic_virtual::end(&mut self.driver);
     }
+}
+
+/// The text of a session's page, without a runtime of the test's, which may be ending.
+fn reads(address: &str) -> Result<String, String> {
+    let asked = async {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let script = json!({ "script": "return document.title + '\\n' + document.body.innerText", "args": [] });
+        client.post(address).body(script.to_string()).send().await?.text().await
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let answer = runtime.block_on(asked).map_err(|error| error.to_string())?;
+    let answer: serde_json::Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
+    answer["value"].as_str().map(str::to_owned).ok_or_else(|| answer.to_string())
 }
 
 /// Ends the driver when a session does not come about.

@@ -309,6 +309,32 @@ describe("the library", () => {
     expect(view.find("dialog").exists()).toBe(false);
   });
 
+  it("draws details only when they have come, so that nothing that can be clicked moves under the pointer", async () => {
+    await open();
+    const truth = library("", false).library_details!;
+    const waiting: (() => void)[] = [];
+    answers.library_details = async (args) => {
+      await new Promise<void>((go) => waiting.push(go));
+      return truth(args);
+    };
+    const come = async () => {
+      waiting.splice(0).forEach((go) => go());
+      await settle();
+    };
+    await cell(99).trigger("click");
+    await settle();
+    const kept = view.find(".details .is-coming");
+    expect([kept.exists(), view.find(".details .title").text()], "the place of the link is kept, of another upload's height").toEqual([true, rows.get(99)!.name]);
+    expect(view.find(".details .props").text()).not.toContain("SHA");
+    await come();
+    expect([view.find(".details .is-coming").exists(), view.find(".details .code").text()]).toEqual([false, expect.stringContaining(rows.get(99)!.key)]);
+    answers.library_details = () => Promise.reject(refusal("The history cannot be read."));
+    await cell(97).trigger("click");
+    await settle();
+    expect(view.find(".details").text()).toContain("The history cannot be read.");
+    Object.assign(answers, { library_details: truth });
+  });
+
   it("says before a rename whose name it is: of all uploads of those bytes, or of somebody else, where it leads to the bucket", async () => {
     await open();
     const truth = library("", false).library_details!;

@@ -294,6 +294,28 @@ describe("keys", () => {
     expect([view.find("#said-library").exists(), recordings().at(-1), asked.some(({ name }) => name === "close_window")]).toEqual([false, false, false]);
   });
 
+  it("are recorded once they are heard, and not at all where somebody left before", async () => {
+    await open("shortcuts");
+    const waiting: (() => void)[] = [];
+    answers.record_shortcut = () => new Promise<void>((go) => waiting.push(go));
+    const field = () => view.find("#record-library");
+    await field().trigger("click");
+    await flushPromises();
+    expect(field().classes()).not.toContain("is-recording");
+    waiting.splice(0).forEach((go) => go());
+    await flushPromises();
+    expect(field().classes()).toContain("is-recording");
+    await field().trigger("blur");
+    await field().trigger("click");
+    await field().trigger("blur");
+    waiting.splice(0).forEach((go) => go());
+    await flushPromises();
+    const recordings = asked.filter(({ name }) => name === "record_shortcut").map(({ args }) => (args as { recording: boolean }).recording);
+    expect([recordings, field().classes().includes("is-recording")]).toEqual([[true, false, true, false], false]);
+    waiting.splice(0).forEach((go) => go());
+    answers.record_shortcut = scene(new URLSearchParams()).record_shortcut!;
+  });
+
   it("that another program has taken, and that therefore never come, are said where they are recorded", async () => {
     await open("shortcuts");
     tell("keys-taken", "Another program has taken Ctrl+F9.");

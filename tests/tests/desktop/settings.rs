@@ -128,16 +128,10 @@ async fn keys_are_recorded_by_pressing_them_and_then_upload_the_clipboard_from_a
     app.quit();
 }
 
-/// Presses keys for as long as a person's finger is on them.
-fn hold(desktop: &Desktop, window: &display::Shown, keys: &str) {
-    let id = window.id.to_string();
-    let run = |arguments: &[&str]| {
-        let done = desktop.machine.command("xdotool").args(arguments).status().expect("xdotool is installed");
-        assert!(done.success(), "{arguments:?}");
-    };
-    run(&["windowactivate", "--sync", &id, "keydown", keys]);
-    std::thread::sleep(std::time::Duration::from_millis(120));
-    run(&["keyup", keys]);
+/// Presses keys, lets them go or both, as the keyboard itself does.
+fn keys(desktop: &Desktop, arguments: &[&str]) {
+    let done = desktop.machine.command("xdotool").args(arguments).status().expect("xdotool is installed");
+    assert!(done.success(), "{arguments:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,8 +171,10 @@ async fn keys_that_another_program_has_taken_or_that_we_use_already_are_said_at_
         session.press(pane).await;
         session.find_soon("#record-library").await.click().await.expect("a button");
         session.find_soon("#record-library.is-recording").await;
-        hold(&desktop, &window, "ctrl+F9");
+        // A finger stays on them until something is said.
+        keys(&desktop, &["windowactivate", "--sync", &window.id.to_string(), "keydown", "ctrl+F9"]);
         session.text_with("whose keys they are", |text| text.contains(says)).await;
+        keys(&desktop, &["keyup", "ctrl+F9"]);
         let recorded = desktop.imagepic(&["settings", "get", "shortcuts.library"]).out;
         assert!(recorded.trim().is_empty(), "{recorded}");
         session.find_soon("#record-library:not(.is-recording)").await;
@@ -189,9 +185,9 @@ async fn keys_that_another_program_has_taken_or_that_we_use_already_are_said_at_
     assert!(said.contains("Another program has taken Ctrl+F9"), "{said}");
     // What is refused is answered with other keys: the field goes on listening until some can be, or Escape.
     session.find_soon("#record-library").await.click().await.expect("a button");
-    for (keys, says) in [("ctrl+alt+p", "is used for \"Pause or resume\" already"), ("ctrl+c", "in every program")] {
+    for (pressed, says) in [("ctrl+alt+p", "is used for \"Pause or resume\" already"), ("ctrl+c", "in every program")] {
         session.find_soon("#record-library.is-recording").await;
-        display::press(&desktop.machine, &window, keys);
+        display::press(&desktop.machine, &window, pressed);
         session.text_with(says, |text| text.contains(says)).await;
     }
     session.find_soon("#record-library.is-recording").await;
