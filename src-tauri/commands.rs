@@ -167,6 +167,7 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         settings::import_settings,
         settings::undo_import,
         settings::choose_folder,
+        settings::choose_certificates,
         library::library_newest,
         library::library_find,
         library::library_rows,

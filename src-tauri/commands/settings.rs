@@ -194,6 +194,20 @@ pub(super) async fn choose_folder(app: AppHandle, shell: State<'_, Shell>) -> An
     Ok(path_of(chosen.await.ok().flatten()).map(|path| path.display().to_string()))
 }
 
+/// Asks for the file of a private authority; nothing where the person thought better of it. Whether it holds certificates says the test.
+#[tauri::command]
+pub(super) async fn choose_certificates(app: AppHandle, shell: State<'_, Shell>) -> Answer<Option<String>> {
+    let lang = shell.engine.lang();
+    let (sender, chosen) = oneshot::channel();
+    app.dialog()
+        .file()
+        .set_title(desktop::choose_ca().to(lang))
+        .add_filter("PEM", &["pem", "crt", "cer"])
+        .add_filter(desktop::choose_all().to(lang), &["*"])
+        .pick_file(move |file| drop(sender.send(file)));
+    Ok(path_of(chosen.await.ok().flatten()).map(|path| path.display().to_string()))
+}
+
 fn path_of(chosen: Option<FilePath>) -> Option<PathBuf> {
     chosen.and_then(|file| file.into_path().ok())
 }

@@ -92,6 +92,7 @@ export interface Commands {
   import_settings(args: { id: number }): number;
   undo_import(args: { id: number }): void;
   choose_folder(): string | null;
+  choose_certificates(): string | null;
   library_newest(args: { limit: number }): Upload[];
   /** Doubles: four counts (all, waiting, failed, ending), the numbers found, newest first, and when each was taken. */
   library_find(args: { query: LibraryQuery }): ArrayBuffer;

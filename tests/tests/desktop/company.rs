@@ -4,9 +4,10 @@ use imagepic_tests::embedded::embedded;
 use imagepic_tests::proxy::Proxy;
 use imagepic_tests::servers::{BY_NAME, with_own_certificate};
 use imagepic_tests::web::Session;
-use imagepic_tests::{Desktop, eventually, http, pictures};
+use imagepic_tests::{Desktop, eventually, http, picker, pictures};
+use serde_json::Value;
 
-use crate::hands::{ENTER, choose, click, speaks, type_over};
+use crate::hands::{ENTER, choose, click, speaks, type_over, until};
 use crate::steps::{BUCKET, link_on_clipboard, set};
 
 /// Waits until the settings hold this proxy.
@@ -63,12 +64,21 @@ async fn a_store_behind_a_proxy_and_an_authority_of_its_own_is_used_once_both_ar
     assert_eq!(store.itself.usage().await.expect("counted").objects, 0, "something went to a server nobody vouches for");
 
     click(&session, ".form .twist").await;
-    type_over(&session, "#field-ca_file", &authority.display().to_string()).await;
+    click(&session, "[aria-label^='Choose a CA file']").await;
+    picker::choose(&desktop.machine, "Choose a CA file", &authority).await;
+    let in_field = format!("document.querySelector('#field-ca_file').value === {}", Value::from(authority.display().to_string()));
+    until(&session, "the file's path", &in_field).await;
     // What was found out was said of other fields.
     session.press("Test").await;
     session.text_with("everything to be right", |text| text.contains("Everything right")).await;
     speaks(&desktop, "zh-CN", "设置").await;
-    session.press("重新测试").await;
+    type_over(&session, "#field-ca_file", "/nowhere.pem").await;
+    session.press("测试").await;
+    session.text_with("the file to be named", |text| text.contains("/nowhere.pem")).await;
+    click(&session, "[aria-label^='选择 CA 证书文件']").await;
+    picker::choose(&desktop.machine, "选择 CA 证书文件", &authority).await;
+    until(&session, "the file's path", &in_field).await;
+    session.press("测试").await;
     session.text_with("everything to be right", |text| text.contains("全部正确")).await;
     session.press("保存").await;
     session.press("使用此上传目标").await;

@@ -76,5 +76,6 @@ export function settingsAnswers(view: SettingsView, state: string, zh: boolean):
     import_settings: () => 3,
     watched_folders: () => (view.settings.capture.folders ?? []).map((folder) => ({ ...folder, state: "watching" as const, message: null, asking: 0 })),
     choose_folder: () => "/home/me/Screenshots",
+    choose_certificates: () => "/etc/ssl/private-ca.pem",
   };
 }
