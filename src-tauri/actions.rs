@@ -12,13 +12,12 @@ use imagepic_core::engine::{Batch, Deliver, Engine, Submit};
 use imagepic_core::event::{Event, Refusal};
 use imagepic_core::settings::ClipboardMode;
 use imagepic_core::settings::shortcuts::Deed;
+use imagepic_instance::{Answer, First, Request};
 use imagepic_words::desktop as words;
 use tauri::{AppHandle, Manager, Url};
 use tauri_plugin_dialog::FilePath;
 
-use crate::args::Request;
 use crate::events;
-use crate::instance::{Answer, First};
 use crate::notifications::{Button, said};
 use crate::picker;
 use crate::pointing::{self, Aim};

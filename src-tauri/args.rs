@@ -1,30 +1,11 @@
 //! The command line of the tray app: a window to open, files to upload. What stays out: doing it.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use imagepic_core::settings::shortcuts::Deed;
+use imagepic_instance::{Request, Window};
 use imagepic_words::{Text, desktop as words};
-
-use crate::windows::Name;
-
-/// What this start asks for; handed to the running imagepic where there is one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Request {
-    /// The window to open.
-    pub(crate) show: Option<Name>,
-    /// What keys would do.
-    pub(crate) act: Option<Deed>,
-    /// Absolute paths to upload, byte for byte as they were given.
-    pub(crate) files: Vec<PathBuf>,
-}
-
-impl Request {
-    /// A start that asks for nothing: of a running imagepic it means "where are you?".
-    pub(crate) fn is_bare(&self) -> bool {
-        self.show.is_none() && self.act.is_none() && self.files.is_empty()
-    }
-}
 
 /// What the command line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,23 +50,22 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>, folder: &Path)
     Line::Start(request)
 }
 
-/// `upload-clipboard`; the settings' own spelling is understood too.
 fn deed(name: Option<&str>) -> Result<Deed, Text> {
     let text = name.unwrap_or_default();
-    let names = || Deed::ALL.map(|deed| deed.name().replace('_', "-")).join(", ");
-    Deed::named(&text.replace('-', "_")).ok_or_else(|| imagepic_words::shortcuts::no_such_deed(names(), text))
+    let names = || Deed::ALL.map(imagepic_instance::spoken).join(", ");
+    imagepic_instance::deed(text).ok_or_else(|| imagepic_words::shortcuts::no_such_deed(names(), text))
 }
 
-fn window(name: Option<&str>) -> Result<Name, Text> {
-    let list = |names: &[Name]| names.iter().map(|name| name.label()).collect::<Vec<_>>().join(", ");
-    let Some(text) = name else { return Err(words::show_needs_a_window(list(&Name::ALL))) };
-    let Some(name) = Name::of(text) else { return Err(words::no_such_window(text, list(&Name::ALL))) };
-    let opens: Vec<_> = Name::ALL.into_iter().filter(|name| name.exists()).collect();
-    if name.exists() { Ok(name) } else { Err(words::no_such_window_yet(text, list(&opens))) }
+fn window(name: Option<&str>) -> Result<Window, Text> {
+    let names = || Window::ALL.map(Window::label).join(", ");
+    let Some(text) = name else { return Err(words::show_needs_a_window(names())) };
+    Window::of(text).ok_or_else(|| words::no_such_window(text, names()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn line(arguments: &[&str]) -> Line {
@@ -115,8 +95,8 @@ mod tests {
 
     #[test]
     fn windows_are_opened_by_name_and_what_is_none_is_said() {
-        assert_eq!(line(&["--show", "settings"]), Line::Start(Request { show: Some(Name::Settings), ..Request::default() }));
-        assert_eq!(line(&["--show=drop-zone"]), Line::Start(Request { show: Some(Name::DropZone), ..Request::default() }));
+        assert_eq!(line(&["--show", "settings"]), Line::Start(Request { show: Some(Window::Settings), ..Request::default() }));
+        assert_eq!(line(&["--show=drop-zone"]), Line::Start(Request { show: Some(Window::DropZone), ..Request::default() }));
         for (arguments, key) in [
             (&["--show", "attic"][..], "desktop.no_such_window"),
             (&["--show"], "desktop.show_needs_a_window"),

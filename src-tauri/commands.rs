@@ -429,9 +429,8 @@ fn link_preview(shell: State<'_, Shell>, format: Format, template: Option<String
 
 #[tauri::command]
 fn open_window(app: AppHandle, shell: State<'_, Shell>, name: &str) -> Answer<()> {
-    let known = Name::of(name).filter(|name| name.exists());
-    let opens = || Name::ALL.iter().filter(|name| name.exists()).map(|name| name.label()).collect::<Vec<_>>().join(", ");
-    let name = known.ok_or_else(|| Error::new(Code::BadRequest, words::no_such_window(name, opens())));
+    let all = || Name::ALL.map(Name::label).join(", ");
+    let name = Name::of(name).ok_or_else(|| Error::new(Code::BadRequest, words::no_such_window(name, all())));
     shell.answer(name).map(|name| windows::open(&app, name))
 }
 

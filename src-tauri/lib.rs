@@ -12,11 +12,11 @@ use imagepic_core::engine::{Engine, Role};
 use imagepic_core::home::Home;
 use imagepic_core::outside::Outside;
 use imagepic_core::settings::file::SettingsFile;
+use imagepic_instance::{Claim, First, Request};
 use imagepic_words::{Lang, desktop as words};
 use tauri::{Manager, RunEvent, WindowEvent};
 
-use crate::args::{Line, Request};
-use crate::instance::{Claim, First};
+use crate::args::Line;
 use crate::notifications::Notifier;
 use crate::shell::Shell;
 
@@ -30,7 +30,6 @@ mod events;
 mod figures;
 #[cfg(test)]
 mod fixtures;
-mod instance;
 mod naming;
 mod notifications;
 mod open;
@@ -52,7 +51,7 @@ const WRONG: u8 = 2;
 pub fn run() -> ExitCode {
     let started = Instant::now();
     #[cfg(target_os = "linux")]
-    windows::interpret_scripts();
+    windows::tell_by_environment();
     let lang = spoken();
     let folder = std::env::current_dir().unwrap_or_default();
     let request = match args::read(std::env::args_os().skip(1), &folder) {
@@ -85,7 +84,7 @@ fn begin(started: Instant, request: Request, lang: Lang) -> Result<ExitCode, Str
     home.prepare().map_err(told)?;
     let _log = imagepic_core::log::init(&home);
     let place = || home.data().display().to_string();
-    let first = match instance::claim(&home, &request) {
+    let first = match imagepic_instance::claim(&home, &request) {
         Ok(Claim::First(first)) => first,
         Ok(Claim::HandedOver) => return Ok(print(&words::already_running(place()).to(lang))),
         Ok(Claim::Refused(why)) => return Ok(refuse(&why, ExitCode::FAILURE)),

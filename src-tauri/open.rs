@@ -55,7 +55,10 @@ fn detached(what: &str) -> std::io::Result<()> {
     use std::process::Stdio;
     let mut last = std::io::ErrorKind::NotFound.into();
     for mut command in open::commands(what) {
-        command.env_remove(crate::windows::JIT).process_group(0);
+        for (name, _) in crate::windows::FOR_WINDOWS {
+            command.env_remove(name);
+        }
+        command.process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         match command.spawn() {
             Ok(mut started) => {

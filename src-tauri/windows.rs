@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use imagepic_core::settings::Theme;
+pub(crate) use imagepic_instance::Window as Name;
 use imagepic_words::{Text, desktop as words};
-use serde::{Deserialize, Serialize};
 use tauri::webview::Color;
 use tauri::{AppHandle, Manager, PhysicalPosition, WebviewUrl, WebviewWindow, WebviewWindowBuilder, Wry};
 
@@ -20,21 +20,7 @@ mod system;
 
 pub(crate) use system::Ahead;
 #[cfg(target_os = "linux")]
-pub(crate) use system::{JIT, interpret_scripts, warm};
-
-/// The windows, those to come included: their names are part of the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Name {
-    /// First start.
-    Welcome,
-    /// Drag in, see progress, copy again.
-    DropZone,
-    /// Uploads and buckets.
-    Library,
-    /// Destinations and everything else that can be set.
-    Settings,
-}
+pub(crate) use system::{FOR_WINDOWS, tell_by_environment, warm};
 
 struct Form {
     /// Logical pixels.
@@ -44,45 +30,21 @@ struct Form {
     always_on_top: bool,
 }
 
-impl Name {
-    pub(crate) const ALL: [Self; 4] = [Self::Welcome, Self::DropZone, Self::Library, Self::Settings];
-
-    /// The window's label, and what `--show` takes.
-    pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::Welcome => "welcome",
-            Self::DropZone => "drop-zone",
-            Self::Library => "library",
-            Self::Settings => "settings",
-        }
+pub(crate) fn title(name: Name) -> Text {
+    match name {
+        Name::Welcome => words::title_welcome(),
+        Name::DropZone => words::title_drop_zone(),
+        Name::Library => words::title_library(),
+        Name::Settings => words::title_settings(),
     }
+}
 
-    /// The window of that label.
-    pub(crate) fn of(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|name| name.label() == label)
-    }
-
-    /// Whether this version has it.
-    pub(crate) const fn exists(self) -> bool {
-        matches!(self, Self::Welcome | Self::DropZone | Self::Library | Self::Settings)
-    }
-
-    fn title(self) -> Text {
-        match self {
-            Self::Welcome => words::title_welcome(),
-            Self::DropZone => words::title_drop_zone(),
-            Self::Library => words::title_library(),
-            Self::Settings => words::title_settings(),
-        }
-    }
-
-    const fn form(self) -> Form {
-        match self {
-            Self::Welcome => Form { size: (640.0, 480.0), least: (560.0, 440.0), always_on_top: false },
-            Self::DropZone => Form { size: (300.0, 220.0), least: (260.0, 180.0), always_on_top: true },
-            Self::Library => Form { size: (1180.0, 760.0), least: (520.0, 420.0), always_on_top: false },
-            Self::Settings => Form { size: (880.0, 640.0), least: (720.0, 480.0), always_on_top: false },
-        }
+const fn form(name: Name) -> Form {
+    match name {
+        Name::Welcome => Form { size: (640.0, 480.0), least: (560.0, 440.0), always_on_top: false },
+        Name::DropZone => Form { size: (300.0, 220.0), least: (260.0, 180.0), always_on_top: true },
+        Name::Library => Form { size: (1180.0, 760.0), least: (520.0, 420.0), always_on_top: false },
+        Name::Settings => Form { size: (880.0, 640.0), least: (720.0, 480.0), always_on_top: false },
     }
 }
 
@@ -143,11 +105,11 @@ fn plan<'a>(app: &'a AppHandle, name: Name, part: &str) -> WebviewWindowBuilder<
     let shell = app.state::<Shell>();
     let lang = shell.engine.lang();
     let chosen = shell.engine.settings().get().general.theme;
-    let form = name.form();
+    let form = form(name);
     let part = if part.is_empty() { String::new() } else { format!("#{part}") };
     let page = WebviewUrl::App(PathBuf::from(format!("{}.html{part}", name.label())));
     WebviewWindowBuilder::new(app, name.label(), page)
-        .title(name.title().to(lang))
+        .title(title(name).to(lang))
         .inner_size(form.size.0, form.size.1)
         .min_inner_size(form.least.0, form.least.1)
         .always_on_top(form.always_on_top)
@@ -240,7 +202,7 @@ pub(crate) fn follow_settings(app: &AppHandle) {
         for (label, window) in handle.webview_windows() {
             let Some(name) = Name::of(&label) else { continue };
             let titled = window
-                .set_title(&name.title().to(lang))
+                .set_title(&title(name).to(lang))
                 .and_then(|()| if cfg!(target_os = "linux") { Ok(()) } else { window.set_theme(theme(chosen)) })
                 .and_then(|()| window.set_background_color(Some(ground(chosen))));
             if let Err(error) = titled {
@@ -338,7 +300,7 @@ mod tests {
 
     #[test]
     fn windows_are_called_in_english_as_everybody_outside_knows_them() {
-        let titles = Name::ALL.map(|name| name.title().to(Lang::En));
+        let titles = Name::ALL.map(|name| title(name).to(Lang::En));
         assert_eq!(titles, ["imagepic", "Drop zone", "Library", "Settings"]);
         let labels = Name::ALL.map(Name::label);
         assert_eq!(labels, ["welcome", "drop-zone", "library", "settings"]);

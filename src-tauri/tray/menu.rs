@@ -135,7 +135,7 @@ pub(super) struct Outside {
 pub(super) fn menu(now: &Snapshot, destinations: &[Destination], places: &Places, outside: &Outside) -> Vec<Entry> {
     let lang = outside.lang;
     let item = |text: Text, action| Entry::Item(text.to(lang), action);
-    let mut entries = vec![
+    vec![
         Entry::Item(with_keys(words::upload_clipboard().to(lang), &outside.keys), Action::UploadClipboard),
         item(words::upload_files(), Action::UploadFiles),
         Entry::Separator,
@@ -151,9 +151,7 @@ pub(super) fn menu(now: &Snapshot, destinations: &[Destination], places: &Places
         item(words::settings(), Action::Open(Window::Settings)),
         Entry::Separator,
         item(words::quit(), Action::Quit),
-    ];
-    entries.retain(|entry| !matches!(entry, Entry::Item(_, Action::Open(window)) if !window.exists()));
-    entries
+    ]
 }
 
 /// What stands above everything while the clipboard watch asks and nobody has answered: the one place to answer where notifications
@@ -225,10 +223,8 @@ fn recent(uploads: &[Upload], outside: &Outside) -> Vec<Entry> {
         Entry::Item(label, Action::CopyLink(upload.id))
     };
     let mut entries: Vec<_> = uploads.iter().map(item).collect();
-    if Window::Library.exists() {
-        entries.push(Entry::Separator);
-        entries.push(Entry::Item(words::recent_all().to(lang), Action::AllUploads));
-    }
+    entries.push(Entry::Separator);
+    entries.push(Entry::Item(words::recent_all().to(lang), Action::AllUploads));
     entries
 }
 

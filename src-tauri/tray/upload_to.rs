@@ -189,10 +189,8 @@ impl<'a> Branch<'a> {
         let action = Action::Use { destination: destination(), bucket: Some(bucket.to_owned()), folder: Some(folder.to_owned()) };
         let here = in_bucket && self.place.folder == folder;
         let mut entries = vec![Entry::Check(words::upload_here().to(lang), here, action)];
-        if Window::Library.exists() {
-            let action = Action::NewFolder { destination: destination(), bucket: bucket.to_owned(), folder: folder.to_owned() };
-            entries.push(Entry::Item(words::new_folder().to(lang), action));
-        }
+        let action = Action::NewFolder { destination: destination(), bucket: bucket.to_owned(), folder: folder.to_owned() };
+        entries.push(Entry::Item(words::new_folder().to(lang), action));
         let prefix = prefix(folder);
         let known = self.seen.and_then(|seen| seen.folder(bucket, folder));
         let folders = known.map_or(&[][..], |known| &known.folders);
@@ -253,12 +251,8 @@ impl<'a> Branch<'a> {
             return;
         }
         let text = if uncounted { words::more_in_library() } else { words::count_in_library(hidden) }.to(self.lang);
-        entries.push(if Window::Library.exists() {
-            let destination = self.destination.id.clone();
-            Entry::Item(text, Action::Browse { destination, bucket: bucket.to_owned(), folder: folder.to_owned() })
-        } else {
-            Entry::Words(text)
-        });
+        let destination = self.destination.id.clone();
+        entries.push(Entry::Item(text, Action::Browse { destination, bucket: bucket.to_owned(), folder: folder.to_owned() }));
     }
 }
 

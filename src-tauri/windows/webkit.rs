@@ -2,8 +2,10 @@
 //! went away.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use tauri::webview::Color;
 use tauri::{AppHandle, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
 use webkit2gtk::WebView;
 
@@ -19,16 +21,22 @@ pub(super) use ahead::{end, is_ahead, reveal, was_ahead};
 /// A process that goes away as soon after the one before it would go on doing so.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// WebKit compiles scripts to machine code as they are used: for lists and forms that brings nothing that can be seen, and costs sixty
-/// megabytes a window. Nor is there memory then that a page could write and run. Its processes take that from their environment alone.
-/// To be called before there are other threads.
-pub(crate) fn interpret_scripts() {
-    // Only a name that is none is refused (setenv(3)); and nobody keeps a log yet.
-    let _ = gtk::glib::setenv(JIT, "0", false);
-}
+/// What WebKit takes from its environment alone. Programs that are opened from here must not inherit it, least of all a browser.
+///
+/// - It compiles scripts to machine code as they are used: for lists and forms that brings nothing that can be seen, and costs sixty
+///   megabytes a window. Nor is there memory then that a page could write and run.
+/// - It draws with a graphics card where it can: that takes a driver of a hundred megabytes and some of the time until a window is drawn,
+///   and leaves windows blank with some drivers. Its settings could say so too, but each page hears them only once it has begun with the
+///   driver: then it scrolls by the wheel in jumps, as nothing tells it any more when to draw.
+pub(crate) const FOR_WINDOWS: [(&str, &str); 2] = [("JSC_useJIT", "0"), ("WEBKIT_DISABLE_DMABUF_RENDERER", "1")];
 
-/// What [`interpret_scripts`] sets; other programs must not inherit it from here, least of all a browser.
-pub(crate) const JIT: &str = "JSC_useJIT";
+/// To be called before there are other threads.
+pub(crate) fn tell_by_environment() {
+    for (name, value) in FOR_WINDOWS {
+        // Only a name that is none is refused (setenv(3)); and nobody keeps a log yet. What a person has set stays.
+        let _ = gtk::glib::setenv(name, value, false);
+    }
+}
 
 fn on_main(app: &AppHandle, deed: impl FnOnce() + Send + 'static) {
     if let Err(error) = app.run_on_main_thread(deed) {
@@ -48,6 +56,7 @@ pub(super) fn build(app: &AppHandle, mut builder: WebviewWindowBuilder<'_, Wry, 
     }
     let window = builder.build()?;
     keep_little(&window)?;
+    draw_once_the_page_has_come(&window, super::ground(app.state::<Shell>().engine.settings().get().general.theme))?;
     outlive_its_process(&window)?;
     Ok(window)
 }
@@ -74,7 +83,7 @@ fn outlive_its_process(window: &WebviewWindow) -> tauri::Result<()> {
             }
             let shell = app.state::<Shell>();
             let lang = shell.engine.lang();
-            shell.notifier.show(said::window_closed(name.title().to(lang), lang));
+            shell.notifier.show(said::window_closed(super::title(name).to(lang), lang));
             if let Err(error) = of.destroy() {
                 tracing::error!(%error, window = label, "a blank window stays");
             }
@@ -82,17 +91,45 @@ fn outlive_its_process(window: &WebviewWindow) -> tauri::Result<()> {
     })
 }
 
-/// Our windows show one page each: WebKit need not keep resources for others. Nor are lists and forms worth a graphics card's driver,
-/// which takes a hundred megabytes and some of the time until the window is drawn.
-fn keep_little(window: &WebviewWindow) -> tauri::Result<()> {
-    use webkit2gtk::{CacheModel, HardwareAccelerationPolicy, SettingsExt as _, WebContextExt as _, WebViewExt as _};
-    window.with_webview(|view| {
+/// A page that is on its way shows its ground. WebKit itself would ask the page's process for a picture there is none of yet, and wait for
+/// it half a second in the main thread, from which the page in turn wants its scripts.
+fn draw_once_the_page_has_come(window: &WebviewWindow, ground: Color) -> tauri::Result<()> {
+    use gtk::glib::Propagation;
+    use gtk::prelude::WidgetExt as _;
+    use webkit2gtk::{LoadEvent, WebViewExt as _};
+    window.with_webview(move |view| {
         let view = view.inner();
-        if let Some(context) = view.context() {
+        let come = Rc::new(Cell::new(false));
+        let has_come = come.clone();
+        view.connect_load_changed(move |view, event| match event {
+            LoadEvent::Started => has_come.set(false),
+            LoadEvent::Finished => {
+                has_come.set(true);
+                view.queue_draw();
+            }
+            _ => {}
+        });
+        view.connect_draw(move |_, paper| {
+            if come.get() {
+                return Propagation::Proceed;
+            }
+            let Color(red, green, blue, _) = ground;
+            let [red, green, blue] = [red, green, blue].map(|part| f64::from(part) / 255.0);
+            paper.set_source_rgb(red, green, blue);
+            if let Err(error) = paper.paint() {
+                tracing::debug!(%error, "a window shows no ground");
+            }
+            Propagation::Stop
+        });
+    })
+}
+
+/// Our windows show one page each: WebKit need not keep resources for others.
+fn keep_little(window: &WebviewWindow) -> tauri::Result<()> {
+    use webkit2gtk::{CacheModel, WebContextExt as _, WebViewExt as _};
+    window.with_webview(|view| {
+        if let Some(context) = view.inner().context() {
             context.set_cache_model(CacheModel::DocumentViewer);
-        }
-        if let Some(settings) = webkit2gtk::WebViewExt::settings(&view) {
-            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
         }
     })
 }

@@ -145,11 +145,8 @@ pub fn page_down(desktop: &VirtualDesktop, window: &Shown, pages: u32) {
 /// How many colours a part of a window shows at this moment (its corner, width and height in pixels): one before it is painted.
 /// `None` while there is no such part.
 #[must_use]
-pub fn colours(desktop: &VirtualDesktop, window: &Shown, (x, y, width, height): (i16, i16, u16, u16)) -> Option<usize> {
-    let (connection, _) = connect(desktop);
-    let part = connection.get_image(ImageFormat::Z_PIXMAP, window.id, x, y, width, height, !0).ok()?.reply().ok()?;
-    let pixels: std::collections::HashSet<&[u8]> = part.data.chunks_exact(4).map(|pixel| &pixel[..3]).collect();
-    Some(pixels.len())
+pub fn colours(desktop: &VirtualDesktop, window: &Shown, part: (i16, i16, u16, u16)) -> Option<usize> {
+    Eye::on(desktop, window, part).colours()
 }
 
 /// A part of a window that is looked at again and again, as fast as it is drawn.
@@ -173,6 +170,14 @@ impl Eye {
         let (x, y, width, height) = self.part;
         let part = self.x.get_image(ImageFormat::Z_PIXMAP, self.window, x, y, width, height, !0).ok()?.reply().ok()?;
         Some(part.data)
+    }
+
+    /// How many colours it shows at this moment.
+    #[must_use]
+    pub fn colours(&self) -> Option<usize> {
+        let pixels = self.look()?;
+        let colours: std::collections::HashSet<&[u8]> = pixels.chunks_exact(4).map(|pixel| &pixel[..3]).collect();
+        Some(colours.len())
     }
 }
 

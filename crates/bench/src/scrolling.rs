@@ -8,6 +8,8 @@ use std::time::Duration;
 use imagepic_tests::display::{self, Eye, Shown};
 use imagepic_virtual::VirtualDesktop;
 
+use crate::Outcome;
+
 /// Pages that a held key scrolls through, thirty a second.
 const PAGES: u32 = 240;
 /// Of the window: the last column of tiles, which no heading reaches, its whole height.
@@ -16,6 +18,8 @@ const COLUMN: (i16, i16, u16, u16) = (668, 92, 204, 660);
 const ROW: usize = 250;
 /// Letters have many greys; a tile without them has its ground, its edge and what lies between the two.
 const LETTERS: usize = 16;
+/// A list that moves for seconds shows more pictures than this, whatever moves it: where there are fewer, nothing was measured.
+const LEAST: u32 = 30;
 /// Somewhere in the list; where its thumb is while it stands at its top, and how far it goes: nearly to the end, whose last row has gaps.
 const LIST: (i16, i16) = (500, 400);
 const THUMB: (i16, i16) = (888, 96);
@@ -38,12 +42,12 @@ impl Seen {
 }
 
 /// Page Down is held for some seconds.
-pub(crate) fn by_key(desktop: &VirtualDesktop, window: &Shown) -> Seen {
+pub(crate) fn by_key(desktop: &VirtualDesktop, window: &Shown) -> Outcome<Seen> {
     watched(desktop, window, || display::page_down(desktop, window, PAGES))
 }
 
 /// Turns of the wheel, as fast as one reads, as one looks for something, and as fast as a wheel spins; the last up again.
-pub(crate) fn by_wheel(desktop: &VirtualDesktop, window: &Shown) -> Seen {
+pub(crate) fn by_wheel(desktop: &VirtualDesktop, window: &Shown) -> Outcome<Seen> {
     watched(desktop, window, || {
         for (notches, each) in [(4, 40), (8, 20), (16, 12), (40, 6), (-40, 6)].repeat(4) {
             display::wheel(desktop, window, LIST, notches, Duration::from_millis(each));
@@ -53,7 +57,7 @@ pub(crate) fn by_wheel(desktop: &VirtualDesktop, window: &Shown) -> Seen {
 }
 
 /// The thumb goes down the whole bar in three seconds, and up in one.
-pub(crate) fn by_thumb(desktop: &VirtualDesktop, window: &Shown) -> Seen {
+pub(crate) fn by_thumb(desktop: &VirtualDesktop, window: &Shown) -> Outcome<Seen> {
     display::press(desktop, window, "Home");
     std::thread::sleep(Duration::from_millis(500));
     watched(desktop, window, || {
@@ -62,7 +66,7 @@ pub(crate) fn by_thumb(desktop: &VirtualDesktop, window: &Shown) -> Seen {
     })
 }
 
-fn watched(desktop: &VirtualDesktop, window: &Shown, act: impl FnOnce() + Send) -> Seen {
+fn watched(desktop: &VirtualDesktop, window: &Shown, act: impl FnOnce() + Send) -> Outcome<Seen> {
     let eye = Eye::on(desktop, window, COLUMN);
     let mut seen = Seen { drawn: 0, blank: 0, partly: 0 };
     let mut last = Vec::new();
@@ -79,7 +83,10 @@ fn watched(desktop: &VirtualDesktop, window: &Shown, act: impl FnOnce() + Send) 
             std::thread::sleep(Duration::from_millis(3));
         }
     });
-    seen
+    if seen.drawn < LEAST {
+        return Err(format!("only {} pictures were drawn while the library was scrolled: it hardly moved", seen.drawn).into());
+    }
+    Ok(seen)
 }
 
 /// Which parts as high as a row show letters, from top to bottom.

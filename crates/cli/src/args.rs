@@ -13,6 +13,8 @@ use std::ffi::OsString;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
+use imagepic_core::settings::shortcuts::Deed;
+use imagepic_instance::{Window, spoken};
 use imagepic_words::{Lang, Text, console as words, console_usage as usage};
 
 use crate::{complete, frames};
@@ -128,6 +130,7 @@ pub(crate) fn meant(command: &str) -> Option<&'static str> {
         "server" => "serve",
         "check" | "diagnose" | "status" => "doctor",
         "stop" | "abort" => "cancel",
+        "open" | "app" | "tray" | "window" | "gui" => "desktop",
         "completion" => "completions",
         _ => return None,
     })
@@ -158,6 +161,7 @@ pub(crate) fn command(lang: Lang) -> Command {
         .subcommand(serve::serving(make))
         .subcommand(accounts::keeping(make))
         .subcommand(watch::watching(make))
+        .subcommand(desktop(make))
         .subcommand(bucket(make))
         .subcommand(setting(make))
         .subcommand(settings::doctor(make))
@@ -211,6 +215,19 @@ fn again(make: Make, name: &'static str, about: Text, all: Text, examples: &[&st
         .arg(make.flag("all", all))
         .group(ArgGroup::new("which").args(["id", "all"]).required(true))
         .arg(make.destination(make.option("to", "NAME", words::only_to())).requires("all"))
+}
+
+fn desktop(make: Make) -> Command {
+    let deeds = Deed::ALL.map(spoken);
+    let file = Arg::new("file").value_name("FILE").action(ArgAction::Append).num_args(0..);
+    make.shown(
+        "desktop",
+        words::desktop(),
+        &["desktop", "desktop --show library", "desktop a.png", "desktop --do upload-clipboard"],
+    )
+    .arg(file.value_parser(value_parser!(std::path::PathBuf)).help(words::desktop_file().to(make.0)))
+    .arg(make.option("show", "WINDOW", words::desktop_show()).value_parser(Window::ALL.map(Window::label)))
+    .arg(make.option("do", "WHAT", words::desktop_do()).value_parser(PossibleValuesParser::new(deeds)).conflicts_with("show"))
 }
 
 fn ls(make: Make) -> Command {

@@ -7,6 +7,7 @@ mod accounts;
 mod args;
 mod climb;
 mod complete;
+mod desktop;
 mod destinations;
 mod doctor;
 mod exchange;
@@ -75,6 +76,10 @@ fn main() -> ExitCode {
     };
     if let Some(("completions", sub)) = matches.subcommand() {
         let code = manage::completions(sub, &mut out);
+        return ExitCode::from(out.ends(code));
+    }
+    if let Some(("desktop", sub)) = matches.subcommand() {
+        let code = desktop::run(home, sub, &mut out);
         return ExitCode::from(out.ends(code));
     }
     if let Some(("serve", sub)) = matches.subcommand() {

@@ -31,8 +31,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("imagepic-server", &["imagepic-api", "imagepic-words", "imagepic-net", "imagepic-media", "imagepic-s3", "imagepic-bucket"]),
-    ("imagepic-cli", &["imagepic-avif", "imagepic-core", "imagepic-server", "imagepic-words"]),
-    ("imagepic-desktop", &["imagepic-core", "imagepic-words"]),
+    ("imagepic-instance", &["imagepic-core"]),
+    ("imagepic-cli", &["imagepic-avif", "imagepic-core", "imagepic-instance", "imagepic-server", "imagepic-words"]),
+    ("imagepic-desktop", &["imagepic-core", "imagepic-instance", "imagepic-words"]),
     (
         "imagepic-bench",
         &[

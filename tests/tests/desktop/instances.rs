@@ -110,3 +110,31 @@ async fn two_starts_at_once_make_one_app_and_lose_no_file() {
     assert!(one.ended().is_none() || other.ended().is_none(), "both have ended");
     link_on_clipboard(&desktop, None).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_console_program_opens_windows_and_gives_files_to_the_tray_app() {
+    let desktop = Desktop::start().await;
+    let app = desktop.launch::<&str>(&[]).await;
+    desktop.imagepic(&["desktop", "--show", "library"]).success();
+    display::wait_for_window(&desktop.machine, "Library").await;
+    let files = picture_files(&desktop, "given", 1, 60);
+    desktop.imagepic(&["desktop".as_ref(), files[0].0.as_os_str()]).success();
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &files[0].1).await;
+    let notes = desktop.file("notes.txt", b"these are notes");
+    let refused = desktop.imagepic(&["desktop".as_ref(), notes.as_os_str()]);
+    assert!(!refused.status.success() && refused.err.contains("notes.txt"), "{refused:?}");
+    assert_eq!(desktop.tray().registrations(), 1, "a second icon in the tray");
+    app.quit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_console_program_becomes_the_tray_app_where_none_runs() {
+    let desktop = Desktop::start().await;
+    let files = picture_files(&desktop, "first", 1, 60);
+    let mut command = desktop.program("imagepic");
+    command.arg("desktop").arg(&files[0].0);
+    let app = desktop.start_command(command);
+    gives_back_png(&link_on_clipboard(&desktop, None).await, &files[0].1).await;
+    eventually("an icon in the tray", async || (desktop.tray().registrations() == 1).then_some(())).await;
+    app.quit();
+}

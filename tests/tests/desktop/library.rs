@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use imagepic_tests::display::{Eye, Shown};
 use imagepic_tests::web::Session;
 use imagepic_tests::{Desktop, display, eventually, http, pictures};
 
@@ -254,19 +255,25 @@ async fn focused(session: &Session, what: &str, wanted: impl Fn(&str) -> bool) -
     .await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_work_as_soon_as_the_library_is_open_and_go_on_after_a_deletion() {
-    let desktop = Desktop::start().await;
-    let files = picture_files(&desktop, "shot", 3, 60);
+/// The library with three uploads, the focus moved from the first to the second one by a key; and what [`focused`] calls these two.
+async fn second_of_three(desktop: &Desktop) -> (Session, Shown, [String; 2]) {
+    let files = picture_files(desktop, "shot", 3, 60);
     let arguments: Vec<_> =
         std::iter::once("upload".to_owned()).chain(files.iter().map(|(path, _)| path.display().to_string())).collect();
     desktop.imagepic(&arguments).success();
-    let session = Session::start(&desktop, &["--show", "library"]).await;
+    let session = Session::start(desktop, &["--show", "library"]).await;
     let window = display::wait_for_window(&desktop.machine, "Library").await;
     session.text_with("all uploads", |text| text.contains("3 uploads")).await;
     let first = focused(&session, "the list to have the focus", |now| now.starts_with("cell")).await;
     display::press(&desktop.machine, &window, "Right");
     let second = focused(&session, "the next one", |now| now.starts_with("cell") && now != first).await;
+    (session, window, [first, second])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_work_as_soon_as_the_library_is_open_and_go_on_after_a_deletion() {
+    let desktop = Desktop::start().await;
+    let (session, window, [first, second]) = second_of_three(&desktop).await;
     display::press(&desktop.machine, &window, "Delete");
     session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
     focused(&session, "its neighbour", |now| now.starts_with("cell") && now != first && now != second).await;
@@ -297,16 +304,7 @@ async fn marked(session: &Session) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_upload_is_chosen_after_a_deletion_was_taken_back_by_hand_or_by_key() {
     let desktop = Desktop::start().await;
-    let files = picture_files(&desktop, "shot", 3, 60);
-    let arguments: Vec<_> =
-        std::iter::once("upload".to_owned()).chain(files.iter().map(|(path, _)| path.display().to_string())).collect();
-    desktop.imagepic(&arguments).success();
-    let session = Session::start(&desktop, &["--show", "library"]).await;
-    let window = display::wait_for_window(&desktop.machine, "Library").await;
-    session.text_with("all uploads", |text| text.contains("3 uploads")).await;
-    let first = focused(&session, "the list to have the focus", |now| now.starts_with("cell")).await;
-    display::press(&desktop.machine, &window, "Right");
-    let second = focused(&session, "the next one", |now| now.starts_with("cell") && now != first).await;
+    let (session, window, [first, second]) = second_of_three(&desktop).await;
     for by_hand in [false, true] {
         display::press(&desktop.machine, &window, "Delete");
         session.text_with("it to leave the list", |text| text.contains("1 upload deleted")).await;
@@ -322,4 +320,38 @@ async fn one_upload_is_chosen_after_a_deletion_was_taken_back_by_hand_or_by_key(
         assert_eq!(marked(&session).await, [back, back, back], "by hand: {by_hand}");
     }
     session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_turn_of_the_wheel_is_seen_also_after_keys_have_scrolled() {
+    let desktop = Desktop::start().await;
+    desktop.imagepic(&["history"]).success();
+    fill(&desktop, 2_000);
+    let session = Session::start(&desktop, &["--show", "library"]).await;
+    let window = display::wait_for_window(&desktop.machine, "Library").await;
+    session.text_with("all uploads", |text| text.contains("2,000 uploads")).await;
+    focused(&session, "the list to have the focus", |now| now.starts_with("cell")).await;
+    display::page_down(&desktop.machine, &window, 20);
+    let eye = Eye::on(&desktop.machine, &window, (300, 120, 300, 400));
+    // What comes late, pictures of what stands still, is no answer to the wheel.
+    let mut before = still(&eye).await;
+    for turn in 1..=6 {
+        display::wheel(&desktop.machine, &window, (500, 400), if turn % 2 == 0 { -3 } else { 2 }, Duration::from_millis(12));
+        eventually(&format!("the list to move at turn {turn}"), async || eye.look().filter(|now| *now != before)).await;
+        before = still(&eye).await;
+    }
+    session.close().await;
+}
+
+/// What is shown once it no longer changes.
+async fn still(eye: &Eye) -> Vec<u8> {
+    let mut last = Vec::new();
+    eventually("the list to stand still", async || {
+        let now = eye.look()?;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let same = now == last;
+        last.clone_from(&now);
+        same.then_some(now)
+    })
+    .await
 }

@@ -138,8 +138,10 @@ impl Outside {
     pub(crate) async fn of(desktop: &mut Desktop) -> Self {
         let browsed = desktop.machine.dir().join("browsed");
         // What is set for our own windows alone, a browser would suffer from.
-        let script =
-            format!("#!/bin/sh\nprintf '%s\\n' \"$1${{JSC_useJIT:+, in our environment}}\" >> '{}'\n", browsed.display());
+        let script = format!(
+            "#!/bin/sh\nprintf '%s\\n' \"$1${{JSC_useJIT:+, in our environment}}${{WEBKIT_DISABLE_DMABUF_RENDERER:+, in our environment}}\" >> '{}'\n",
+            browsed.display()
+        );
         let browser = desktop.file("bin/xdg-open", script.as_bytes());
         fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).expect("ours");
         let path = std::env::var("PATH").unwrap_or_default();

@@ -66,7 +66,9 @@ async fn a_window_chosen_from_the_menu_finds_its_process_running() {
     desktop.tray().open().await;
     let begun = one("a process to begin with the menu").await;
     let environment = std::fs::read(format!("/proc/{begun}/environ")).expect("our own process");
-    assert!(environment.split(|byte| *byte == 0).any(|set| set == b"JSC_useJIT=0"), "it compiles scripts");
+    let told = |set: &[u8]| environment.split(|byte| *byte == 0).any(|one| one == set);
+    assert!(told(b"JSC_useJIT=0"), "it compiles scripts");
+    assert!(told(b"WEBKIT_DISABLE_DMABUF_RENDERER=1"), "it loads a graphics card's driver");
     // It is kept for twenty seconds.
     within(2 * PATIENCE, "the process to end", async || page_processes(&app).is_empty().then_some(())).await;
     app.quit();

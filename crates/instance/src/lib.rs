@@ -3,6 +3,8 @@
 //! The answer comes once files are taken in and not before: whoever is told so may delete them, and a crash loses none. Until then the
 //! line is held open; where it breaks, the first one has ended, and the further one does by itself what it asked for.
 //!
+//! Tray app and console program both know this: the console asks without a window library to load first.
+//!
 //! A lock file and a socket in the home's `run/` folder do this on Unix, and not the session bus: there may be none, two homes never
 //! meet, file names pass byte for byte, and whoever comes while the first one is just ending simply takes over.
 
@@ -12,10 +14,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use imagepic_core::home::Home;
-#[cfg(unix)]
-use imagepic_core::settings::shortcuts::Deed;
+mod request;
 
-use crate::args::Request;
+pub use request::{Request, Window, deed, spoken};
 
 /// How long a further start waits for the running one to hear it, or to end. Once heard it waits as long as that takes: a person may
 /// be asked first.
@@ -26,7 +27,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Who is first.
 #[derive(Debug)]
-pub(crate) enum Claim {
+pub enum Claim {
     /// This process is; as long as it keeps this.
     First(First),
     /// Another one is, and it did what was asked.
@@ -39,7 +40,7 @@ pub(crate) enum Claim {
 
 /// The lock of the first one, and where others knock.
 #[derive(Debug)]
-pub(crate) struct First {
+pub struct First {
     _lock: File,
     #[cfg(unix)]
     door: Option<std::os::unix::net::UnixListener>,
@@ -56,7 +57,7 @@ impl Drop for First {
 ///
 /// # Errors
 /// Where `run/` cannot be written.
-pub(crate) fn claim(home: &Home, request: &Request) -> io::Result<Claim> {
+pub fn claim(home: &Home, request: &Request) -> io::Result<Claim> {
     let run = home.run();
     let socket = run.join("desktop.sock");
     #[cfg_attr(not(unix), expect(unused_mut, reason = "nothing is handed over there"))]
@@ -95,13 +96,16 @@ pub(crate) fn claim(home: &Home, request: &Request) -> io::Result<Claim> {
 
 impl First {
     /// Nobody knocks any more: the next start waits for the lock and takes over.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let _ = fs::remove_file(&self.socket);
     }
 
     /// Calls `asked` for every further start, until the process ends; it answers when it can, from wherever it likes. A home whose
     /// socket cannot be made has none, and further starts say so.
-    pub(crate) fn listen(&self, asked: impl Fn(Request, Answer) + Send + 'static) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Where there is no thread to be had.
+    pub fn listen(&self, asked: impl Fn(Request, Answer) + Send + 'static) -> io::Result<()> {
         #[cfg(unix)]
         if let Some(door) = &self.door {
             let door = door.try_clone()?;
@@ -116,16 +120,16 @@ impl First {
 /// What a further start waits for. Dropped without a word it says that nothing was taken: that start waits for the lock and does by
 /// itself what it asked for.
 #[derive(Debug)]
-pub(crate) struct Answer(#[cfg(unix)] std::os::unix::net::UnixStream);
+pub struct Answer(#[cfg(unix)] std::os::unix::net::UnixStream);
 
 impl Answer {
     /// All that was asked for is done, or lasts.
-    pub(crate) fn taken(self) {
+    pub fn taken(self) {
         self.say(TAKEN, "");
     }
 
     /// It was not, or not all of it.
-    pub(crate) fn refused(self, words: &str) {
+    pub fn refused(self, words: &str) {
         self.say(REFUSED, words);
     }
 
@@ -157,7 +161,7 @@ mod unix {
     use std::time::Duration;
 
     use super::{Answer, HEARD, LARGEST, REFUSED, TAKEN};
-    use crate::args::Request;
+    use crate::Request;
 
     const SOCKET: &str = "desktop.sock";
     /// So much of a refusal is told, in bytes: it must fit into the socket while nobody reads.
@@ -206,7 +210,7 @@ mod unix {
         let mut stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.set_write_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(&super::write(request))?;
+        stream.write_all(&crate::request::write(request))?;
         stream.shutdown(Shutdown::Write)?;
         let mut answer = BufReader::new(stream);
         let mut first = Vec::new();
@@ -241,7 +245,7 @@ mod unix {
                 stream.set_write_timeout(Some(Duration::from_secs(5)))?;
                 let mut bytes = Vec::new();
                 (&stream).take(LARGEST).read_to_end(&mut bytes)?;
-                let request = super::read(&bytes).ok_or(io::ErrorKind::InvalidData)?;
+                let request = crate::request::read(&bytes).ok_or(io::ErrorKind::InvalidData)?;
                 // Whoever has gone meanwhile asks again, or somebody else: it must not happen twice.
                 (&stream).write_all(format!("{HEARD}\n").as_bytes())?;
                 asked(request, Answer(stream));
@@ -256,53 +260,14 @@ mod unix {
     }
 }
 
-/// Before a deed's name, where a window's would stand.
-#[cfg(unix)]
-const DEED: &str = "do:";
-
-/// `1`, the window, `do:` and a deed, or nothing, the files; each ended by a NUL, which no path holds.
-#[cfg(unix)]
-fn write(request: &Request) -> Vec<u8> {
-    use std::os::unix::ffi::OsStrExt;
-    let mut bytes = b"1\0".to_vec();
-    match request.act {
-        Some(deed) => bytes.extend_from_slice(format!("{DEED}{}", deed.name()).as_bytes()),
-        None => bytes.extend_from_slice(request.show.map_or("", crate::windows::Name::label).as_bytes()),
-    }
-    bytes.push(0);
-    for file in &request.files {
-        bytes.extend_from_slice(file.as_os_str().as_bytes());
-        bytes.push(0);
-    }
-    bytes
-}
-
-#[cfg(unix)]
-fn read(bytes: &[u8]) -> Option<Request> {
-    use std::os::unix::ffi::OsStrExt;
-    let mut parts = bytes.strip_suffix(&[0])?.split(|byte| *byte == 0);
-    if parts.next()? != b"1" {
-        return None;
-    }
-    let mut act = None;
-    let show = match std::str::from_utf8(parts.next()?).ok()? {
-        "" => None,
-        deed if deed.starts_with(DEED) => {
-            act = Some(Deed::named(&deed[DEED.len()..])?);
-            None
-        }
-        name => Some(crate::windows::Name::of(name).filter(|name| name.exists())?),
-    };
-    let files: Vec<PathBuf> = parts.map(|part| PathBuf::from(std::ffi::OsStr::from_bytes(part))).collect();
-    files.iter().all(|file| file.is_absolute()).then_some(Request { show, act, files })
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use std::sync::mpsc;
 
+    use imagepic_core::settings::shortcuts::Deed;
+
+    use super::request::{read, write};
     use super::*;
-    use crate::windows::Name;
 
     fn home(dir: &tempfile::TempDir) -> Home {
         let home = Home::at(dir.path());
@@ -312,7 +277,7 @@ mod tests {
 
     fn asks() -> Request {
         let files = vec![PathBuf::from("/tmp/截图 1.png"), PathBuf::from("/tmp/a\nb.png")];
-        Request { show: Some(Name::DropZone), act: None, files }
+        Request { show: Some(Window::DropZone), act: None, files }
     }
 
     #[test]
